@@ -1,0 +1,112 @@
+//! Email addresses: one address, at most 254 octets, unique whatever the letter case.
+
+use crate::problem::FieldError;
+use crate::text::{caseless_key, nfc};
+
+/// The longest address that fits a mail transaction (RFC 5321, section 4.5.3.1, erratum 1690), in octets.
+const MAX_OCTETS: usize = 254;
+
+#[derive(Clone, Debug)]
+pub struct EmailAddress {
+    address: String,
+    key: String,
+}
+
+impl EmailAddress {
+    /// Trims, and takes one bare address: no display name, no address literal, a domain with a dot.
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        let address = text.trim();
+        if address.len() > MAX_OCTETS {
+            return Err(invalid("too_long", "must have at most 254 octets"));
+        }
+        let options = email_address::Options::default()
+            .without_display_text()
+            .without_domain_literal()
+            .with_minimum_sub_domains(2);
+        let syntax = || {
+            invalid(
+                "invalid_email",
+                "must be one email address, such as admin@example.com",
+            )
+        };
+        let parsed = email_address::EmailAddress::parse_with_options(address, options)
+            .map_err(|_| syntax())?;
+        let domain =
+            idna::domain_to_ascii_cow(parsed.domain().as_bytes(), idna::AsciiDenyList::STD3)
+                .map_err(|_| syntax())?;
+        if address.chars().any(char::is_control) {
+            return Err(syntax());
+        }
+        Ok(Self {
+            key: format!("{}@{domain}", caseless_key(&nfc(parsed.local_part()))),
+            address: address.to_owned(),
+        })
+    }
+
+    /// As typed, trimmed.
+    pub fn as_str(&self) -> &str {
+        &self.address
+    }
+
+    /// The form in which an address is unique: folded local part, ASCII (IDNA) domain.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+fn invalid(code: &'static str, message: &str) -> FieldError {
+    FieldError {
+        field: "email",
+        code,
+        message: message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn letter_case_and_idna_form_make_no_difference() {
+        let key = |text| EmailAddress::parse(text).unwrap().key;
+        assert_eq!(key(" Admin@Example.COM "), key("admin@example.com"));
+        assert_eq!(key("a@bücher.example"), key("a@xn--bcher-kva.example"));
+        assert_eq!(
+            EmailAddress::parse(" Admin@Example.COM ").unwrap().as_str(),
+            "Admin@Example.COM"
+        );
+    }
+
+    #[test]
+    fn what_is_not_one_bare_address_is_refused() {
+        let long = format!("{}@example.com", "a".repeat(250));
+        for text in [
+            "",
+            "a",
+            "@b.example",
+            "a@",
+            "a b@c.example",
+            "A <a@b.example>",
+            "a@b.example, c@d.example",
+            "a@[127.0.0.1]",
+            "a@localhost",
+            "a@b..example",
+            "a\u{0}@b.example",
+            "a@b.example\r\nX: y",
+            &long,
+        ] {
+            assert!(EmailAddress::parse(text).is_err(), "{text:?} was taken");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_every_key_stands_for_itself(text in "\\PC{0,20}@?\\PC{0,20}(\\.com)?") {
+            if let Ok(email) = EmailAddress::parse(&text) {
+                prop_assert!(email.as_str().len() <= 254);
+                prop_assert!(!email.as_str().chars().any(char::is_control));
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Runs bcrypt off the async threads, as many at once as there are cores, and no more in line than can be served.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, TryAcquireError};
+
+use super::{Password, PasswordHash};
+use crate::problem::Problem;
+
+/// Hashes that may wait or run for each core. At a quarter of a second each, the last of them is done
+/// before its request's deadline.
+const IN_LINE_PER_CORE: usize = 36;
+
+#[derive(Clone)]
+pub struct Hasher {
+    cost: u32,
+    cores: Arc<Semaphore>,
+    line: Arc<Semaphore>,
+}
+
+impl Hasher {
+    pub fn new(cost: u32) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            cost,
+            cores: Arc::new(Semaphore::new(cores)),
+            line: Arc::new(Semaphore::new(cores * IN_LINE_PER_CORE)),
+        }
+    }
+
+    /// The cost of new hashes.
+    pub fn cost(&self) -> u32 {
+        self.cost
+    }
+
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash, Problem> {
+        let cost = self.cost;
+        let hashed = self
+            .run(move || PasswordHash::compute(&password, cost))
+            .await?;
+        hashed.map_err(|_| Problem::internal())
+    }
+
+    pub async fn verify(&self, hash: PasswordHash, password: Password) -> Result<bool, Problem> {
+        self.run(move || hash.verify(&password)).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let place = Arc::clone(&self.line)
+            .try_acquire_owned()
+            .map_err(|error| match error {
+                TryAcquireError::NoPermits => Problem::unavailable(),
+                TryAcquireError::Closed => Problem::internal(),
+            })?;
+        let core = Arc::clone(&self.cores).acquire_owned().await;
+        let core = core.map_err(|_| Problem::internal())?;
+        // The permits go along: a request that gave up does not free a core that is still busy.
+        let task = tokio::task::spawn_blocking(move || {
+            let _permits = (place, core);
+            work()
+        });
+        task.await.map_err(|_| Problem::internal())
+    }
+}

@@ -1,0 +1,105 @@
+//! Passwords as people choose them, under NIST SP 800-63B-4: length and a list of common ones, nothing else.
+
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::problem::FieldError;
+use crate::text::{caseless_key, nfc};
+
+/// A password in NFC. It does not print, and is never truncated.
+#[derive(Clone, Debug)]
+pub struct Password(SecretString);
+
+/// What a new password must satisfy.
+pub struct PasswordPolicy<'a> {
+    /// In characters (code points).
+    pub min_length: usize,
+    /// What everyone can guess about this admin: the email, the organization's name.
+    pub context: &'a [&'a str],
+}
+
+/// The 20,000 most common passwords, from Django (see the file's neighbour `common-passwords.md`).
+static COMMON: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("common-passwords.txt").lines().collect());
+
+impl Password {
+    /// Any text, as a login sends it: whether it is right is the hash's business.
+    pub fn presented(text: &str) -> Self {
+        Self(nfc(text).into())
+    }
+
+    /// A new password, if `policy` allows it.
+    pub fn choose(text: &str, policy: &PasswordPolicy<'_>) -> Result<Self, FieldError> {
+        let password = Self::presented(text);
+        if password.expose().chars().count() < policy.min_length {
+            let message = format!("must have at least {} characters", policy.min_length);
+            return Err(invalid("too_short", message));
+        }
+        if COMMON.contains(password.expose().to_lowercase().as_str()) {
+            return Err(invalid(
+                "too_common",
+                "is one of the most common passwords".to_owned(),
+            ));
+        }
+        let key = caseless_key(password.expose().trim());
+        if policy.context.iter().any(|text| caseless_key(text) == key) {
+            let message = "must be neither the email nor the organization's name".to_owned();
+            return Err(invalid("too_guessable", message));
+        }
+        Ok(password)
+    }
+
+    pub(super) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+fn invalid(code: &'static str, message: String) -> FieldError {
+    FieldError {
+        field: "password",
+        code,
+        message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> Option<&'static str> {
+        let policy = PasswordPolicy {
+            min_length: 8,
+            context: &["admin@example.com", "Akshay Pvt Ltd"],
+        };
+        Password::choose(text, &policy)
+            .err()
+            .map(|error| error.code)
+    }
+
+    #[test]
+    fn length_counts_characters() {
+        assert_eq!(refusal("Adm@123"), Some("too_short"));
+        assert_eq!(refusal("Admin@123"), None);
+        assert_eq!(refusal(&"🦀".repeat(7)), Some("too_short"));
+        assert_eq!(refusal(&"🦀".repeat(8)), None);
+        assert_eq!(refusal(&"🦀".repeat(64)), None);
+        assert_eq!(refusal("correct horse battery staple"), None);
+    }
+
+    #[test]
+    fn every_common_password_is_refused() {
+        for common in COMMON.iter().filter(|common| common.chars().count() >= 8) {
+            assert_eq!(refusal(common), Some("too_common"), "{common}");
+        }
+        assert_eq!(refusal("PassWord1"), Some("too_common"));
+        assert!(COMMON.len() > 8_000);
+    }
+
+    #[test]
+    fn the_email_and_the_organizations_name_are_refused() {
+        assert_eq!(refusal("ADMIN@example.com"), Some("too_guessable"));
+        assert_eq!(refusal("akshay pvt ltd"), Some("too_guessable"));
+    }
+}

@@ -1,0 +1,218 @@
+//! Stored passwords: passlib's `bcrypt_sha256` version 2, and the plain bcrypt of an older service.
+//!
+//! The new form is bcrypt over base64(HMAC-SHA-256(key = salt text, password)): no 72-byte limit and no
+//! trouble with NUL. See <https://passlib.readthedocs.io/en/stable/lib/passlib.hash.bcrypt_sha256.html>.
+
+use aws_lc_rs::{hmac, rand};
+use base64::alphabet;
+use base64::engine::{Engine, GeneralPurpose, general_purpose};
+use serde::{Deserialize, Serialize};
+
+use super::Password;
+
+const PREFIX: &str = "$bcrypt-sha256$v=2,t=2b,r=";
+/// A hash of a higher cost is not ours: computing it would hang the service.
+const MAX_COST: u32 = 15;
+const SALT_TEXT: usize = 22;
+const BCRYPT_BASE64: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::BCRYPT, general_purpose::NO_PAD);
+
+/// A hash as it stands in the database.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PasswordHash(String);
+
+/// The parts of a stored hash that can be computed again.
+struct Parts<'a> {
+    sha256: bool,
+    cost: u32,
+    /// 22 characters.
+    salt: &'a str,
+    /// 31 characters.
+    digest: &'a str,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the password could not be hashed")]
+pub struct HashingFailed;
+
+impl PasswordHash {
+    /// A new hash with a random salt. Takes 2^`cost` rounds of one core's time.
+    pub fn compute(password: &Password, cost: u32) -> Result<Self, HashingFailed> {
+        let mut salt = [0; 16];
+        rand::fill(&mut salt).map_err(|_| HashingFailed)?;
+        Self::with_salt(password, cost, salt)
+    }
+
+    fn with_salt(password: &Password, cost: u32, salt: [u8; 16]) -> Result<Self, HashingFailed> {
+        let salt_text = BCRYPT_BASE64.encode(salt);
+        let prehash = prehash(password, &salt_text);
+        let hash = bcrypt::hash_with_salt(prehash, cost, salt).map_err(|_| HashingFailed)?;
+        let text = hash.format_for_version(bcrypt::Version::TwoB);
+        let digest = text
+            .rsplit('$')
+            .next()
+            .and_then(|tail| tail.get(SALT_TEXT..))
+            .ok_or(HashingFailed)?;
+        Ok(Self(format!("{PREFIX}{cost}${salt_text}${digest}")))
+    }
+
+    /// A hash that no password has, to spend the same time on an admin who does not exist.
+    pub fn of_nobody(cost: u32) -> Self {
+        let (salt, digest) = (".".repeat(SALT_TEXT), ".".repeat(31));
+        Self(format!("{PREFIX}{cost}${salt}${digest}"))
+    }
+
+    /// Whether this is `password`'s hash. A damaged hash is nobody's, and answers at once.
+    pub fn verify(&self, password: &Password) -> bool {
+        let Some(parts) = self.parts() else {
+            return false;
+        };
+        let bcrypt_text = format!("$2b${:02}${}{}", parts.cost, parts.salt, parts.digest);
+        let verified = if parts.sha256 {
+            bcrypt::verify(prehash(password, parts.salt), &bcrypt_text)
+        } else {
+            bcrypt::verify(password.expose(), &bcrypt_text)
+        };
+        verified.unwrap_or(false)
+    }
+
+    /// Whether the hash should be replaced: the older form, or a lower cost.
+    pub fn is_outdated(&self, cost: u32) -> bool {
+        self.parts()
+            .is_none_or(|parts| !parts.sha256 || parts.cost < cost)
+    }
+
+    fn parts(&self) -> Option<Parts<'_>> {
+        let sha256 = self.0.starts_with(PREFIX);
+        let (cost, salt, digest) = if sha256 {
+            let (cost, rest) = self.0.strip_prefix(PREFIX)?.split_once('$')?;
+            let (salt, digest) = rest.split_once('$')?;
+            (cost, salt, digest)
+        } else {
+            let (version, rest) = self.0.strip_prefix('$')?.split_once('$')?;
+            if !["2a", "2b", "2y"].contains(&version) {
+                return None;
+            }
+            let (cost, tail) = rest.split_once('$')?;
+            (cost, tail.get(..SALT_TEXT)?, tail.get(SALT_TEXT..)?)
+        };
+        let cost = cost.parse().ok()?;
+        let well_formed = (4..=MAX_COST).contains(&cost)
+            && salt.len() == SALT_TEXT
+            && digest.len() == 31
+            && (salt.bytes().chain(digest.bytes()))
+                .all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'/');
+        let parts = Parts {
+            sha256,
+            cost,
+            salt,
+            digest,
+        };
+        well_formed.then_some(parts)
+    }
+}
+
+fn prehash(password: &Password, salt_text: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, salt_text.as_bytes());
+    general_purpose::STANDARD.encode(hmac::sign(&key, password.expose().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(text: &str) -> PasswordHash {
+        PasswordHash(text.to_owned())
+    }
+
+    /// Made with Python's passlib at cost 10.
+    const ADMIN_123: &str =
+        "$bcrypt-sha256$v=2,t=2b,r=10$n79VH.0Q2TMWmt3Oqt9uku$njLg.DTl4.AMMM4z5dDwuIy/PNzRZFy";
+    const HUNDRED_X: &str =
+        "$bcrypt-sha256$v=2,t=2b,r=10$n79VH.0Q2TMWmt3Oqt9uku$yA1SiKgoV.Ox96g/iiRBSOanIdjkz6i";
+
+    #[test]
+    fn passlibs_hashes_are_made_and_verified() {
+        let salt: [u8; 16] = GeneralPurpose::new(
+            &alphabet::BCRYPT,
+            general_purpose::NO_PAD.with_decode_allow_trailing_bits(true),
+        )
+        .decode("n79VH.0Q2TMWmt3Oqt9uku")
+        .unwrap()
+        .try_into()
+        .unwrap();
+        for (password, vector) in [("Admin@123", ADMIN_123), (&*"x".repeat(100), HUNDRED_X)] {
+            let password = Password::presented(password);
+            assert_eq!(
+                PasswordHash::with_salt(&password, 10, salt).unwrap().0,
+                vector
+            );
+            assert!(stored(vector).verify(&password));
+        }
+    }
+
+    #[test]
+    fn no_length_is_truncated_and_nul_is_distinct() {
+        for length in [71, 72, 73, 74, 100] {
+            let hash = PasswordHash::compute(&Password::presented(&("x".repeat(length) + "a")), 4)
+                .unwrap();
+            assert!(
+                !hash.verify(&Password::presented(&("x".repeat(length) + "b"))),
+                "{length}"
+            );
+        }
+        let texts = ["", "\0", "a\0b", "a"];
+        for a in texts {
+            let hash = PasswordHash::compute(&Password::presented(a), 4).unwrap();
+            for b in texts {
+                assert_eq!(
+                    hash.verify(&Password::presented(b)),
+                    a == b,
+                    "{a:?} and {b:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_character_are_one_password() {
+        let hash = PasswordHash::compute(&Password::presented("caf\u{e9}"), 4).unwrap();
+        assert!(hash.verify(&Password::presented("cafe\u{301}")));
+    }
+
+    #[test]
+    fn hashes_of_an_older_service_verify_and_are_outdated() {
+        let plain = bcrypt::hash("Admin@123", 4).unwrap();
+        for version in ["$2a$", "$2b$", "$2y$"] {
+            let hash = stored(&plain.replacen("$2b$", version, 1));
+            assert!(hash.verify(&Password::presented("Admin@123")));
+            assert!(!hash.verify(&Password::presented("Admin@124")));
+            assert!(hash.is_outdated(4));
+        }
+        assert!(stored(ADMIN_123).is_outdated(12));
+        assert!(!stored(ADMIN_123).is_outdated(10));
+    }
+
+    #[test]
+    fn a_damaged_hash_is_nobodys_and_answers_at_once() {
+        let costly = ADMIN_123.replace("r=10", "r=31");
+        let foreign = ADMIN_123.replace("njLg", "nj\u{e9}g");
+        for text in [
+            "",
+            "$",
+            "$2b$",
+            "$2x$10$short",
+            "$2b$31$",
+            &costly,
+            &foreign,
+            &ADMIN_123[..60],
+        ] {
+            assert!(
+                !stored(text).verify(&Password::presented("Admin@123")),
+                "{text}"
+            );
+        }
+        assert!(!PasswordHash::of_nobody(4).verify(&Password::presented("")));
+    }
+}

@@ -1,0 +1,258 @@
+//! The configuration, read once at start from environment variables and checked all together.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// Everything but the tokens' settings, which not every function needs (see [`TokenConfig`]).
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub mongodb: MongodbUri,
+    /// Database of the control plane: `organizations`, `admins`.
+    pub master_db: String,
+    /// Database that holds the tenants' collections.
+    pub tenant_db: String,
+    pub bcrypt_cost: u32,
+    /// In characters (code points).
+    pub password_min_length: usize,
+    /// Tenant limit of the cluster.
+    pub max_organizations: u64,
+}
+
+/// Where the connection string comes from.
+#[derive(Clone, Debug)]
+pub enum MongodbUri {
+    Plain(SecretString),
+    /// Id of the Secrets Manager secret that holds it.
+    SecretId(String),
+}
+
+/// How access tokens are made.
+#[derive(Clone, Debug)]
+pub struct TokenConfig {
+    pub issuer: String,
+    pub audience: String,
+    pub access_token_ttl: Duration,
+}
+
+/// The faults of a configuration, all of them.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration has {} fault(s): {}", .0.len(), .0.join("; "))]
+pub struct ConfigFaults(Vec<String>);
+
+/// Reads settings by name and gathers what is missing or wrong, so that one message can name it all.
+pub struct Settings<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    faults: Vec<String>,
+}
+
+impl<'a> Settings<'a> {
+    /// `lookup` answers a variable's name with its value, as [`std::env::var`] does.
+    pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            lookup,
+            faults: Vec::new(),
+        }
+    }
+
+    /// Ends the reading: the faults found on the way, if any.
+    pub fn finish(self) -> Result<(), ConfigFaults> {
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigFaults(self.faults))
+        }
+    }
+
+    /// A variable that is set to nothing counts as not set: templates cannot leave one out.
+    fn get(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    pub fn required(&mut self, name: &str) -> String {
+        self.get(name).unwrap_or_else(|| {
+            self.fault(format!("{name} is required"));
+            String::new()
+        })
+    }
+
+    /// Any text, or nothing where the variable is not set.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.get(name)
+    }
+
+    fn text(&self, name: &str, default: &str) -> String {
+        self.get(name).unwrap_or_else(|| default.to_owned())
+    }
+
+    /// A whole number within `range`, or `default` where the variable is not set.
+    pub fn number<N>(&mut self, name: &str, default: N, range: RangeInclusive<N>) -> N
+    where
+        N: FromStr + PartialOrd + Display + Copy,
+    {
+        let Some(value) = self.get(name) else {
+            return default;
+        };
+        match value.trim().parse() {
+            Ok(number) if range.contains(&number) => number,
+            _ => {
+                let (low, high) = (range.start(), range.end());
+                self.fault(format!(
+                    "{name} must be a whole number from {low} to {high}"
+                ));
+                default
+            }
+        }
+    }
+
+    /// A value that can be parsed; `expected` says what that is.
+    pub fn parsed<T: FromStr>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        default: impl FnOnce() -> T,
+    ) -> T {
+        match self.get(name).map(|value| value.trim().parse()) {
+            Some(Ok(value)) => value,
+            None => default(),
+            Some(Err(_)) => {
+                self.fault(format!("{name} must be {expected}"));
+                default()
+            }
+        }
+    }
+
+    fn fault(&mut self, fault: String) {
+        self.faults.push(fault);
+    }
+
+    /// A database's name as Atlas takes it: at most 38 bytes, none of MongoDB's reserved characters.
+    fn database(&mut self, name: &str, default: &str) -> String {
+        let database = self.text(name, default);
+        let reserved = |c: char| "/\\. \"$*<>:|?".contains(c) || c.is_control();
+        if database.len() > 38 || database.contains(reserved) {
+            self.fault(format!(
+                "{name} must be a database name of at most 38 bytes without any of /\\. \"$*<>:|?"
+            ));
+        }
+        database
+    }
+
+    fn mongodb_uri(&mut self) -> MongodbUri {
+        match (self.get("MONGODB_URI"), self.get("MONGODB_URI_SECRET_ID")) {
+            (Some(uri), None) => {
+                if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
+                    self.fault(
+                        "MONGODB_URI must begin with mongodb:// or mongodb+srv://".to_owned(),
+                    );
+                }
+                MongodbUri::Plain(uri.into())
+            }
+            (None, Some(id)) => MongodbUri::SecretId(id),
+            (found, _) => {
+                self.fault(match found {
+                    Some(_) => {
+                        "MONGODB_URI and MONGODB_URI_SECRET_ID are both set: keep one".to_owned()
+                    }
+                    None => "one of MONGODB_URI and MONGODB_URI_SECRET_ID is required".to_owned(),
+                });
+                MongodbUri::Plain(SecretString::default())
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Faults stay in `settings`; the configuration is to be used only when it has none.
+    pub fn read(settings: &mut Settings<'_>) -> Self {
+        Self {
+            mongodb: settings.mongodb_uri(),
+            master_db: settings.database("MASTER_DB", "master_db"),
+            tenant_db: settings.database("TENANT_DB", "tenants"),
+            bcrypt_cost: settings.number("BCRYPT_COST", 12, 10..=15),
+            password_min_length: settings.number("PASSWORD_MIN_LENGTH", 8, 8..=64),
+            max_organizations: settings.number("MAX_ORGANIZATIONS", 2000, 1..=100_000),
+        }
+    }
+}
+
+impl TokenConfig {
+    /// Faults stay in `settings`; the configuration is to be used only when it has none.
+    pub fn read(settings: &mut Settings<'_>) -> Self {
+        Self {
+            issuer: settings.text("JWT_ISSUER", "org-management"),
+            audience: settings.text("JWT_AUDIENCE", "org-management-api"),
+            access_token_ttl: Duration::from_secs(settings.number(
+                "ACCESS_TOKEN_TTL_SECONDS",
+                1800,
+                60..=86_400,
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> (Config, TokenConfig, Result<(), String>) {
+        let lookup = |name: &str| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let mut settings = Settings::new(&lookup);
+        let config = Config::read(&mut settings);
+        let tokens = TokenConfig::read(&mut settings);
+        settings.required("JWT_SECRET_ID");
+        (config, tokens, settings.finish().map_err(|e| e.to_string()))
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_documentation() {
+        let (config, tokens, faults) = read(&[
+            ("MONGODB_URI", "mongodb://h"),
+            ("JWT_SECRET_ID", "s"),
+            ("BCRYPT_COST", ""),
+        ]);
+        faults.unwrap();
+        assert_eq!(
+            (config.master_db.as_str(), config.tenant_db.as_str()),
+            ("master_db", "tenants")
+        );
+        assert_eq!((config.bcrypt_cost, config.password_min_length), (12, 8));
+        assert_eq!(config.max_organizations, 2000);
+        assert_eq!(
+            (tokens.issuer.as_str(), tokens.audience.as_str()),
+            ("org-management", "org-management-api")
+        );
+        assert_eq!(tokens.access_token_ttl, Duration::from_secs(1800));
+    }
+
+    #[test]
+    fn one_message_names_every_fault() {
+        let (_, _, faults) = read(&[
+            ("BCRYPT_COST", "9"),
+            ("MASTER_DB", "a.b"),
+            ("ACCESS_TOKEN_TTL_SECONDS", "soon"),
+        ]);
+        let message = faults.unwrap_err();
+        for name in [
+            "MONGODB_URI",
+            "BCRYPT_COST",
+            "MASTER_DB",
+            "ACCESS_TOKEN_TTL_SECONDS",
+            "JWT_SECRET_ID",
+        ] {
+            assert!(message.contains(name), "{name} is missing in: {message}");
+        }
+    }
+
+    #[test]
+    fn a_fault_never_prints_the_connection_string() {
+        let (_, _, faults) = read(&[("MONGODB_URI", "http://user:hunter2@host")]);
+        assert!(!faults.unwrap_err().contains("hunter2"));
+    }
+}

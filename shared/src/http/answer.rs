@@ -1,0 +1,83 @@
+//! What every request goes through, outermost: an id, a deadline, one form for errors, one line in the log.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::Deadline;
+use super::request_id::request_id;
+use crate::problem::{Code, Problem};
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// `router` as it serves requests, on Lambda and elsewhere.
+pub fn service(router: Router) -> Router {
+    router
+        .method_not_allowed_fallback(async || {
+            Problem::new(
+                Code::MethodNotAllowed,
+                "See `Allow` for the methods of this path.",
+            )
+        })
+        .fallback(async || Problem::new(Code::NotFound, "See /openapi.json for what there is."))
+        // Of all layers only those on routes know which route it was.
+        .route_layer(from_fn(note_route))
+        .layer(CatchPanicLayer::custom(|_| {
+            Problem::internal().into_response()
+        }))
+        .layer(from_fn(answer))
+}
+
+/// The route's template, such as `/org/create`: unlike a path, it never holds what a caller made up.
+#[derive(Clone)]
+struct Route(MatchedPath);
+
+async fn note_route(matched: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(matched) = matched {
+        response.extensions_mut().insert(Route(matched));
+    }
+    response
+}
+
+async fn answer(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let request_id = request_id(&request);
+    let deadline = Deadline::of(&request);
+    let method = request.method().clone();
+    request.extensions_mut().insert(deadline);
+    let answered = tokio::time::timeout_at(deadline.0, next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| Problem::unavailable().into_response());
+    let route = response.extensions_mut().remove::<Route>();
+    let problem = response.extensions_mut().remove::<Problem>();
+    if let Some(problem) = &problem {
+        response = problem.render(&request_id, response);
+    }
+    headers(&mut response, &request_id);
+    tracing::info!(
+        request_id,
+        %method,
+        route = route.as_ref().map_or("", |route| route.0.as_str()),
+        status = response.status().as_u16(),
+        code = problem.as_ref().map(|problem| problem.code.as_str()),
+        duration_ms = started.elapsed().as_secs_f64() * 1000.0,
+        "answered"
+    );
+    response
+}
+
+fn headers(response: &mut Response, request_id: &str) {
+    let headers = response.headers_mut();
+    if let Ok(value) = HeaderValue::from_str(request_id) {
+        headers.insert(X_REQUEST_ID, value);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+}

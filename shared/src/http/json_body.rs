@@ -1,0 +1,212 @@
+//! JSON bodies, read strictly: the declared type, one object, no unknown or duplicate fields, 16 KiB.
+//!
+//! Answers never repeat what a body held: it may hold a password.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue};
+use http_body_util::{BodyExt, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::problem::{Code, Problem};
+
+const MAX_BYTES: usize = 16 * 1024;
+/// What is read and thrown away, so that a caller who sends too much hears so instead of a closed connection.
+const READ_BYTES: usize = 10 * 1024 * 1024;
+
+/// `T` must derive `Deserialize` with `deny_unknown_fields`.
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        expect_json(&parts.headers)?;
+        parse(&read(body).await?).map(Self)
+    }
+}
+
+fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let unsupported = |detail| Err(Problem::new(Code::UnsupportedMediaType, detail));
+    let encodings = headers.get_all(CONTENT_ENCODING);
+    if encodings
+        .iter()
+        .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return unsupported("The body must come without a Content-Encoding.");
+    }
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    match (types.next(), types.next()) {
+        (Some(media_type), None) if is_json(media_type) => Ok(()),
+        _ => unsupported("The body must come as application/json, in UTF-8."),
+    }
+}
+
+fn is_json(media_type: &HeaderValue) -> bool {
+    let parsed = media_type
+        .to_str()
+        .ok()
+        .and_then(|text| text.parse::<mime::Mime>().ok());
+    parsed.is_some_and(|mime| {
+        mime.essence_str() == mime::APPLICATION_JSON
+            && mime
+                .get_param(mime::CHARSET)
+                .is_none_or(|charset| charset == mime::UTF_8)
+    })
+}
+
+async fn read(body: Body) -> Result<Vec<u8>, Problem> {
+    let too_large = || Problem::new(Code::PayloadTooLarge, "The body must have at most 16 KiB.");
+    let read = Limited::new(body, READ_BYTES)
+        .collect()
+        .await
+        .map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                too_large()
+            } else {
+                Problem::malformed("The body did not arrive whole.")
+            }
+        })?;
+    let bytes = read.to_bytes();
+    if bytes.len() > MAX_BYTES {
+        return Err(too_large());
+    }
+    Ok(bytes.into())
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let text = std::str::from_utf8(body)
+        .map_err(|_| Problem::malformed("The body is not UTF-8, as JSON must be."))?;
+    // A derived `Deserialize` would take an array of the fields' values, too.
+    match text.trim_ascii_start().as_bytes().first() {
+        None => {
+            return Err(Problem::malformed(
+                "The body is empty, or not base64 where it should be.",
+            ));
+        }
+        Some(b'{') => {}
+        Some(_) => return Err(Problem::malformed("The body must be a JSON object.")),
+    }
+    serde_json::from_str(text).map_err(|error| Problem::malformed(explain(&error)))
+}
+
+/// The error in words of ours: place, and what was expected, not what was found.
+fn explain(error: &serde_json::Error) -> String {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    if error.classify() != Category::Data {
+        return format!("The body is not JSON from {place} on.");
+    }
+    let message = error.to_string();
+    let message = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(message, _)| message);
+    // Both name a field of ours; all other messages quote the body before ", expected ".
+    if message.starts_with("missing field") || message.starts_with("duplicate field") {
+        return format!("The body has a {message}.");
+    }
+    let unknown = message.starts_with("unknown field");
+    let found = if unknown {
+        "an unknown field"
+    } else {
+        "a value of a wrong type"
+    };
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("The body has {found} at {place}: expected {expected}."),
+        None => format!("The body has {found} at {place}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only parsed")]
+    struct Login {
+        email: String,
+        password: String,
+    }
+
+    fn detail(body: &[u8]) -> String {
+        match parse::<Login>(body) {
+            Ok(login) => format!("{login:?}"),
+            Err(problem) => {
+                assert_eq!(problem.code, Code::MalformedRequest);
+                problem.detail().to_owned()
+            }
+        }
+    }
+
+    #[test]
+    fn a_fault_is_named_without_repeating_the_body() {
+        for (body, expected) in [
+            (&b""[..], "is empty"),
+            (b"  \n", "is empty"),
+            (b"[\"s3cret\", \"s3cret\"]", "must be a JSON object"),
+            (b"\"s3cret\"", "must be a JSON object"),
+            (b"{\"email\": \"s3cret\"}", "missing field `password`"),
+            (
+                b"{\"email\": \"s3cret\", \"email\": \"\"}",
+                "duplicate field `email`",
+            ),
+            (
+                b"{\"s3cret\": 1}",
+                "an unknown field at line 1, column 9: expected `email` or `password`",
+            ),
+            (
+                b"{\"s3cret, expected x\": 1}",
+                "expected `email` or `password`",
+            ),
+            (b"{\"email\": {\"$gt\": \"s3cret\"}}", "expected a string"),
+            (b"{\"email\": null}", "expected a string"),
+            (
+                b"{\"email\": \"s3cret\"",
+                "not JSON from line 1, column 18 on",
+            ),
+            (
+                b"{\"email\": \"s3cret\", \"password\": \"s3cret\"} {}",
+                "not JSON",
+            ),
+            (b"{\"email\": \"\xff\"}", "not UTF-8"),
+            (b"{\"email\": \"\\ud800\"}", "not JSON"),
+        ] {
+            let detail = detail(body);
+            assert!(detail.contains(expected), "{detail}");
+            assert!(!detail.contains("s3cret"), "{detail}");
+        }
+        let deep = format!("{{\"email\": {}", "[".repeat(10_000));
+        assert!(detail(deep.as_bytes()).starts_with("The body"));
+    }
+
+    #[test]
+    fn only_json_in_utf8_is_taken() {
+        for (media_type, taken) in [
+            ("application/json", true),
+            ("Application/JSON; charset=UTF-8", true),
+            ("application/json; charset=\"utf-8\"", true),
+            ("application/json; charset=latin1", false),
+            ("text/plain", false),
+            ("application/x-www-form-urlencoded", false),
+            ("application/jsonp", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                is_json(&HeaderValue::from_static(media_type)),
+                taken,
+                "{media_type}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse::<Login>(&body);
+        }
+    }
+}

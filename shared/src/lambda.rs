@@ -1,0 +1,121 @@
+//! A function's life on Lambda: start once, then serve events of an HTTP API (payload format 2.0).
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::Router;
+use base64::Engine;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, LambdaEvent};
+use tower::ServiceBuilder;
+
+use crate::app::App;
+use crate::config::{Config, ConfigFaults, Settings, TokenConfig};
+use crate::log;
+use crate::mongo::ConnectError;
+use crate::secrets::SecretsManager;
+use crate::tokens::{SecretSource, SigningSecretError, TokenIssuer};
+
+/// Why a function does not start. What `main` returns is printed by its `Debug`, here the message itself.
+#[derive(thiserror::Error)]
+#[error("{0}")]
+pub struct StartRefused(String);
+
+impl fmt::Debug for StartRefused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl From<ConfigFaults> for StartRefused {
+    fn from(faults: ConfigFaults) -> Self {
+        Self(faults.to_string())
+    }
+}
+
+/// Reads the configuration of a function that makes no tokens.
+pub fn start() -> Result<Arc<App>, StartRefused> {
+    let (config, ()) = read_settings(|_| ())?;
+    Ok(Arc::new(App::new(config, Arc::default())))
+}
+
+/// Reads the configuration of a function that makes tokens.
+pub fn start_with_tokens() -> Result<(Arc<App>, Arc<TokenIssuer>), StartRefused> {
+    let read = |settings: &mut Settings<'_>| {
+        (
+            TokenConfig::read(settings),
+            settings.required("JWT_SECRET_ID"),
+        )
+    };
+    let (config, (tokens, id)) = read_settings(read)?;
+    let client: Arc<SecretsManager> = Arc::default();
+    let app = App::new(config, Arc::clone(&client));
+    let tokens = TokenIssuer::new(tokens, SecretSource::SecretsManager { client, id });
+    Ok((Arc::new(app), Arc::new(tokens)))
+}
+
+fn read_settings<T>(
+    more: impl FnOnce(&mut Settings<'_>) -> T,
+) -> Result<(Config, T), StartRefused> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let mut settings = Settings::new(&lookup);
+    log::start_json(log::filter(&mut settings));
+    let config = Config::read(&mut settings);
+    let more = more(&mut settings);
+    settings.finish()?;
+    Ok((config, more))
+}
+
+/// Connects to everything at the same time, then serves events until Lambda ends the process.
+///
+/// What only an operator can mend refuses the start. What may be back in a moment does not: requests answer
+/// 503 until it is.
+pub async fn serve(
+    app: &App,
+    tokens: Option<&TokenIssuer>,
+    router: Router,
+) -> Result<(), StartRefused> {
+    tokio::try_join!(prepare_mongo(app), prepare_tokens(tokens))?;
+    let events = ServiceBuilder::new()
+        .map_request(convertible)
+        .service(Adapter::from(crate::http::service(router)));
+    lambda_runtime::run(events)
+        .await
+        .map_err(|error| StartRefused(error.to_string()))
+}
+
+async fn prepare_mongo(app: &App) -> Result<(), StartRefused> {
+    match app.mongo.connect().await {
+        Ok(_) => Ok(()),
+        Err(ConnectError::Refused(reason)) => Err(StartRefused(reason)),
+        Err(ConnectError::Unavailable(reason)) => {
+            tracing::error!(reason, "started without MongoDB");
+            Ok(())
+        }
+    }
+}
+
+async fn prepare_tokens(tokens: Option<&TokenIssuer>) -> Result<(), StartRefused> {
+    let Some(tokens) = tokens else { return Ok(()) };
+    tokens.prepare().await.or_else(|error: SigningSecretError| {
+        if error.is_final() {
+            return Err(StartRefused(error.to_string()));
+        }
+        tracing::error!(reason = %error, "started without the signing secret");
+        Ok(())
+    })
+}
+
+/// `lambda_http` panics on what it cannot convert into a request; here that becomes a request that is answered.
+fn convertible(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
+        let body = request.body.as_deref().unwrap_or_default();
+        let standard = base64::engine::general_purpose::STANDARD;
+        if request.is_base64_encoded && standard.decode(body).is_err() {
+            request.body = None;
+        }
+        // It becomes the scheme of the URL, whatever it holds; without it, https does.
+        request.headers.remove("x-forwarded-proto");
+    }
+    event
+}

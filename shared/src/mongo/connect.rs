@@ -1,0 +1,133 @@
+//! The connection: options fit for Lambda, a check for transactions, and the control plane's indexes.
+
+use std::time::Duration;
+
+use mongodb::bson::doc;
+use mongodb::error::{Error, ErrorKind};
+use mongodb::options::{
+    Acknowledgment, ClientOptions, IndexOptions, ReadConcern, ReadPreference, WriteConcern,
+};
+use mongodb::{Client, Collection, IndexModel};
+use secrecy::ExposeSecret;
+
+use super::{Databases, errors, index};
+use crate::config::{Config, MongodbUri};
+use crate::secrets::{SecretError, SecretsManager};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Trying again does not help: the operator must do something.
+    #[error("{0}")]
+    Refused(String),
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<SecretError> for ConnectError {
+    fn from(error: SecretError) -> Self {
+        match error {
+            SecretError::Unusable { .. } => Self::Refused(error.to_string()),
+            SecretError::Unavailable { .. } => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<Error> for ConnectError {
+    fn from(error: Error) -> Self {
+        let text = errors::describe(&error);
+        match *error.kind {
+            ErrorKind::Authentication { .. } => Self::Refused(format!(
+                "MongoDB refused the credentials of the connection string: {text}"
+            )),
+            ErrorKind::InvalidArgument { .. } => Self::Refused(format!(
+                "the MongoDB connection string cannot be used: {text}"
+            )),
+            _ => Self::Unavailable(format!("MongoDB cannot be reached: {text}")),
+        }
+    }
+}
+
+pub(super) async fn connect(
+    config: &Config,
+    secrets: &SecretsManager,
+) -> Result<Databases, ConnectError> {
+    let client = Client::with_options(options(config, secrets).await?)?;
+    refuse_standalone(&client).await?;
+    let master = client.database(&config.master_db);
+    let databases = Databases {
+        organizations: master.collection("organizations"),
+        admins: master.collection("admins"),
+        tenants: client.database(&config.tenant_db),
+        client,
+    };
+    tokio::try_join!(
+        unique_indexes(
+            &databases.organizations,
+            &[index::NAME_KEY, index::COLLECTION_NAME]
+        ),
+        unique_indexes(&databases.admins, &[index::EMAIL_KEY]),
+    )?;
+    Ok(databases)
+}
+
+/// The driver's defaults wait for a server longer than API Gateway waits for an answer, and keep
+/// connections that a thawed function finds dead.
+async fn options(config: &Config, secrets: &SecretsManager) -> Result<ClientOptions, ConnectError> {
+    let uri = match &config.mongodb {
+        MongodbUri::Plain(uri) => uri.clone(),
+        MongodbUri::SecretId(id) => secrets.current(id).await?.value,
+    };
+    let mut options = ClientOptions::parse(uri.expose_secret()).await?;
+    options
+        .app_name
+        .get_or_insert_with(|| "org-management".to_owned());
+    options
+        .server_selection_timeout
+        .get_or_insert(Duration::from_secs(5));
+    options
+        .connect_timeout
+        .get_or_insert(Duration::from_secs(3));
+    options.max_idle_time.get_or_insert(Duration::from_secs(60));
+    // Answers rest on these, whatever the connection string says: a write that was answered is durable, and
+    // a read sees it.
+    let majority = WriteConcern::builder().w(Acknowledgment::Majority).build();
+    options.write_concern = Some(majority);
+    options.read_concern = Some(ReadConcern::local());
+    options.selection_criteria = Some(ReadPreference::Primary.into());
+    Ok(options)
+}
+
+/// Onboarding is a transaction, and a standalone server has none.
+async fn refuse_standalone(client: &Client) -> Result<(), ConnectError> {
+    let hello = client
+        .database("admin")
+        .run_command(doc! { "hello": 1 })
+        .await?;
+    let sharded = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+    if hello.contains_key("setName") || sharded {
+        return Ok(());
+    }
+    Err(ConnectError::Refused(
+        "this MongoDB is a standalone server, which has no transactions. Start it with --replSet rs0 \
+         and run rs.initiate() once (one node is enough), or use MongoDB Atlas"
+            .to_owned(),
+    ))
+}
+
+/// Makes the collection too. Safe to repeat, and to run in many processes at once.
+async fn unique_indexes<T: Send + Sync>(
+    collection: &Collection<T>,
+    fields: &[&str],
+) -> Result<(), Error> {
+    let model = |field: &&str| {
+        let options = IndexOptions::builder()
+            .unique(true)
+            .name((*field).to_owned());
+        IndexModel::builder()
+            .keys(doc! { *field: 1 })
+            .options(options.build())
+            .build()
+    };
+    collection.create_indexes(fields.iter().map(model)).await?;
+    Ok(())
+}

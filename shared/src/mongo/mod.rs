@@ -1,0 +1,76 @@
+//! MongoDB: one client per process, connected on its first use, with the control plane made ready.
+
+mod connect;
+mod errors;
+mod transaction;
+
+use std::sync::Arc;
+
+use mongodb::{Client, Collection, Database};
+use tokio::sync::OnceCell;
+
+use crate::admins::Admin;
+use crate::config::Config;
+use crate::organizations::Organization;
+use crate::problem::Problem;
+use crate::secrets::SecretsManager;
+
+pub use connect::ConnectError;
+pub use errors::{duplicate_index, log_error, names_existing_collection};
+pub use transaction::{Transaction, TransactionError, run_transaction};
+
+/// Unique indexes of the control plane, by the name that a duplicate key error carries.
+pub mod index {
+    pub const NAME_KEY: &str = "name_key";
+    pub const COLLECTION_NAME: &str = "collection_name";
+    pub const EMAIL_KEY: &str = "email_key";
+}
+
+/// MongoDB as this process reaches it. A failed connection is tried again by the next who asks.
+pub struct Mongo {
+    config: Config,
+    secrets: Arc<SecretsManager>,
+    databases: OnceCell<Databases>,
+}
+
+/// The service's databases, ready for use.
+pub struct Databases {
+    pub client: Client,
+    pub organizations: Collection<Organization>,
+    pub admins: Collection<Admin>,
+    /// Holds the tenants' collections.
+    pub tenants: Database,
+}
+
+impl Mongo {
+    pub fn new(config: Config, secrets: Arc<SecretsManager>) -> Self {
+        Self {
+            config,
+            secrets,
+            databases: OnceCell::new(),
+        }
+    }
+
+    /// Connects, if that has not been done yet, and says why it cannot.
+    pub async fn connect(&self) -> Result<&Databases, ConnectError> {
+        self.databases
+            .get_or_try_init(|| connect::connect(&self.config, &self.secrets))
+            .await
+    }
+
+    /// As [`Self::connect`], for a request: the reason goes to the log.
+    pub async fn databases(&self) -> Result<&Databases, Problem> {
+        self.connect().await.map_err(|error| {
+            tracing::error!(%error, "MongoDB cannot be used");
+            Problem::unavailable()
+        })
+    }
+
+    /// Whether MongoDB answers now.
+    pub async fn ping(&self) -> Result<(), Problem> {
+        let client = &self.databases().await?.client;
+        let ping = mongodb::bson::doc! { "ping": 1 };
+        client.database("admin").run_command(ping).await?;
+        Ok(())
+    }
+}

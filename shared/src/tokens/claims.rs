@@ -1,0 +1,24 @@
+//! What an access token says.
+
+use serde::{Deserialize, Serialize};
+
+use crate::admins::Role;
+
+/// Times are NumericDates: whole seconds since 1970 (RFC 7519, section 2).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The issuer, `JWT_ISSUER`.
+    pub iss: String,
+    /// The audience, `JWT_AUDIENCE`.
+    pub aud: String,
+    /// The admin's id.
+    pub sub: String,
+    /// The organization's id.
+    pub org: String,
+    pub role: Role,
+    pub iat: i64,
+    pub nbf: i64,
+    pub exp: i64,
+    /// Unique to the token.
+    pub jti: String,
+}

@@ -1,0 +1,48 @@
+//! The secret that signs tokens: where it comes from, and what it must be.
+
+use std::sync::Arc;
+
+use secrecy::ExposeSecret;
+
+use crate::secrets::{SecretError, SecretVersion, SecretsManager};
+
+/// HS256 wants a key at least as long as its hash (RFC 7518, section 3.2).
+const MIN_BYTES: usize = 32;
+
+pub enum SecretSource {
+    /// The local server's own, in a file.
+    Local(SecretVersion),
+    SecretsManager {
+        client: Arc<SecretsManager>,
+        id: String,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SigningSecretError {
+    #[error("the signing secret has {0} bytes, {MIN_BYTES} are the least")]
+    TooShort(usize),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+impl SigningSecretError {
+    /// Whether the operator must do something before a new start can succeed.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Secret(SecretError::Unavailable { .. }))
+    }
+}
+
+impl SecretSource {
+    /// The version to sign with.
+    pub(super) async fn current(&self) -> Result<SecretVersion, SigningSecretError> {
+        let version = match self {
+            Self::Local(version) => version.clone(),
+            Self::SecretsManager { client, id } => client.current(id).await?,
+        };
+        match version.value.expose_secret().len() {
+            bytes if bytes < MIN_BYTES => Err(SigningSecretError::TooShort(bytes)),
+            _ => Ok(version),
+        }
+    }
+}
