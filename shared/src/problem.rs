@@ -280,6 +280,12 @@ impl IntoResponse for Problem {
     }
 }
 
+impl From<Vec<FieldError>> for Problem {
+    fn from(errors: Vec<FieldError>) -> Self {
+        Self::validation(errors)
+    }
+}
+
 /// A MongoDB error that nobody expected: the operator reads its kind, the caller that the service is away.
 impl From<mongodb::error::Error> for Problem {
     fn from(error: mongodb::error::Error) -> Self {

@@ -1,1 +1,10 @@
-fn main() {}
+//! `POST /admin/login` as a Lambda function.
+
+use shared::lambda::{self, StartRefused};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), StartRefused> {
+    let (app, tokens) = lambda::start_with_tokens()?;
+    let router = admin_login::router(app.clone(), tokens.clone());
+    lambda::serve(&app, Some(&tokens), router.into()).await
+}

@@ -1,1 +1,9 @@
-fn main() {}
+//! `POST /org/create` as a Lambda function.
+
+use shared::lambda::{self, StartRefused};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), StartRefused> {
+    let app = lambda::start()?;
+    lambda::serve(&app, None, create_org::router(app.clone()).into()).await
+}

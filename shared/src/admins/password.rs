@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::problem::FieldError;
-use crate::text::{caseless_key, nfc};
+use crate::text::{caseless_key, fold_white_space, nfc};
 
 /// A password in NFC. It does not print, and is never truncated.
 #[derive(Clone, Debug)]
@@ -43,8 +43,9 @@ impl Password {
                 "is one of the most common passwords".to_owned(),
             ));
         }
-        let key = caseless_key(password.expose().trim());
-        if policy.context.iter().any(|text| caseless_key(text) == key) {
+        let key = |text: &str| caseless_key(&fold_white_space(text));
+        let own = key(password.expose());
+        if policy.context.iter().any(|text| key(text) == own) {
             let message = "must be neither the email nor the organization's name".to_owned();
             return Err(invalid("too_guessable", message));
         }

@@ -7,19 +7,49 @@ use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::{CollectionName, Organization, OrganizationName, OrganizationStatus};
-use crate::admins::{Admin, AdminStatus, EmailAddress, Password, PasswordHash, Role};
+use crate::admins::{
+    Admin, AdminStatus, EmailAddress, Password, PasswordHash, PasswordPolicy, Role,
+};
 use crate::app::App;
 use crate::mongo::{
     Databases, Transaction, TransactionError, duplicate_index, index, names_existing_collection,
     run_transaction,
 };
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, FieldError, Problem};
 
 /// What a company says about itself.
 pub struct NewOrganization {
-    pub name: OrganizationName,
-    pub email: EmailAddress,
-    pub password: Password,
+    name: OrganizationName,
+    email: EmailAddress,
+    password: Password,
+}
+
+impl NewOrganization {
+    /// The faults are those of all fields. `min_length` is the password's, in characters.
+    pub fn parse(
+        name: &str,
+        email: &str,
+        password: &str,
+        min_length: usize,
+    ) -> Result<Self, Vec<FieldError>> {
+        let policy = PasswordPolicy {
+            min_length,
+            context: &[email, name],
+        };
+        let name = OrganizationName::parse(name);
+        let email = EmailAddress::parse(email);
+        match (name, email, Password::choose(password, &policy)) {
+            (Ok(name), Ok(email), Ok(password)) => Ok(Self {
+                name,
+                email,
+                password,
+            }),
+            (name, email, password) => Err([name.err(), email.err(), password.err()]
+                .into_iter()
+                .flatten()
+                .collect()),
+        }
+    }
 }
 
 /// Takes the organization in, before `deadline` or not at all.

@@ -1,0 +1,38 @@
+//! `GET /health`: whether the service can do its work.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use shared::app::App;
+use shared::problem::Problem;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn router(app: Arc<App>) -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(health)).with_state(app)
+}
+
+#[derive(Serialize, ToSchema)]
+struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+shared::problem_responses!(Problems: InternalError, ServiceUnavailable);
+
+/// Ask whether the service is well
+///
+/// MongoDB is asked, too.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "service",
+    responses((status = OK, description = "The service is well", body = Health), Problems)
+)]
+async fn health(State(app): State<Arc<App>>) -> Result<Json<Health>, Problem> {
+    app.mongo.ping().await?;
+    Ok(Json(Health { status: "ok" }))
+}

@@ -1,0 +1,83 @@
+//! `GET /docs`: Swagger UI, out of the binary; no outside host is asked for anything.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::body::Bytes;
+use axum::extract::Path;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use shared::problem::{Code, Problem};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::{Config, serve};
+
+/// Swagger UI writes style attributes and shows icons from data URLs.
+const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    base-uri 'self'; frame-ancestors 'none'";
+
+static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
+    let config = Config::from("/openapi.json")
+        .try_it_out_enabled(true)
+        .use_base_layout()
+        // The default asks a validator on the internet about every document it shows.
+        .validator_url("none");
+    Arc::new(config)
+});
+
+pub fn router() -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(docs))
+        .routes(routes!(docs_file))
+        // Old habits; not part of the documented API.
+        .route("/docs/", get(async || Redirect::permanent("/docs")))
+}
+
+shared::problem_responses!(PageProblems: InternalError);
+shared::problem_responses!(FileProblems: NotFound, InternalError);
+
+/// Read the documentation and try the API out
+#[utoipa::path(
+    get,
+    path = "/docs",
+    tag = "service",
+    responses((status = OK, description = "Swagger UI", body = String, content_type = "text/html"), PageProblems)
+)]
+async fn docs() -> Result<impl IntoResponse, Problem> {
+    let (content_type, bytes) = file("index.html")?;
+    let page = String::from_utf8_lossy(&bytes);
+    // The page's own links are relative to a folder.
+    let page = page.replacen("<head>", "<head>\n    <base href=\"/docs/\">", 1);
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CONTENT_SECURITY_POLICY, POLICY.to_owned()),
+    ];
+    Ok((headers, page))
+}
+
+/// Get a file of the documentation page
+#[utoipa::path(
+    get,
+    path = "/docs/{file}",
+    tag = "service",
+    params(("file" = String, Path, description = "Name of the file", example = "swagger-ui.css")),
+    responses((status = OK, description = "The file", body = Vec<u8>, content_type = "*/*"), FileProblems)
+)]
+async fn docs_file(Path(name): Path<String>) -> Result<Response, Problem> {
+    let (content_type, bytes) = file(&name)?;
+    let headers = [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, "public, max-age=3600".to_owned()),
+    ];
+    Ok((headers, bytes).into_response())
+}
+
+/// A file of Swagger UI with its media type.
+fn file(name: &str) -> Result<(String, Bytes), Problem> {
+    let file = serve(name, Arc::clone(&CONFIG)).map_err(|error| {
+        tracing::error!(%error, "Swagger UI could not be served");
+        Problem::internal()
+    })?;
+    let file = file.ok_or_else(|| Problem::new(Code::NotFound, "The page has no such file."))?;
+    Ok((file.content_type, Bytes::from(file.bytes.into_owned())))
+}
