@@ -125,8 +125,9 @@ impl<'a> Settings<'a> {
         }
     }
 
-    fn fault(&mut self, fault: String) {
-        self.faults.push(fault);
+    /// Notes that something is wrong; `fault` names the variable, never its value.
+    pub fn fault(&mut self, fault: impl Into<String>) {
+        self.faults.push(fault.into());
     }
 
     /// A database's name as Atlas takes it: at most 38 bytes, none of MongoDB's reserved characters.

@@ -1,6 +1,5 @@
 //! A function's life on Lambda: start once, then serve events of an HTTP API (payload format 2.0).
 
-use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
@@ -10,28 +9,11 @@ use lambda_http::{Adapter, LambdaEvent};
 use tower::ServiceBuilder;
 
 use crate::app::App;
-use crate::config::{Config, ConfigFaults, Settings, TokenConfig};
+use crate::config::{Config, Settings, TokenConfig};
 use crate::log;
-use crate::mongo::ConnectError;
 use crate::secrets::SecretsManager;
-use crate::tokens::{SecretSource, SigningSecretError, TokenIssuer};
-
-/// Why a function does not start. What `main` returns is printed by its `Debug`, here the message itself.
-#[derive(thiserror::Error)]
-#[error("{0}")]
-pub struct StartRefused(String);
-
-impl fmt::Debug for StartRefused {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, formatter)
-    }
-}
-
-impl From<ConfigFaults> for StartRefused {
-    fn from(faults: ConfigFaults) -> Self {
-        Self(faults.to_string())
-    }
-}
+use crate::start::{StartRefused, prepare};
+use crate::tokens::{SecretSource, TokenIssuer};
 
 /// Reads the configuration of a function that makes no tokens.
 pub fn start() -> Result<Arc<App>, StartRefused> {
@@ -66,44 +48,19 @@ fn read_settings<T>(
     Ok((config, more))
 }
 
-/// Connects to everything at the same time, then serves events until Lambda ends the process.
-///
-/// What only an operator can mend refuses the start. What may be back in a moment does not: requests answer
-/// 503 until it is.
+/// Connects to everything, then serves events until Lambda ends the process.
 pub async fn serve(
     app: &App,
     tokens: Option<&TokenIssuer>,
     router: Router,
 ) -> Result<(), StartRefused> {
-    tokio::try_join!(prepare_mongo(app), prepare_tokens(tokens))?;
+    prepare(app, tokens).await?;
     let events = ServiceBuilder::new()
         .map_request(convertible)
         .service(Adapter::from(crate::http::service(router)));
     lambda_runtime::run(events)
         .await
         .map_err(|error| StartRefused(error.to_string()))
-}
-
-async fn prepare_mongo(app: &App) -> Result<(), StartRefused> {
-    match app.mongo.connect().await {
-        Ok(_) => Ok(()),
-        Err(ConnectError::Refused(reason)) => Err(StartRefused(reason)),
-        Err(ConnectError::Unavailable(reason)) => {
-            tracing::error!(reason, "started without MongoDB");
-            Ok(())
-        }
-    }
-}
-
-async fn prepare_tokens(tokens: Option<&TokenIssuer>) -> Result<(), StartRefused> {
-    let Some(tokens) = tokens else { return Ok(()) };
-    tokens.prepare().await.or_else(|error: SigningSecretError| {
-        if error.is_final() {
-            return Err(StartRefused(error.to_string()));
-        }
-        tracing::error!(reason = %error, "started without the signing secret");
-        Ok(())
-    })
 }
 
 /// `lambda_http` panics on what it cannot convert into a request; here that becomes a request that is answered.

@@ -14,5 +14,6 @@ pub mod mongo;
 pub mod organizations;
 pub mod problem;
 pub mod secrets;
+pub mod start;
 pub mod text;
 pub mod tokens;

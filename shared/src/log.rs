@@ -28,9 +28,13 @@ pub fn start_json(filter: Targets) {
     start(filter, format);
 }
 
-/// Lines for people.
+/// Lines for people, on the error output.
 pub fn start_text(filter: Targets) {
-    start(filter, tracing_subscriber::fmt::layer().with_target(false));
+    let format = tracing_subscriber::fmt::layer()
+        .with_target(false)
+        .with_ansi(false)
+        .with_writer(std::io::stderr);
+    start(filter, format);
 }
 
 fn start<L>(filter: Targets, format: L)

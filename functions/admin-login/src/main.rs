@@ -1,6 +1,7 @@
 //! `POST /admin/login` as a Lambda function.
 
-use shared::lambda::{self, StartRefused};
+use shared::lambda;
+use shared::start::StartRefused;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartRefused> {

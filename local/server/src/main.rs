@@ -1,1 +1,166 @@
-fn main() {}
+//! `cargo run`: the whole service on this machine.
+
+use std::fmt::Write as _;
+use std::future::IntoFuture;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongod::{Mongod, NotFound, Purpose, StartError};
+use server::{LocalSettings, api, cors, token_secret};
+use shared::app::App;
+use shared::config::{ConfigFaults, MongodbUri};
+use shared::secrets::SecretsManager;
+use shared::start::{StartRefused, prepare};
+use shared::tokens::TokenIssuer;
+use tokio::net::TcpListener;
+use tokio::signal;
+
+/// Data and the signing secret, kept from one run to the next.
+const FOLDER: &str = ".local";
+/// Requests in progress are answered within ten seconds.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(11);
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(".env cannot be read: {0}")]
+    Dotenv(dotenvy::Error),
+    #[error(transparent)]
+    Config(#[from] ConfigFaults),
+    #[error("port {port} cannot be used: {error}. PORT=<another> cargo run takes another one")]
+    Port { port: u16, error: io::Error },
+    #[error("{FOLDER} cannot be used: {0}")]
+    Folder(io::Error),
+    #[error(transparent)]
+    MongodNotFound(#[from] NotFound),
+    #[error(transparent)]
+    MongodStart(#[from] StartError),
+    #[error(transparent)]
+    Refused(#[from] StartRefused),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> Result<(), Failure> {
+    // Before there are threads: it sets environment variables.
+    match dotenvy::dotenv() {
+        Err(error) if !error.not_found() => return Err(Failure::Dotenv(error)),
+        _ => {}
+    }
+    let settings = LocalSettings::read()?;
+    shared::log::start_text(settings.log_filter.clone());
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(run(settings))
+}
+
+/// The port comes first: when it is taken, nothing else needs to start.
+async fn run(mut settings: LocalSettings) -> Result<(), Failure> {
+    let port = settings.port;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    let listener = listener.map_err(|error| Failure::Port { port, error })?;
+    let mongod = match settings.own_mongod {
+        true => Some(start_mongod().await?),
+        false => None,
+    };
+    let own_uri = mongod.as_ref().map(Mongod::uri);
+    if let Some(uri) = &own_uri {
+        settings.config.mongodb = MongodbUri::Plain(uri.clone().into());
+    }
+    let served = serve(settings, listener, own_uri.as_deref()).await;
+    if let Some(mongod) = mongod {
+        mongod.stop().await?;
+    }
+    served
+}
+
+async fn start_mongod() -> Result<Mongod, Failure> {
+    let binary = tokio::task::spawn_blocking(mongod::find);
+    let binary = binary.await.map_err(io::Error::other)??;
+    let folder = Path::new(FOLDER).join("mongodb");
+    Ok(Mongod::start(&binary, &folder, Purpose::Keep).await?)
+}
+
+async fn serve(
+    settings: LocalSettings,
+    listener: TcpListener,
+    own_uri: Option<&str>,
+) -> Result<(), Failure> {
+    let secrets: Arc<SecretsManager> = Arc::default();
+    let secret = token_secret(
+        settings.jwt_secret_id,
+        Arc::clone(&secrets),
+        Path::new(FOLDER),
+    );
+    let secret = secret.map_err(Failure::Folder)?;
+    let app = Arc::new(App::new(settings.config, secrets));
+    let tokens = Arc::new(TokenIssuer::new(settings.tokens, secret));
+    prepare(&app, Some(&tokens)).await?;
+    let router =
+        shared::http::service(api(&app, &tokens).into()).layer(cors(settings.cors_allowed_origins));
+    println!("{}", welcome(listener.local_addr()?.port(), own_uri));
+    let (stopping, mut stopped) = tokio::sync::watch::channel(());
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+        stop_signal().await;
+        drop(stopping);
+    });
+    tokio::select! {
+        served = server.into_future() => served?,
+        // Connections that do not end by themselves are left to end with the process.
+        () = async { let _ = stopped.changed().await; tokio::time::sleep(SHUTDOWN_TIMEOUT).await } => {}
+    }
+    Ok(())
+}
+
+fn welcome(port: u16, own_uri: Option<&str>) -> String {
+    let api = format!("http://127.0.0.1:{port}");
+    let mongodb = own_uri.unwrap_or("as configured");
+    let header = "-H 'content-type: application/json'";
+    let organization = r#"{"organization_name":"Akshay Pvt Ltd","email":"admin@example.com","password":"Admin@123"}"#;
+    let credentials = r#"{"email":"admin@example.com","password":"Admin@123"}"#;
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "\nThe organization service is up; Ctrl-C ends it, data stays in {FOLDER}.\n"
+    );
+    let _ = writeln!(
+        text,
+        "  API      {api}\n  Docs     {api}/docs\n  MongoDB  {mongodb}\n"
+    );
+    let _ = writeln!(
+        text,
+        "  curl {api}/org/create {header} -d '{organization}'\n"
+    );
+    let _ = writeln!(text, "  curl {api}/admin/login {header} -d '{credentials}'");
+    text
+}
+
+/// Ctrl-C, or the SIGTERM of whoever runs the process.
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = signal::ctrl_c().await;
+}

@@ -1,0 +1,178 @@
+//! `mongod` as a child that ends with its parent, however that ends.
+//!
+//! A small shell script stands between: it reads from a pipe that only this process holds open. When the pipe
+//! closes, be it by a drop, an exit or a SIGKILL, the script ends mongod.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::replica_set;
+
+const WATCHDOG: &str = r#"
+signal=$1 remove=$2; shift 2
+ulimit -n "$(ulimit -H -n)" 2>/dev/null
+exec 3<&0
+"$@" </dev/null 3<&- &
+mongod=$!
+{ read -r _ <&3; kill -s "$signal" "$mongod" 2>/dev/null; } &
+watch=$!
+wait "$mongod"; status=$?
+kill "$watch" 2>/dev/null
+[ -z "$remove" ] || rm -rf "$remove"
+exit "$status"
+"#;
+/// For a start, a recovery after a crash included.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// For another mongod that is just ending in the same data folder.
+const FOLDER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Exit codes: see <https://www.mongodb.com/docs/manual/reference/exit-codes/>.
+const ADDRESS_IN_USE: i32 = 48;
+const FOLDER_IN_USE: i32 = 100;
+
+/// What a mongod is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Data stays, and the end is an orderly one.
+    Keep,
+    /// Failpoints can be set; at the end the process is killed and the data folder removed.
+    Test,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("mongod cannot be run: {0}")]
+    Io(#[from] io::Error),
+    #[error("the data folder {0} is in use by another server")]
+    FolderInUse(PathBuf),
+    #[error("mongod ended with {status}; its log is {log}")]
+    Ended { status: ExitStatus, log: PathBuf },
+    #[error("mongod did not become ready: {0}")]
+    NotReady(mongodb::error::Error),
+}
+
+/// A running one-node replica set.
+#[derive(Debug)]
+pub struct Mongod {
+    port: u16,
+    watchdog: Child,
+}
+
+impl Mongod {
+    /// Runs `binary` on the data in `folder`, and waits until it takes writes.
+    pub async fn start(binary: &Path, folder: &Path, purpose: Purpose) -> Result<Self, StartError> {
+        std::fs::create_dir_all(folder)?;
+        let started = Instant::now();
+        loop {
+            let port = free_port()?;
+            let watchdog = spawn(binary, folder, purpose, port)?;
+            let mut mongod = Self { port, watchdog };
+            match mongod.ready().await? {
+                None => return Ok(mongod),
+                Some(status) if status.code() == Some(ADDRESS_IN_USE) => {}
+                Some(status) if status.code() == Some(FOLDER_IN_USE) => {
+                    if started.elapsed() > FOLDER_TIMEOUT {
+                        return Err(StartError::FolderInUse(folder.to_owned()));
+                    }
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                Some(status) => {
+                    let log = log_of(folder);
+                    return Err(StartError::Ended { status, log });
+                }
+            }
+        }
+    }
+
+    /// The connection string.
+    pub fn uri(&self) -> String {
+        format!(
+            "mongodb://127.0.0.1:{}/?replicaSet={}",
+            self.port,
+            replica_set::NAME
+        )
+    }
+
+    /// Ends mongod and waits for its end.
+    pub async fn stop(mut self) -> io::Result<()> {
+        drop(self.watchdog.stdin.take());
+        while self.watchdog.try_wait()?.is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    /// Waits until the replica set takes writes; an exit status if the process ended before that.
+    async fn ready(&mut self) -> Result<Option<ExitStatus>, StartError> {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.watchdog.try_wait()? {
+                return Ok(Some(status));
+            }
+            match replica_set::make_primary(self.port).await {
+                Ok(true) => return Ok(None),
+                Err(error) if started.elapsed() > START_TIMEOUT => {
+                    return Err(StartError::NotReady(error));
+                }
+                Ok(false) | Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+}
+
+/// A port that is free now. Another process can be faster; then mongod says so, and the next one is tried.
+fn free_port() -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
+}
+
+fn log_of(folder: &Path) -> PathBuf {
+    folder.join("mongod.log")
+}
+
+fn spawn(binary: &Path, folder: &Path, purpose: Purpose, port: u16) -> io::Result<Child> {
+    let mut command = Command::new("sh");
+    command.args(["-c", WATCHDOG, "mongod"]);
+    match purpose {
+        Purpose::Keep => command.args(["TERM", ""]),
+        Purpose::Test => command.arg("KILL").arg(folder),
+    };
+    command.arg(binary);
+    command.args([
+        "--bind_ip",
+        "127.0.0.1",
+        "--nounixsocket",
+        "--replSet",
+        replica_set::NAME,
+    ]);
+    command.args([
+        "--port",
+        &port.to_string(),
+        "--wiredTigerCacheSizeGB",
+        "0.25",
+        "--logappend",
+    ]);
+    command
+        .arg("--dbpath")
+        .arg(folder)
+        .arg("--logpath")
+        .arg(log_of(folder));
+    // A primary gives its secondaries 15 seconds to catch up before it ends; here there are none.
+    command.args([
+        "--setParameter",
+        "shutdownTimeoutMillisForSignaledShutdown=100",
+    ]);
+    if purpose == Purpose::Test {
+        command.args(["--setParameter", "enableTestCommands=1"]);
+    }
+    // Ctrl-C goes to the whole process group; mongod ends after its last client, not with it.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.spawn()
+}

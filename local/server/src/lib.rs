@@ -1,0 +1,11 @@
+//! The service on the own machine: every function's handler behind one port, a real mongod underneath.
+
+mod api;
+mod cors;
+mod settings;
+mod signing_secret;
+
+pub use api::{api, openapi_document};
+pub use cors::cors;
+pub use settings::LocalSettings;
+pub use signing_secret::token_secret;

@@ -1,0 +1,67 @@
+//! The local server's settings: those of the functions, with a default for each, and its own.
+
+use axum::http::HeaderValue;
+use shared::config::{Config, ConfigFaults, Settings, TokenConfig};
+use tracing_subscriber::filter::Targets;
+
+pub struct LocalSettings {
+    pub config: Config,
+    pub tokens: TokenConfig,
+    pub log_filter: Targets,
+    /// Without one the server makes a signing secret of its own.
+    pub jwt_secret_id: Option<String>,
+    /// Whether nobody said which MongoDB to use.
+    pub own_mongod: bool,
+    pub port: u16,
+    pub cors_allowed_origins: Vec<HeaderValue>,
+}
+
+impl LocalSettings {
+    /// From the environment.
+    pub fn read() -> Result<Self, ConfigFaults> {
+        let environment = |name: &str| {
+            std::env::var(name)
+                .ok()
+                .filter(|value| !value.trim().is_empty())
+        };
+        let own_mongod =
+            environment("MONGODB_URI").is_none() && environment("MONGODB_URI_SECRET_ID").is_none();
+        let lookup = |name: &str| match name {
+            // Until it runs and its port is known.
+            "MONGODB_URI" if own_mongod => Some("mongodb://127.0.0.1".to_owned()),
+            _ => environment(name),
+        };
+        let mut settings = Settings::new(&lookup);
+        let read = Self {
+            log_filter: shared::log::filter(&mut settings),
+            config: Config::read(&mut settings),
+            tokens: TokenConfig::read(&mut settings),
+            jwt_secret_id: settings.optional("JWT_SECRET_ID"),
+            own_mongod,
+            port: settings.number("PORT", 8000, 0..=u16::MAX),
+            cors_allowed_origins: cors_allowed_origins(&mut settings),
+        };
+        settings.finish().map(|()| read)
+    }
+}
+
+fn cors_allowed_origins(settings: &mut Settings<'_>) -> Vec<HeaderValue> {
+    let list = settings
+        .optional("CORS_ALLOWED_ORIGINS")
+        .unwrap_or_default();
+    let mut origins = Vec::new();
+    for origin in list
+        .split(',')
+        .map(str::trim)
+        .filter(|origin| !origin.is_empty())
+    {
+        let scheme = origin.starts_with("http://") || origin.starts_with("https://");
+        match HeaderValue::from_str(origin) {
+            Ok(value) if scheme && !origin.ends_with('/') => origins.push(value),
+            _ => settings.fault(
+                "CORS_ALLOWED_ORIGINS must be origins such as https://app.example.com, separated by commas",
+            ),
+        }
+    }
+    origins
+}

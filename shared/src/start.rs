@@ -1,0 +1,56 @@
+//! The start of a process: connecting to everything at the same time, and refusing what cannot work.
+
+use std::fmt;
+
+use crate::app::App;
+use crate::config::ConfigFaults;
+use crate::mongo::ConnectError;
+use crate::tokens::{SigningSecretError, TokenIssuer};
+
+/// Why a process does not start. What `main` returns is printed by its `Debug`, here the message itself.
+#[derive(thiserror::Error)]
+#[error("{0}")]
+pub struct StartRefused(pub String);
+
+impl fmt::Debug for StartRefused {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl From<ConfigFaults> for StartRefused {
+    fn from(faults: ConfigFaults) -> Self {
+        Self(faults.to_string())
+    }
+}
+
+/// Connects, before the first request.
+///
+/// What only an operator can mend refuses the start. What may be back in a moment does not: requests answer
+/// 503 until it is.
+pub async fn prepare(app: &App, tokens: Option<&TokenIssuer>) -> Result<(), StartRefused> {
+    tokio::try_join!(prepare_mongo(app), prepare_tokens(tokens))?;
+    Ok(())
+}
+
+async fn prepare_mongo(app: &App) -> Result<(), StartRefused> {
+    match app.mongo.connect().await {
+        Ok(_) => Ok(()),
+        Err(ConnectError::Refused(reason)) => Err(StartRefused(reason)),
+        Err(ConnectError::Unavailable(reason)) => {
+            tracing::error!(reason, "started without MongoDB");
+            Ok(())
+        }
+    }
+}
+
+async fn prepare_tokens(tokens: Option<&TokenIssuer>) -> Result<(), StartRefused> {
+    let Some(tokens) = tokens else { return Ok(()) };
+    tokens.prepare().await.or_else(|error: SigningSecretError| {
+        if error.is_final() {
+            return Err(StartRefused(error.to_string()));
+        }
+        tracing::error!(reason = %error, "started without the signing secret");
+        Ok(())
+    })
+}
