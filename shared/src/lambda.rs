@@ -1,11 +1,13 @@
 //! A function's life on Lambda: start once, then serve events of an HTTP API (payload format 2.0).
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
 use base64::Engine;
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, LambdaEvent};
+use lambda_http::{Adapter, LambdaEvent, Service};
+use serde::Serialize;
 use tower::ServiceBuilder;
 
 use crate::app::App;
@@ -55,12 +57,19 @@ pub async fn serve(
     router: Router,
 ) -> Result<(), StartRefused> {
     prepare(app, tokens).await?;
-    let events = ServiceBuilder::new()
-        .map_request(convertible)
-        .service(Adapter::from(crate::http::service(router)));
-    lambda_runtime::run(events)
+    lambda_runtime::run(handler(router))
         .await
         .map_err(|error| StartRefused(error.to_string()))
+}
+
+/// What answers an event.
+pub fn handler(
+    router: Router,
+) -> impl Service<LambdaEvent<LambdaRequest>, Response: Serialize, Error = Infallible, Future: Send>
+{
+    ServiceBuilder::new()
+        .map_request(convertible)
+        .service(Adapter::from(crate::http::service(router)))
 }
 
 /// `lambda_http` panics on what it cannot convert into a request; here that becomes a request that is answered.

@@ -208,6 +208,18 @@ impl Problem {
         )
     }
 
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound, "See /openapi.json for what there is.")
+    }
+
+    /// The answer's header `Allow` says which methods are.
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            Code::MethodNotAllowed,
+            "See `Allow` for the methods of this path.",
+        )
+    }
+
     /// A dependency is down or too slow. The reason belongs into the log, not into the answer.
     pub fn unavailable() -> Self {
         Self::new(
@@ -347,6 +359,8 @@ impl Problem {
                 message: "must have at least 8 characters".to_owned(),
             }]),
             Code::InvalidCredentials => Self::invalid_credentials(),
+            Code::NotFound => Self::not_found(),
+            Code::MethodNotAllowed => Self::method_not_allowed(),
             Code::InternalError => Self::internal(),
             Code::ServiceUnavailable => Self::unavailable(),
             Code::CapacityReached => Self::capacity_reached(),

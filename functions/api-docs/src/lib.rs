@@ -1,5 +1,7 @@
-//! `GET /docs`, `/openapi.json` and `/health`: what the service is, and whether it is there.
+//! `GET /docs`, `/openapi.json` and `/health`: what the service is, and whether it is there; and the answer
+//! to what is not.
 
+mod default_route;
 mod document;
 mod health;
 mod openapi_json;
@@ -16,4 +18,5 @@ pub fn router(app: Arc<App>) -> OpenApiRouter {
     health::router(app)
         .merge(openapi_json::router())
         .merge(swagger_ui::router())
+        .merge(default_route::router())
 }

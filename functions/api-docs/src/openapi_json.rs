@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 
 /// The document of all functions together, made from their code. A test of the local server, which knows
 /// them all, keeps it equal.
-const DOCUMENT: &str = include_str!("../openapi.json");
+pub const DOCUMENT: &str = include_str!("../openapi.json");
 
 pub fn router() -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(openapi_json))

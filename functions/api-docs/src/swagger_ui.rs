@@ -7,7 +7,7 @@ use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
-use shared::problem::{Code, Problem};
+use shared::problem::Problem;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, serve};
@@ -78,6 +78,6 @@ fn file(name: &str) -> Result<(String, Bytes), Problem> {
         tracing::error!(%error, "Swagger UI could not be served");
         Problem::internal()
     })?;
-    let file = file.ok_or_else(|| Problem::new(Code::NotFound, "The page has no such file."))?;
+    let file = file.ok_or_else(Problem::not_found)?;
     Ok((file.content_type, Bytes::from(file.bytes.into_owned())))
 }

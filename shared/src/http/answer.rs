@@ -11,20 +11,15 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::Deadline;
 use super::request_id::request_id;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// `router` as it serves requests, on Lambda and elsewhere.
 pub fn service(router: Router) -> Router {
     router
-        .method_not_allowed_fallback(async || {
-            Problem::new(
-                Code::MethodNotAllowed,
-                "See `Allow` for the methods of this path.",
-            )
-        })
-        .fallback(async || Problem::new(Code::NotFound, "See /openapi.json for what there is."))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .fallback(async || Problem::not_found())
         // Of all layers only those on routes know which route it was.
         .route_layer(from_fn(note_route))
         .layer(CatchPanicLayer::custom(|_| {
@@ -65,7 +60,7 @@ async fn answer(mut request: Request, next: Next) -> Response {
         route = route.as_ref().map_or("", |route| route.0.as_str()),
         status = response.status().as_u16(),
         code = problem.as_ref().map(|problem| problem.code.as_str()),
-        duration_ms = started.elapsed().as_secs_f64() * 1000.0,
+        duration_ms = started.elapsed().as_millis(),
         "answered"
     );
     response

@@ -5,7 +5,8 @@ use std::time::Duration;
 use mongodb::bson::doc;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{
-    Acknowledgment, ClientOptions, IndexOptions, ReadConcern, ReadPreference, WriteConcern,
+    Acknowledgment, ClientOptions, IndexOptions, ReadConcern, ReadPreference, ServerMonitoringMode,
+    WriteConcern,
 };
 use mongodb::{Client, Collection, IndexModel};
 use secrecy::ExposeSecret;
@@ -88,6 +89,9 @@ async fn options(config: &Config, secrets: &SecretsManager) -> Result<ClientOpti
         .connect_timeout
         .get_or_insert(Duration::from_secs(3));
     options.max_idle_time.get_or_insert(Duration::from_secs(60));
+    // What the driver takes on Lambda anyway. Streaming would learn of a server's recovery only with its next
+    // heartbeat, ten seconds later.
+    options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
     // Answers rest on these, whatever the connection string says: a write that was answered is durable, and
     // a read sees it.
     let majority = WriteConcern::builder().w(Acknowledgment::Majority).build();

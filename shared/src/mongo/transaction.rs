@@ -11,6 +11,7 @@ use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COM
 use mongodb::{Client, ClientSession};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::errors::describe;
 use super::log_error;
 use crate::problem::Problem;
 
@@ -85,7 +86,10 @@ async fn attempts(
             }
         };
         match result {
-            Err(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => waits.next().await,
+            Err(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
+                tracing::debug!(error = describe(&error), "a transaction is run again");
+                waits.next().await;
+            }
             result => return result,
         }
     }
@@ -96,7 +100,8 @@ async fn commit(session: &mut ClientSession, waits: &mut Waits) -> Result<(), Er
     loop {
         match session.commit_transaction().await {
             Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {
-                waits.next().await
+                tracing::debug!(error = describe(&error), "a commit is asked for again");
+                waits.next().await;
             }
             result => return result,
         }

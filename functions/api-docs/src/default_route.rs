@@ -1,0 +1,71 @@
+//! API Gateway's `$default` route: requests that no other route takes.
+//!
+//! They come here whichever function's path it is, so the document of all functions tells whether the path or
+//! only the method is unknown.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use axum::extract::Request;
+use axum::http::header::ALLOW;
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use shared::problem::Problem;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::openapi_json::DOCUMENT;
+
+#[derive(Default, Deserialize)]
+struct Document {
+    /// By path, and then by method in lower case.
+    paths: BTreeMap<String, BTreeMap<String, IgnoredAny>>,
+}
+
+static KNOWN: LazyLock<Document> =
+    LazyLock::new(|| serde_json::from_str(DOCUMENT).unwrap_or_default());
+
+pub fn router() -> OpenApiRouter {
+    OpenApiRouter::new().route("/{*path}", any(answer))
+}
+
+async fn answer(request: Request) -> Response {
+    let path = request.uri().path();
+    let Some((_, methods)) = KNOWN
+        .paths
+        .iter()
+        .find(|(template, _)| matches(template, path))
+    else {
+        return Problem::not_found().into_response();
+    };
+    let allowed: Vec<_> = methods.keys().map(|method| method.to_uppercase()).collect();
+    ([(ALLOW, allowed.join(","))], Problem::method_not_allowed()).into_response()
+}
+
+/// Whether `path` fits `template`, in which `{name}` stands for one segment.
+fn matches(template: &str, path: &str) -> bool {
+    let (mut expected, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (expected.next(), given.next()) {
+            (None, None) => return true,
+            (Some(name), Some(segment)) if name.starts_with('{') && !segment.is_empty() => {}
+            (Some(name), Some(segment)) if name == segment => {}
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_stands_for_one_segment() {
+        assert!(matches("/docs/{file}", "/docs/index.css"));
+        for path in ["/docs", "/docs/", "/docs/a/b", "/other/a"] {
+            assert!(!matches("/docs/{file}", path), "{path}");
+        }
+        assert!(matches("/org/create", "/org/create") && !matches("/org/create", "/org/created"));
+    }
+}

@@ -1,0 +1,202 @@
+//! What cannot be read, on both routes that read a body, and what is not there at all.
+
+use serde_json::json;
+
+use crate::harness::TestService;
+
+const CREATE: &str =
+    r#"{"organization_name":"Acme","email":"a@example.com","password":"Admin@123"}"#;
+const LOGIN: &str = r#"{"email":"a@example.com","password":"Admin@123"}"#;
+const ROUTES: [(&str, &str); 2] = [("/org/create", CREATE), ("/admin/login", LOGIN)];
+
+/// Sends `body` as `content_type` and asserts the problem, and that nothing was written.
+async fn refused(
+    service: &TestService,
+    path: &str,
+    content_type: &str,
+    body: Vec<u8>,
+    expected: (u16, &str),
+) {
+    let request = service
+        .request("POST", path)
+        .header("content-type", content_type)
+        .body(body);
+    let answer = service.send(request).await;
+    answer.problem(expected.0, expected.1);
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(
+        !detail.contains("Admin@123") && !detail.contains("canary"),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
+async fn a_malformed_body_is_a_malformed_request() {
+    let service = TestService::start().await;
+    for (path, good) in ROUTES {
+        let bodies: Vec<Vec<u8>> = vec![
+            b"".to_vec(),
+            b"   ".to_vec(),
+            b"nothing".to_vec(),
+            b"null".to_vec(),
+            b"true".to_vec(),
+            b"17".to_vec(),
+            b"[]".to_vec(),
+            b"{}".to_vec(),
+            br#""canary""#.to_vec(),
+            format!("[{good}]").into(),
+            r#"["Acme","a@example.com","Admin@123"]"#.into(),
+            r#"["a@example.com","Admin@123"]"#.into(),
+            good.trim_end_matches('}').into(),
+            format!("{good}{good}").into(),
+            format!("\u{feff}{good}").into(),
+            good.replace('"', "'").into(),
+            good.replacen('{', r#"{"canary":"canary","#, 1).into(),
+            good.replacen('{', r#"{"email":"b@example.com","#, 1).into(),
+            good.replace(r#""Admin@123""#, "null").into(),
+            good.replace(r#""Admin@123""#, "12345678").into(),
+            good.replace(r#""Admin@123""#, r#"["Admin@123"]"#).into(),
+            good.replace(r#""Admin@123""#, r#"{"$gt":""}"#).into(),
+            good.replace(r#""a@example.com""#, r#"{"$ne":"canary"}"#)
+                .into(),
+            good.replace("email", "Email").into(),
+            good.replace("a@example.com", "\\ud800").into(),
+            good.replace("a@example.com", "\u{1}").into(),
+            good.replacen('{', &format!(r#"{{"x":{}"#, "[".repeat(10_000)), 1)
+                .into(),
+            [&b"{\"email\":\"\xff\xfe\","[..], &good.as_bytes()[1..]].concat(),
+        ];
+        for body in bodies {
+            refused(
+                &service,
+                path,
+                "application/json",
+                body,
+                (400, "malformed_request"),
+            )
+            .await;
+        }
+    }
+    assert_eq!(service.whole().await, 0);
+}
+
+#[tokio::test]
+async fn only_json_is_a_supported_media_type() {
+    let service = TestService::start().await;
+    for (path, good) in ROUTES {
+        for media_type in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/json;charset=latin1",
+            "json",
+        ] {
+            refused(
+                &service,
+                path,
+                media_type,
+                good.into(),
+                (415, "unsupported_media_type"),
+            )
+            .await;
+        }
+        let without = service.request("POST", path).body(good);
+        service
+            .send(without)
+            .await
+            .problem(415, "unsupported_media_type");
+        let compressed = service
+            .request("POST", path)
+            .header("content-type", "application/json")
+            .header("content-encoding", "gzip")
+            .body(vec![0x1f, 0x8b, 8, 0]);
+        service
+            .send(compressed)
+            .await
+            .problem(415, "unsupported_media_type");
+    }
+    assert_eq!(service.whole().await, 0);
+}
+
+#[tokio::test]
+async fn a_body_of_16_kib_is_read_and_one_byte_more_is_too_large() {
+    let service = TestService::start().await;
+    for (path, good) in ROUTES {
+        let padded = |length: usize| {
+            let mut body = good.as_bytes().to_vec();
+            body.resize(length, b' ');
+            body
+        };
+        let json = "application/json";
+        refused(
+            &service,
+            path,
+            json,
+            padded(16 * 1024 + 1),
+            (413, "payload_too_large"),
+        )
+        .await;
+        refused(
+            &service,
+            path,
+            json,
+            padded(6 * 1024 * 1024),
+            (413, "payload_too_large"),
+        )
+        .await;
+        let fits = service
+            .request("POST", path)
+            .header("content-type", json)
+            .body(padded(16 * 1024));
+        assert!(service.send(fits).await.status.is_success());
+    }
+    assert_eq!(service.whole().await, 1);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_too() {
+    let service = TestService::start().await;
+    service.get("/").await.problem(404, "not_found");
+    service.get("/org/../admin").await.problem(404, "not_found");
+    service
+        .get("/docs/nothing.js")
+        .await
+        .problem(404, "not_found");
+    for path in ["/org/create", "/admin/login"] {
+        let answer = service.get(path).await;
+        answer.problem(405, "method_not_allowed");
+        assert_eq!(answer.headers["allow"], "POST");
+    }
+    service
+        .post("/health", &json!({}))
+        .await
+        .problem(405, "method_not_allowed");
+}
+
+#[tokio::test]
+async fn the_service_says_that_it_is_well_and_how_it_is_used() {
+    let service = TestService::start().await;
+    let health = service.get("/health").await;
+    assert_eq!(
+        (health.status.as_u16(), health.body),
+        (200, json!({"status": "ok"}))
+    );
+    let document = service.get("/openapi.json").await;
+    assert_eq!(
+        (document.status.as_u16(), &document.body["openapi"]),
+        (200, &json!("3.1.0"))
+    );
+    let page = service.request("GET", "/docs").send().await.unwrap();
+    assert_eq!(page.headers()["content-type"], "text/html");
+    let page = page.text().await.unwrap();
+    // Everything the page asks for is here.
+    let files = page.split('"').filter(|text| {
+        [".js", ".css", ".png"]
+            .iter()
+            .any(|end| text.ends_with(end))
+    });
+    for file in files {
+        let path = format!("/docs/{}", file.trim_start_matches("./"));
+        assert_eq!(service.get(&path).await.status, 200, "{path}");
+    }
+    assert!(!page.contains("://"), "the page names another host: {page}");
+}

@@ -1,0 +1,202 @@
+//! What stands beside the code and must agree with it: the OpenAPI document, the template's routes, the events.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Context, LambdaEvent, Service};
+use serde_json::Value;
+use serde_norway::Value as Yaml;
+
+use crate::harness::TestService;
+
+/// Method and path, such as `POST /org/create`.
+type Routes = BTreeSet<String>;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn openapi_routes(document: &Value) -> Routes {
+    let paths = document["paths"].as_object().unwrap();
+    let of_path = |(path, methods): (&String, &Value)| {
+        let methods: Vec<String> = methods.as_object().unwrap().keys().cloned().collect();
+        methods
+            .into_iter()
+            .map(|method| format!("{} {path}", method.to_uppercase()))
+            .collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+fn template() -> Yaml {
+    serde_norway::from_str(&fs::read_to_string(root().join("template.yaml")).unwrap()).unwrap()
+}
+
+/// The routes of the template's functions, without `$default`.
+fn template_routes() -> Routes {
+    let template = template();
+    let resources = template["Resources"].as_mapping().unwrap().values();
+    let events = resources.filter_map(|resource| resource["Properties"]["Events"].as_mapping());
+    let route = |event: &Yaml| {
+        let text = |key: &str| event["Properties"][key].as_str().map(str::to_owned);
+        Some(format!("{} {}", text("Method")?, text("Path")?))
+    };
+    events
+        .flat_map(|events| events.values().filter_map(route).collect::<Vec<_>>())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_made_from_the_code() {
+    let service = TestService::start().await;
+    let made = server::openapi_document(&service.app, &service.tokens)
+        .to_pretty_json()
+        .unwrap()
+        + "\n";
+    let file = root().join("functions/api-docs/openapi.json");
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        fs::write(&file, &made).unwrap();
+    }
+    let kept = fs::read_to_string(&file).unwrap();
+    assert!(
+        kept == made,
+        "run UPDATE_OPENAPI=1 cargo test -p server openapi, and build again"
+    );
+}
+
+#[tokio::test]
+async fn every_answer_is_documented_with_an_example() {
+    let service = TestService::start().await;
+    let document = service.get("/openapi.json").await.body;
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["components"]["schemas"]["Problem"]["properties"]["request_id"].is_object());
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(
+                operation["summary"].is_string() && responses.contains_key("500"),
+                "{method} {path}"
+            );
+            for (status, response) in responses
+                .iter()
+                .filter(|(status, _)| status.as_str() >= "400")
+            {
+                let content = &response["content"]["application/problem+json"];
+                assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem");
+                let examples = content["examples"].as_object().unwrap();
+                for (code, example) in examples {
+                    assert_eq!(example["value"]["code"], **code, "{method} {path}");
+                    assert_eq!(example["value"]["status"].to_string(), *status);
+                }
+                assert!(!examples.is_empty());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn template_document_and_server_have_the_same_routes() {
+    let service = TestService::start().await;
+    let documented = openapi_routes(&service.get("/openapi.json").await.body);
+    assert_eq!(template_routes(), documented);
+    assert!(documented.contains("POST /org/create") && documented.contains("POST /admin/login"));
+    for route in &documented {
+        let (method, path) = route.split_once(' ').unwrap();
+        let path = path.replace("{file}", "index.css");
+        let answer = service.send(service.request(method, &path)).await;
+        assert!(
+            ![404, 405].contains(&answer.status.as_u16()),
+            "{route}: {answer:?}"
+        );
+        let other = if method == "POST" { "PUT" } else { "POST" };
+        service
+            .send(service.request(other, &path))
+            .await
+            .problem(405, "method_not_allowed");
+    }
+}
+
+#[tokio::test]
+async fn every_function_is_a_folder_and_has_a_resource() {
+    let template = template();
+    let resources = template["Resources"].as_mapping().unwrap().values();
+    let binary = |resource: &Yaml| {
+        let name = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
+        name.map(str::to_owned)
+    };
+    let binaries: BTreeSet<String> = resources.filter_map(binary).collect();
+    let folders = fs::read_dir(root().join("functions")).unwrap();
+    let folders: BTreeSet<_> = folders
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(binaries, folders);
+}
+
+/// Gives the event to the function's handler, as the Lambda runtime does, and the answer as API Gateway gets it.
+async fn invoke(service: &TestService, function: &str, event: &str) -> Value {
+    let (app, tokens) = (service.app.clone(), service.tokens.clone());
+    let router = match function {
+        "create-org" => create_org::router(app),
+        "admin-login" => admin_login::router(app, tokens),
+        "api-docs" => api_docs::router(app),
+        other => panic!("no function {other}"),
+    };
+    let mut context = Context::default();
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap();
+    context.deadline = u64::try_from(now.as_millis()).unwrap() + 20_000;
+    let payload: LambdaRequest = serde_json::from_str(event).unwrap();
+    let mut handler = shared::lambda::handler(router.into());
+    let response = handler
+        .call(LambdaEvent { payload, context })
+        .await
+        .unwrap();
+    serde_json::to_value(response).unwrap()
+}
+
+#[tokio::test]
+async fn every_event_gets_the_status_that_is_documented_for_it() {
+    let service = TestService::start().await;
+    let folder = root().join("events");
+    let table = fs::read_to_string(folder.join("README.md")).unwrap();
+    let mut documented = BTreeSet::new();
+    for row in table.lines().filter(|line| line.contains(".json |")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let [_, file, function, status, code, _] = cells[..] else {
+            panic!("{row}")
+        };
+        let event = fs::read_to_string(folder.join(file)).unwrap();
+        let answer = invoke(&service, function, &event).await;
+        assert_eq!(answer["statusCode"].to_string(), status, "{file}: {answer}");
+        if !code.is_empty() {
+            let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+            assert_eq!(
+                (&body["code"], &body["request_id"]),
+                (&code.into(), &"JKJaXmPLvHcESHA=".into())
+            );
+        }
+        documented.insert(file.to_owned());
+    }
+    let files = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files: BTreeSet<_> = files.filter(|file| file.ends_with(".json")).collect();
+    assert_eq!(files, documented);
+    assert_eq!(service.whole().await, 2);
+}
+
+#[tokio::test]
+async fn a_function_answers_before_its_own_deadline() {
+    let service = TestService::start().await;
+    let event = fs::read_to_string(root().join("events/health.json")).unwrap();
+    let payload: LambdaRequest = serde_json::from_str(&event).unwrap();
+    let mut handler = shared::lambda::handler(api_docs::router(service.app.clone()).into());
+    // The deadline of a default context has passed long ago.
+    let event = LambdaEvent {
+        payload,
+        context: Context::default(),
+    };
+    let answer = serde_json::to_value(handler.call(event).await.unwrap()).unwrap();
+    assert_eq!(answer["statusCode"], 503, "{answer}");
+}

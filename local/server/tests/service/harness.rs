@@ -1,0 +1,262 @@
+//! Starts the service for a test, and speaks to it as its callers do.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use mongod::{Mongod, Purpose};
+use mongodb::bson::{Document, doc};
+use mongodb::{Client, Collection, Database};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use shared::app::App;
+use shared::config::{Config, Settings, TokenConfig};
+use shared::secrets::{SecretVersion, SecretsManager};
+use shared::tokens::{SecretSource, TokenIssuer};
+
+pub const PASSWORD: &str = "Admin@123";
+
+/// One mongod for all tests of this process, ended with it.
+pub fn mongod() -> &'static Mongod {
+    static MONGOD: OnceLock<Mongod> = OnceLock::new();
+    MONGOD.get_or_init(|| {
+        let start = || {
+            tokio::runtime::Runtime::new()
+                .unwrap()
+                .block_on(start_mongod())
+        };
+        std::thread::spawn(start).join().unwrap()
+    })
+}
+
+/// A mongod for one test, for those that take it away.
+pub async fn start_mongod() -> Mongod {
+    let folder = tempfile::tempdir().unwrap().keep();
+    Mongod::start(&mongod_binary(), &folder, Purpose::Test)
+        .await
+        .unwrap()
+}
+
+pub fn mongod_binary() -> PathBuf {
+    mongod::find().unwrap()
+}
+
+pub struct TestService {
+    pub app: Arc<App>,
+    pub tokens: Arc<TokenIssuer>,
+    /// A name that no other test has: of the databases, and of the service as MongoDB sees it.
+    name: String,
+    base: String,
+    http: reqwest::Client,
+    mongo: Client,
+}
+
+/// An answer, read.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// Asserts that this is the problem `code`, in the form of RFC 9457, and gives its `errors`.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Vec<(String, String)> {
+        assert_eq!(
+            (self.status.as_u16(), &self.body["code"]),
+            (status, &json!(code)),
+            "{self:?}"
+        );
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert_eq!(self.body["status"], status);
+        assert_eq!(
+            self.body["type"],
+            format!("urn:problem-type:org-management:{code}")
+        );
+        assert_eq!(
+            self.body["request_id"],
+            self.headers["x-request-id"].to_str().unwrap()
+        );
+        assert!(self.body["title"].is_string() && self.body["detail"].is_string());
+        assert_eq!(
+            self.headers.contains_key("retry-after"),
+            [429, 503].contains(&status)
+        );
+        let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
+        let text = |error: &Value, key: &str| error[key].as_str().unwrap().to_owned();
+        errors
+            .iter()
+            .map(|error| (text(error, "field"), text(error, "code")))
+            .collect()
+    }
+}
+
+impl TestService {
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// `settings` win over what tests usually set.
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_on(&mongod().uri(), settings).await
+    }
+
+    /// `uri` must have a query.
+    pub async fn start_on(uri: &str, settings: &[(&str, &str)]) -> Self {
+        // `RUST_LOG=info cargo test` shows what the services of the tests log.
+        if let Ok(filter) = std::env::var("RUST_LOG") {
+            shared::log::start_text(filter.parse().unwrap());
+        }
+        let name = format!("t{:016x}", fastrand::u64(..));
+        let (config, tokens) = config(&format!("{uri}&appName={name}"), &name, settings);
+        let secrets: Arc<SecretsManager> = Arc::default();
+        let secret = SecretSource::Local(SecretVersion {
+            value: "a signing secret of 32 bytes or more".into(),
+            version_id: "test".to_owned(),
+        });
+        let app = Arc::new(App::new(config, secrets));
+        let tokens = Arc::new(TokenIssuer::new(tokens, secret));
+        let router = shared::http::service(server::api(&app, &tokens).into());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, router).into_future());
+        let mongo = Client::with_uri_str(uri).await.unwrap();
+        let http = reqwest::Client::new();
+        Self {
+            app,
+            tokens,
+            name,
+            base,
+            http,
+            mongo,
+        }
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().unwrap();
+        self.http.request(method, format!("{}{path}", self.base))
+    }
+
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.unwrap();
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Answer {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request("POST", path).json(body)).await
+    }
+
+    pub async fn create(&self, name: &str, email: &str) -> Answer {
+        let body = json!({"organization_name": name, "email": email, "password": PASSWORD});
+        self.post("/org/create", &body).await
+    }
+
+    pub async fn log_in(&self, email: &str, password: &str) -> Answer {
+        self.post(
+            "/admin/login",
+            &json!({"email": email, "password": password}),
+        )
+        .await
+    }
+
+    pub fn organizations(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("organizations")
+    }
+
+    pub fn admins(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("admins")
+    }
+
+    pub fn tenants(&self) -> Database {
+        self.mongo.database(&format!("{}_tenants", self.name))
+    }
+
+    /// Makes the service's commands, and no others, fail, delay or lose their connection, as `data` says.
+    pub async fn failpoint(&self, mode: Document, mut data: Document) {
+        data.insert("appName", &self.name);
+        let command = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data };
+        self.mongo
+            .database("admin")
+            .run_command(command)
+            .await
+            .unwrap();
+    }
+
+    pub async fn failpoint_off(&self) {
+        let command = doc! { "configureFailPoint": "failCommand", "mode": "off" };
+        self.mongo
+            .database("admin")
+            .run_command(command)
+            .await
+            .unwrap();
+    }
+
+    /// Asserts that organizations, admins and collections match one to one, and gives their number.
+    #[track_caller]
+    pub fn whole(&self) -> impl Future<Output = usize> + use<'_> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let mut organizations: Vec<(String, String)> = Vec::new();
+            for document in all(self.organizations()).await {
+                let id = document.get_object_id("_id").unwrap().to_hex();
+                organizations.push((id, document.get_str("collection_name").unwrap().to_owned()));
+            }
+            let of_admin =
+                |admin: &Document| admin.get_object_id("organization_id").unwrap().to_hex();
+            let mut admins: Vec<_> = all(self.admins()).await.iter().map(of_admin).collect();
+            let mut collections = self.tenants().list_collection_names().await.unwrap();
+            let mut ids: Vec<_> = organizations.iter().map(|(id, _)| id.clone()).collect();
+            let mut named: Vec<_> = organizations.into_iter().map(|(_, name)| name).collect();
+            for list in [&mut admins, &mut collections, &mut ids, &mut named] {
+                list.sort();
+            }
+            assert_eq!(
+                (&ids, &named),
+                (&admins, &collections),
+                "something partial at {caller}"
+            );
+            ids.len()
+        }
+    }
+}
+
+async fn all(collection: Collection<Document>) -> Vec<Document> {
+    let mut cursor = collection.find(doc! {}).await.unwrap();
+    let mut documents = Vec::new();
+    while cursor.advance().await.unwrap() {
+        documents.push(cursor.deserialize_current().unwrap());
+    }
+    documents
+}
+
+fn config(uri: &str, name: &str, settings: &[(&str, &str)]) -> (Config, TokenConfig) {
+    let tenants = format!("{name}_tenants");
+    let usual = [
+        ("MONGODB_URI", uri),
+        ("MASTER_DB", name),
+        ("TENANT_DB", &tenants),
+        ("BCRYPT_COST", "10"),
+    ];
+    let lookup = |name: &str| {
+        let mut found = settings.iter().chain(&usual);
+        found
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
+    let mut settings = Settings::new(&lookup);
+    let config = Config::read(&mut settings);
+    let tokens = TokenConfig::read(&mut settings);
+    settings.finish().unwrap();
+    (config, tokens)
+}

@@ -1,0 +1,181 @@
+//! `POST /admin/login`: the token, and who does not get one.
+
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use mongodb::bson::{Document, doc};
+use serde_json::{Value, json};
+use shared::tokens::Claims;
+
+use crate::harness::{Answer, PASSWORD, TestService};
+
+const EMAIL: &str = "admin@example.com";
+/// `Admin@123`, as bcrypt at cost 10 by another implementation (Python's bcrypt).
+const LEGACY: &str = "$2b$10$n79VH.0Q2TMWmt3Oqt9uku.SBThleLH6zx47f78bZvfFzW2i50PkW";
+
+async fn service_with_admin() -> TestService {
+    let service = TestService::start().await;
+    assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);
+    service
+}
+
+async fn set(service: &TestService, change: Document) {
+    let change = doc! { "$set": change };
+    let changed = service.admins().update_one(doc! {}, change).await.unwrap();
+    assert_eq!(changed.matched_count, 1);
+}
+
+/// Status, headers and body, without what differs from request to request.
+fn comparable(answer: Answer) -> Value {
+    let Answer {
+        status,
+        mut headers,
+        mut body,
+    } = answer;
+    headers.remove("x-request-id");
+    headers.remove("date");
+    body["request_id"] = Value::Null;
+    json!([status.as_u16(), format!("{headers:?}"), body])
+}
+
+#[tokio::test]
+async fn an_admin_gets_a_bearer_token() {
+    let service = service_with_admin().await;
+    let answer = service.log_in(" ADMIN@example.com ", PASSWORD).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.headers["cache-control"], "no-store");
+    assert_eq!(
+        (&answer.body["token_type"], &answer.body["expires_in"]),
+        (&json!("bearer"), &json!(1800))
+    );
+}
+
+#[tokio::test]
+async fn the_token_says_who_it_is_for() {
+    let service = service_with_admin().await;
+    let login = service.log_in(EMAIL, PASSWORD).await;
+    let token = login.body["access_token"].as_str().unwrap();
+    let header = jsonwebtoken::decode_header(token).unwrap();
+    assert_eq!(
+        (header.typ.as_deref(), header.kid.as_deref()),
+        (Some("at+jwt"), Some("test"))
+    );
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_audience(&["org-management-api"]);
+    validation.set_issuer(&["org-management"]);
+    let key = DecodingKey::from_secret(b"a signing secret of 32 bytes or more");
+    let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
+        .unwrap()
+        .claims;
+    let admin = service.admins().find_one(doc! {}).await.unwrap().unwrap();
+    assert_eq!(claims.sub, admin.get_object_id("_id").unwrap().to_hex());
+    assert_eq!(
+        claims.org,
+        admin.get_object_id("organization_id").unwrap().to_hex()
+    );
+    assert_eq!(serde_json::to_value(claims.role).unwrap(), "admin");
+    assert_eq!((claims.exp - claims.iat, claims.nbf), (1800, claims.iat));
+    let second = service.log_in(EMAIL, PASSWORD).await;
+    let second = second.body["access_token"].as_str().unwrap();
+    let second = jsonwebtoken::decode::<Claims>(second, &key, &validation)
+        .unwrap()
+        .claims;
+    assert_ne!(claims.jti, second.jti);
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_looks_the_same() {
+    let service = service_with_admin().await;
+    let wrong_password = service.log_in(EMAIL, "Admin@124").await;
+    wrong_password.problem(401, "invalid_credentials");
+    let expected = comparable(wrong_password);
+    for email in ["nobody@example.com", "not an email", ""] {
+        assert_eq!(
+            comparable(service.log_in(email, PASSWORD).await),
+            expected,
+            "{email}"
+        );
+    }
+    set(&service, doc! { "status": "disabled" }).await;
+    assert_eq!(comparable(service.log_in(EMAIL, PASSWORD).await), expected);
+    set(&service, doc! { "status": "active" }).await;
+    assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
+    let suspended = doc! { "$set": { "status": "suspended" } };
+    service
+        .organizations()
+        .update_one(doc! {}, suspended)
+        .await
+        .unwrap();
+    assert_eq!(comparable(service.log_in(EMAIL, PASSWORD).await), expected);
+}
+
+#[tokio::test]
+async fn a_password_counts_to_its_last_character() {
+    let service = TestService::start().await;
+    let passwords = [
+        ("x".repeat(71) + "a", "x".repeat(71) + "b"),
+        ("x".repeat(72) + "a", "x".repeat(72) + "b"),
+        ("x".repeat(73) + "a", "x".repeat(73) + "b"),
+        ("🦀".repeat(64), "🦀".repeat(63)),
+        (
+            "eight\u{0}\u{0}\u{0}".to_owned(),
+            "eight\u{0}\u{0}".to_owned(),
+        ),
+    ];
+    for (number, (right, wrong)) in passwords.iter().enumerate() {
+        let email = format!("a{number}@example.com");
+        let body = json!({"organization_name": format!("Acme {number}"), "email": email, "password": right});
+        assert_eq!(service.post("/org/create", &body).await.status, 201);
+        assert_eq!(service.log_in(&email, wrong).await.status, 401);
+        assert_eq!(service.log_in(&email, right).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn two_spellings_of_one_password_are_one() {
+    let service = TestService::start().await;
+    let body =
+        json!({"organization_name": "Acme", "email": EMAIL, "password": "caf\u{e9} cr\u{e8}me"});
+    assert_eq!(service.post("/org/create", &body).await.status, 201);
+    assert_eq!(
+        service
+            .log_in(EMAIL, "cafe\u{301} cre\u{300}me")
+            .await
+            .status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_hash_of_an_older_service_is_accepted_and_replaced() {
+    let service = service_with_admin().await;
+    set(&service, doc! { "password_hash": LEGACY }).await;
+    assert_eq!(service.log_in(EMAIL, "Admin@124").await.status, 401);
+    assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
+    let admin = service.admins().find_one(doc! {}).await.unwrap().unwrap();
+    assert!(
+        admin
+            .get_str("password_hash")
+            .unwrap()
+            .starts_with("$bcrypt-sha256$v=2,t=2b,r=10$")
+    );
+    assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_damaged_hash_lets_nobody_in() {
+    let service = service_with_admin().await;
+    let cost_31 = LEGACY.replace("$10$", "$31$");
+    for damaged in [
+        "",
+        "$2b$",
+        "$2x$10$n79VH",
+        "ünlesbar",
+        &cost_31,
+        &LEGACY[..40],
+    ] {
+        set(&service, doc! { "password_hash": damaged }).await;
+        service
+            .log_in(EMAIL, PASSWORD)
+            .await
+            .problem(401, "invalid_credentials");
+    }
+}

@@ -1,0 +1,16 @@
+//! The service's promises, tested from outside: the real router on a free port, a real mongod underneath, and
+//! databases of its own for each test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod bodies;
+mod documents;
+mod faults;
+mod harness;
+mod login;
+mod onboarding;

@@ -1,0 +1,323 @@
+//! `POST /org/create`: the answers, the rules of the fields, uniqueness, and nothing partial.
+
+use std::collections::HashSet;
+
+use mongodb::bson::{Document, doc};
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, PASSWORD, TestService};
+
+/// Statuses and how often they came.
+fn count(answers: &[Answer], status: u16) -> usize {
+    answers
+        .iter()
+        .filter(|answer| answer.status == status)
+        .count()
+}
+
+async fn parallel<F: Future<Output = Answer>>(requests: impl Iterator<Item = F>) -> Vec<Answer> {
+    futures_util::future::join_all(requests).await
+}
+
+#[tokio::test]
+async fn the_example_of_the_original_service_answers_to_the_letter() {
+    let service = TestService::start_with(&[("BCRYPT_COST", "")]).await;
+    let request = service
+        .request("POST", "/org/create")
+        .header("content-type", "application/json")
+        .body(r#"{"organization_name":"Akshay Pvt Ltd","email":"admin@example.com","password":"Admin@123"}"#);
+    let answer = service.send(request).await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(answer.headers["content-type"], "application/json");
+    let id = answer.body["id"].as_str().unwrap();
+    assert!(id.len() == 24 && id.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')));
+    let expected = json!({"id": id, "organization_name": "Akshay Pvt Ltd", "collection_name": "org_akshay_pvt_ltd"});
+    assert_eq!(answer.body, expected);
+    assert_eq!(service.whole().await, 1);
+}
+
+#[tokio::test]
+async fn the_documents_are_those_of_the_data_model() {
+    let service = TestService::start().await;
+    service
+        .create("  Jörg &\tSöhne ", " Jörg@Bücher.example ")
+        .await;
+    let organization = service
+        .organizations()
+        .find_one(doc! {})
+        .await
+        .unwrap()
+        .unwrap();
+    let admin = service.admins().find_one(doc! {}).await.unwrap().unwrap();
+    let keys = |document: &Document| document.keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        keys(&organization),
+        "_id name name_key collection_name status created_at updated_at"
+    );
+    assert_eq!(organization.get_str("name").unwrap(), "Jörg & Söhne");
+    assert_eq!(organization.get_str("name_key").unwrap(), "jörg & söhne");
+    assert_eq!(
+        organization.get_str("collection_name").unwrap(),
+        "org_jorg_sohne"
+    );
+    assert_eq!(organization.get_str("status").unwrap(), "active");
+    assert_eq!(
+        keys(&admin),
+        "_id organization_id email email_key password_hash role status created_at updated_at"
+    );
+    assert_eq!(
+        admin.get_object_id("organization_id").unwrap(),
+        organization.get_object_id("_id").unwrap()
+    );
+    assert_eq!(admin.get_str("email").unwrap(), "Jörg@Bücher.example");
+    assert_eq!(
+        admin.get_str("email_key").unwrap(),
+        "jörg@xn--bcher-kva.example"
+    );
+    assert!(
+        admin
+            .get_str("password_hash")
+            .unwrap()
+            .starts_with("$bcrypt-sha256$v=2,t=2b,r=10$")
+    );
+    assert_eq!(
+        (
+            admin.get_str("role").unwrap(),
+            admin.get_str("status").unwrap()
+        ),
+        ("admin", "active")
+    );
+}
+
+#[tokio::test]
+async fn names_and_emails_are_unique_whatever_their_spelling() {
+    let service = TestService::start().await;
+    assert_eq!(
+        service.create("ACME Straße", "a@example.com").await.status,
+        201
+    );
+    for name in [
+        "acme straße",
+        " Acme  STRASSE ",
+        "ＡＣＭＥ Strasse",
+        "ACME Stra\u{200b}ße",
+    ] {
+        service
+            .create(name, "b@example.com")
+            .await
+            .problem(409, "organization_name_taken");
+    }
+    for email in ["A@EXAMPLE.com", " a@example.com", "ａ@example.com"] {
+        service
+            .create("Another", email)
+            .await
+            .problem(409, "email_taken");
+    }
+    let both = service.create("ACME STRASSE", "A@example.com").await;
+    both.problem(409, "organization_name_taken");
+    assert_eq!(service.whole().await, 1);
+}
+
+#[tokio::test]
+async fn names_with_one_slug_get_collections_of_their_own() {
+    let service = TestService::start().await;
+    let names = [
+        "Acme",
+        "Acme!",
+        "a.c.m.e",
+        "ACME Corp",
+        "acme_corp",
+        "acme-corp",
+        "日本",
+        "ri ben",
+        "韩国",
+        "!!!",
+        "???",
+        "🦀🦀",
+        "crab crab",
+        "العربية",
+        "हिन्दी",
+        "ไทย",
+        "Ελλάδα",
+        "한국",
+        "Ünïcödé",
+        "org acme",
+        "-- --",
+    ];
+    let mut collections = HashSet::new();
+    for (number, name) in names.iter().enumerate() {
+        let answer = service
+            .create(name, &format!("a{number}@example.com"))
+            .await;
+        assert_eq!(answer.status, 201, "{name}: {answer:?}");
+        assert_eq!(answer.body["organization_name"], *name);
+        let collection = answer.body["collection_name"].as_str().unwrap().to_owned();
+        let slug = collection.strip_prefix("org_").unwrap();
+        assert!(collection.len() <= 48 && !slug.is_empty(), "{collection}");
+        assert!(
+            slug.chars()
+                .all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_')),
+            "{collection}"
+        );
+        assert!(collections.insert(collection));
+    }
+    assert!(collections.contains("org_acme") && collections.contains("org_acme_corp"));
+    assert!(collections.contains("org_ri_ben") && collections.contains("org_han_guo"));
+    assert_eq!(service.whole().await, names.len());
+}
+
+#[tokio::test]
+async fn a_later_collection_is_named_after_the_organizations_id() {
+    let service = TestService::start().await;
+    service.create("Acme", "a@example.com").await;
+    let second = service.create("Acme!", "b@example.com").await;
+    let id = second.body["id"].as_str().unwrap();
+    assert_eq!(
+        second.body["collection_name"],
+        format!("org_acme_{}", &id[16..])
+    );
+}
+
+#[tokio::test]
+async fn the_longest_names_have_legal_collections() {
+    let service = TestService::start().await;
+    for (number, name) in [
+        "x".repeat(100),
+        format!("{}!", "x".repeat(99)),
+        "魑".repeat(100),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let answer = service
+            .create(name, &format!("a{number}@example.com"))
+            .await;
+        assert_eq!(answer.status, 201);
+        assert!(answer.body["collection_name"].as_str().unwrap().len() <= 48);
+    }
+    assert_eq!(service.whole().await, 3);
+}
+
+#[tokio::test]
+async fn a_stray_collection_is_never_adopted() {
+    let service = TestService::start().await;
+    let stray = service.tenants().collection::<Document>("org_acme");
+    stray.insert_one(doc! { "left": "behind" }).await.unwrap();
+    let answer = service.create("Acme", "a@example.com").await;
+    let collection = answer.body["collection_name"].as_str().unwrap();
+    assert!(collection.starts_with("org_acme_"), "{collection}");
+    let own = service.tenants().collection::<Document>(collection);
+    assert_eq!(own.count_documents(doc! {}).await.unwrap(), 0);
+    assert_eq!(stray.count_documents(doc! {}).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn of_64_parallel_creations_of_one_name_one_succeeds() {
+    let service = TestService::start().await;
+    let emails: Vec<_> = (0..64).map(|n| format!("a{n}@example.com")).collect();
+    let answers = parallel(emails.iter().map(|email| service.create("Acme", email))).await;
+    assert_eq!(
+        (count(&answers, 201), count(&answers, 409)),
+        (1, 63),
+        "{answers:?}"
+    );
+    let refused = answers.iter().filter(|answer| answer.status == 409);
+    refused.for_each(|answer| assert_eq!(answer.problem(409, "organization_name_taken"), []));
+    assert_eq!(service.whole().await, 1);
+}
+
+#[tokio::test]
+async fn of_64_parallel_creations_with_one_email_one_succeeds() {
+    let service = TestService::start().await;
+    let names: Vec<_> = (0..64).map(|n| format!("Acme {n}")).collect();
+    let answers = parallel(
+        names
+            .iter()
+            .map(|name| service.create(name, "a@example.com")),
+    )
+    .await;
+    assert_eq!(
+        (count(&answers, 201), count(&answers, 409)),
+        (1, 63),
+        "{answers:?}"
+    );
+    let refused = answers.iter().filter(|answer| answer.status == 409);
+    refused.for_each(|answer| assert_eq!(answer.problem(409, "email_taken"), []));
+    assert_eq!(service.whole().await, 1);
+}
+
+#[tokio::test]
+async fn parallel_creations_of_one_slug_all_succeed() {
+    let service = TestService::start().await;
+    let names: Vec<_> = (1..=16).map(|n| format!("Acme{}", "!".repeat(n))).collect();
+    let create = |(n, name): (usize, &String)| {
+        let (email, name, service) = (format!("a{n}@example.com"), name.clone(), &service);
+        async move { service.create(&name, &email).await }
+    };
+    let answers = parallel(names.iter().enumerate().map(create)).await;
+    assert_eq!(count(&answers, 201), 16, "{answers:?}");
+    assert_eq!(service.whole().await, 16);
+}
+
+#[tokio::test]
+async fn every_field_that_is_wrong_is_named_at_once() {
+    let service = TestService::start().await;
+    let body = json!({"organization_name": "\u{7}", "email": "nobody", "password": "short"});
+    let errors = service
+        .post("/org/create", &body)
+        .await
+        .problem(422, "validation_failed");
+    let fields: Vec<_> = errors.iter().map(|(field, _)| field.as_str()).collect();
+    assert_eq!(fields, ["organization_name", "email", "password"]);
+    assert_eq!(service.whole().await, 0);
+}
+
+#[tokio::test]
+async fn a_wrong_value_of_a_field_is_refused() {
+    let service = TestService::start().await;
+    let long_email = format!("{}@example.com", "a".repeat(244));
+    let cases = [
+        ("organization_name", " ", "too_short"),
+        ("organization_name", "x", "too_short"),
+        ("organization_name", &"ü".repeat(101), "too_long"),
+        ("organization_name", "a\u{0}b", "control_character"),
+        ("organization_name", "a\u{1b}[2Jb", "control_character"),
+        ("email", "", "invalid_email"),
+        ("email", "Admin <admin@example.com>", "invalid_email"),
+        ("email", "a@example.com,b@example.com", "invalid_email"),
+        (
+            "email",
+            "a@example.com\r\nBcc: b@example.com",
+            "invalid_email",
+        ),
+        ("email", &long_email, "too_long"),
+        ("password", "Admin@1", "too_short"),
+        ("password", "🦀🦀🦀🦀🦀🦀🦀", "too_short"),
+        ("password", "Password1", "too_common"),
+        ("password", "admin@EXAMPLE.com", "too_guessable"),
+        ("password", "akshay pvt ltd", "too_guessable"),
+    ];
+    for (field, value, code) in cases {
+        let mut body = json!({"organization_name": "Akshay Pvt Ltd", "email": "admin@example.com", "password": PASSWORD});
+        body[field] = Value::from(value);
+        let errors = service
+            .post("/org/create", &body)
+            .await
+            .problem(422, "validation_failed");
+        assert_eq!(errors, [(field.to_owned(), code.to_owned())], "{value:?}");
+    }
+    assert_eq!(service.whole().await, 0);
+}
+
+#[tokio::test]
+async fn past_the_tenant_limit_nobody_is_taken_in_and_nobody_else_suffers() {
+    let service = TestService::start_with(&[("MAX_ORGANIZATIONS", "1")]).await;
+    assert_eq!(service.create("First", "a@example.com").await.status, 201);
+    service
+        .create("Second", "b@example.com")
+        .await
+        .problem(503, "capacity_reached");
+    assert_eq!(service.log_in("a@example.com", PASSWORD).await.status, 200);
+    assert_eq!(service.get("/health").await.status, 200);
+    assert_eq!(service.whole().await, 1);
+}
