@@ -9,6 +9,7 @@
 )]
 
 mod bodies;
+mod cargo_run;
 mod documents;
 mod faults;
 mod harness;

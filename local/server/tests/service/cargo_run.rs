@@ -1,0 +1,243 @@
+//! The server as `cargo run` starts it: a process with its own mongod, in a folder of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::mongod_binary;
+
+/// A server process and what it printed.
+struct Server {
+    process: Child,
+    _stdout: BufReader<ChildStdout>,
+    curl_lines: Vec<String>,
+    mongodb: String,
+}
+
+fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
+    // Fetched before anything is timed.
+    mongod_binary();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+    command
+        .current_dir(folder)
+        .env_remove("MONGODB_URI")
+        .env_remove("MONGODB_URI_SECRET_ID")
+        .env("BCRYPT_COST", "10")
+        .env("PORT", "0");
+    command.envs(settings.iter().copied());
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs a server that is expected not to start.
+fn refused(folder: &Path, settings: &[(&str, &str)]) -> String {
+    let Output { status, stderr, .. } = command(folder, settings).output().unwrap();
+    assert_eq!(status.code(), Some(1));
+    String::from_utf8(stderr).unwrap()
+}
+
+impl Server {
+    fn start(folder: &Path) -> Self {
+        let mut process = command(folder, &[]).stderr(Stdio::null()).spawn().unwrap();
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let (mut curl_lines, mut mongodb) = (Vec::new(), String::new());
+        while curl_lines.len() < 2 {
+            let mut line = String::new();
+            assert!(stdout.read_line(&mut line).unwrap() > 0, "the server ended");
+            if let Some(uri) = line.trim().strip_prefix("MongoDB") {
+                mongodb = uri.trim().to_owned();
+            }
+            if line.trim().starts_with("curl ") {
+                curl_lines.push(line);
+            }
+        }
+        Self {
+            process,
+            _stdout: stdout,
+            curl_lines,
+            mongodb,
+        }
+    }
+
+    /// Pastes a line into a shell.
+    fn paste(&self, line: usize) -> Value {
+        let output = Command::new("sh")
+            .args(["-c", &self.curl_lines[line]])
+            .output()
+            .unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn signal(&mut self, signal: &str) -> Option<i32> {
+        let id = self.process.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.process.wait().unwrap().code()
+    }
+
+    /// Whether something answers where its MongoDB was.
+    fn mongodb_is_there(&self) -> bool {
+        let address = self
+            .mongodb
+            .trim_start_matches("mongodb://")
+            .split('/')
+            .next()
+            .unwrap();
+        TcpStream::connect(address).is_ok()
+    }
+}
+
+#[test]
+fn the_printed_lines_can_be_pasted_and_ctrl_c_leaves_nothing_behind() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(folder.path());
+    let created = server.paste(0);
+    assert_eq!(created["organization_name"], "Akshay Pvt Ltd");
+    assert_eq!(created["collection_name"], "org_akshay_pvt_ltd");
+    assert_eq!(server.paste(1)["token_type"], "bearer");
+    let secret = folder.path().join(".local/jwt-secret");
+    assert_eq!(
+        secret.metadata().unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(server.mongodb_is_there());
+    assert_eq!(server.signal("INT"), Some(0));
+    assert!(!server.mongodb_is_there());
+}
+
+#[test]
+fn data_and_secret_outlive_every_end() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(folder.path());
+    assert!(server.paste(0)["id"].is_string());
+    let secret = std::fs::read(folder.path().join(".local/jwt-secret")).unwrap();
+    for signal in ["KILL", "TERM", "KILL"] {
+        server.signal(signal);
+        server = Server::start(folder.path());
+        assert_eq!(
+            server.paste(0)["code"],
+            "organization_name_taken",
+            "after {signal}"
+        );
+        assert_eq!(server.paste(1)["token_type"], "bearer");
+    }
+    assert_eq!(
+        std::fs::read(folder.path().join(".local/jwt-secret")).unwrap(),
+        secret
+    );
+    server.signal("KILL");
+    let killed = Instant::now();
+    while server.mongodb_is_there() {
+        assert!(
+            killed.elapsed() < Duration::from_secs(20),
+            "mongod outlives a killed server"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_taken_port_is_said_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let message = refused(folder.path(), &[("PORT", &port)]);
+    assert!(
+        message.lines().count() == 1 && message.contains(&port),
+        "{message}"
+    );
+}
+
+#[test]
+fn one_message_names_every_fault_and_the_environment_wins_over_the_file() {
+    let folder = TempDir::new().unwrap();
+    let file =
+        "BCRYPT_COST=16\nMAX_ORGANIZATIONS=0\nJWT_ISSUER='of the file'\nRUST_LOG=info=loud=very\n";
+    std::fs::write(folder.path().join(".env"), file).unwrap();
+    let message = refused(
+        folder.path(),
+        &[
+            ("ACCESS_TOKEN_TTL_SECONDS", "1s"),
+            ("CORS_ALLOWED_ORIGINS", "*"),
+        ],
+    );
+    for name in [
+        "MAX_ORGANIZATIONS",
+        "ACCESS_TOKEN_TTL_SECONDS",
+        "CORS_ALLOWED_ORIGINS",
+        "RUST_LOG",
+    ] {
+        assert!(message.contains(name), "{name} is missing in {message}");
+    }
+    // The test's own environment says 10.
+    assert!(
+        !message.contains("BCRYPT_COST") && message.lines().count() == 1,
+        "{message}"
+    );
+}
+
+#[test]
+fn without_any_mongodb_the_choices_are_listed() {
+    let folder = TempDir::new().unwrap();
+    let home = folder.path().to_str().unwrap();
+    let settings = [("PATH", home), ("HOME", home), ("XDG_CACHE_HOME", home)];
+    let message = refused(folder.path(), &settings);
+    for choice in ["MONGODB_URI", "mongod (https://", "pip"] {
+        assert!(message.contains(choice), "{choice} is missing in {message}");
+    }
+}
+
+#[test]
+fn a_malformed_file_of_settings_is_refused() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join(".env"), "BCRYPT COST 10\n").unwrap();
+    assert!(refused(folder.path(), &[]).contains(".env"));
+}
+
+#[test]
+fn the_file_of_examples_lists_every_setting() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let example = std::fs::read_to_string(root.join(".env.example")).unwrap();
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let settings = json!([
+        "MONGODB_URI",
+        "MONGODB_URI_SECRET_ID",
+        "MASTER_DB",
+        "TENANT_DB",
+        "JWT_SECRET_ID",
+        "JWT_ISSUER",
+        "JWT_AUDIENCE",
+        "ACCESS_TOKEN_TTL_SECONDS",
+        "BCRYPT_COST",
+        "PASSWORD_MIN_LENGTH",
+        "MAX_ORGANIZATIONS",
+        "CORS_ALLOWED_ORIGINS",
+        "RUST_LOG",
+        "PORT"
+    ]);
+    for setting in settings.as_array().unwrap() {
+        let setting = setting.as_str().unwrap();
+        assert!(
+            example.contains(&format!("{setting}=")),
+            "{setting} is not in .env.example"
+        );
+        assert!(
+            readme.contains(&format!("`{setting}`")),
+            "{setting} is not in README.md"
+        );
+    }
+}
