@@ -229,6 +229,17 @@ impl Problem {
         .retry_after(Duration::from_secs(5))
     }
 
+    pub fn organization_name_taken() -> Self {
+        Self::new(
+            Code::OrganizationNameTaken,
+            "An organization of this name exists already.",
+        )
+    }
+
+    pub fn email_taken() -> Self {
+        Self::new(Code::EmailTaken, "This email belongs to an admin already.")
+    }
+
     pub fn capacity_reached() -> Self {
         Self::new(
             Code::CapacityReached,
@@ -367,7 +378,20 @@ impl Problem {
             Code::TooManyAttempts => {
                 Self::new(code, "Please try again later.").retry_after(Duration::from_secs(60))
             }
-            _ => Self::new(code, "What happened this time, for people."),
+            Code::MalformedRequest => Self::malformed("The body has a missing field `email`."),
+            Code::OrganizationNameTaken => Self::organization_name_taken(),
+            Code::EmailTaken => Self::email_taken(),
+            Code::PayloadTooLarge => Self::new(code, "The body must have at most 16 KiB."),
+            Code::UnsupportedMediaType => {
+                Self::new(code, "The body must come as application/json, in UTF-8.")
+            }
+            Code::InvalidToken => Self::new(code, "The token has expired."),
+            Code::RequestInFlight => {
+                Self::new(code, "Please send the same request again in a moment.")
+            }
+            Code::IdempotencyKeyReused => {
+                Self::new(code, "The key was used with other values of the fields.")
+            }
         }
     }
 }

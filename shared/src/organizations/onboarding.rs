@@ -15,7 +15,7 @@ use crate::mongo::{
     Databases, Transaction, TransactionError, duplicate_index, index, names_existing_collection,
     run_transaction,
 };
-use crate::problem::{Code, FieldError, Problem};
+use crate::problem::{FieldError, Problem};
 
 /// What a company says about itself.
 pub struct NewOrganization {
@@ -118,13 +118,8 @@ fn refusal(error: TransactionError) -> Problem {
         TransactionError::TooSlow => None,
     };
     match index {
-        Some(index::NAME_KEY) => Problem::new(
-            Code::OrganizationNameTaken,
-            "An organization of this name exists already.",
-        ),
-        Some(index::EMAIL_KEY) => {
-            Problem::new(Code::EmailTaken, "This email belongs to an admin already.")
-        }
+        Some(index::NAME_KEY) => Problem::organization_name_taken(),
+        Some(index::EMAIL_KEY) => Problem::email_taken(),
         _ => error.into(),
     }
 }
