@@ -60,7 +60,7 @@ async fn answer(mut request: Request, next: Next) -> Response {
         route = route.as_ref().map_or("", |route| route.0.as_str()),
         status = response.status().as_u16(),
         code = problem.as_ref().map(|problem| problem.code.as_str()),
-        duration_ms = started.elapsed().as_millis(),
+        duration_ms = u64::try_from(started.elapsed().as_millis()).ok(),
         "answered"
     );
     response
