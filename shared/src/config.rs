@@ -20,6 +20,12 @@ pub struct Config {
     pub password_min_length: usize,
     /// Tenant limit of the cluster.
     pub max_organizations: u64,
+    /// Wrong guesses before growing waits begin; 0: no limit.
+    pub login_attempts_per_account: u32,
+    /// An hour; 0: no limit.
+    pub login_attempts_per_address: u32,
+    /// An hour; 0: no limit.
+    pub onboardings_per_address: u32,
 }
 
 /// Where the connection string comes from.
@@ -176,6 +182,13 @@ impl Config {
             bcrypt_cost: settings.number("BCRYPT_COST", 12, 10..=15),
             password_min_length: settings.number("PASSWORD_MIN_LENGTH", 8, 8..=64),
             max_organizations: settings.number("MAX_ORGANIZATIONS", 2000, 1..=100_000),
+            login_attempts_per_account: settings.number("LOGIN_ATTEMPTS_PER_ACCOUNT", 5, 0..=1000),
+            login_attempts_per_address: settings.number(
+                "LOGIN_ATTEMPTS_PER_ADDRESS",
+                100,
+                0..=1_000_000,
+            ),
+            onboardings_per_address: settings.number("ONBOARDINGS_PER_ADDRESS", 20, 0..=1_000_000),
         }
     }
 }
@@ -225,6 +238,14 @@ mod tests {
         );
         assert_eq!((config.bcrypt_cost, config.password_min_length), (12, 8));
         assert_eq!(config.max_organizations, 2000);
+        assert_eq!(config.login_attempts_per_account, 5);
+        assert_eq!(
+            (
+                config.login_attempts_per_address,
+                config.onboardings_per_address
+            ),
+            (100, 20)
+        );
         assert_eq!(
             (tokens.issuer.as_str(), tokens.audience.as_str()),
             ("org-management", "org-management-api")

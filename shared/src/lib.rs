@@ -1,11 +1,12 @@
 //! What every function of the service stands on, by subject.
 //!
-//! `organizations`, `admins` and `tokens` are the product. `mongo`, `http` and `lambda` connect it to the
+//! `organizations`, `admins`, `tokens` and `attempts` are the product. `mongo`, `http` and `lambda` connect it to the
 //! world; `config` and `app` are what a process reads and builds once. Value types (a name, an email, a
 //! password) know nothing of MongoDB, HTTP or AWS.
 
 pub mod admins;
 pub mod app;
+pub mod attempts;
 pub mod config;
 pub mod http;
 pub mod lambda;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use shared::admins::log_in;
+use shared::admins::{self, log_in};
 use shared::app::App;
-use shared::http::JsonBody;
+use shared::http::{ClientAddress, Deadline, JsonBody};
 use shared::problem::Problem;
 use shared::tokens::{AccessToken, TokenIssuer};
 use utoipa::ToSchema;
@@ -57,8 +57,7 @@ impl From<AccessToken> for LoggedIn {
     }
 }
 
-shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, PayloadTooLarge, UnsupportedMediaType,
-    InternalError, ServiceUnavailable);
+shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, PayloadTooLarge, UnsupportedMediaType, TooManyAttempts, InternalError, ServiceUnavailable);
 
 /// Log an admin in
 ///
@@ -72,8 +71,14 @@ shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, Paylo
 )]
 async fn login(
     State(Login { app, tokens }): State<Login>,
-    JsonBody(credentials): JsonBody<Credentials>,
+    address: ClientAddress,
+    Deadline(deadline): Deadline,
+    JsonBody(body): JsonBody<Credentials>,
 ) -> Result<Json<LoggedIn>, Problem> {
-    let admin = log_in(&app, &credentials.email, &credentials.password).await?;
+    let credentials = admins::Credentials {
+        email: &body.email,
+        password: &body.password,
+    };
+    let admin = log_in(&app, credentials, address, deadline).await?;
     Ok(Json(tokens.issue(&admin).await?.into()))
 }

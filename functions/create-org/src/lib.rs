@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
-use shared::http::{Deadline, JsonBody};
+use shared::http::{ClientAddress, Deadline, JsonBody};
 use shared::organizations::{NewOrganization, Organization, onboard};
 use shared::problem::Problem;
 use utoipa::ToSchema;
@@ -58,7 +58,7 @@ impl From<Organization> for CreatedOrganization {
 }
 
 shared::problem_responses!(Problems: MalformedRequest, OrganizationNameTaken, EmailTaken, PayloadTooLarge,
-    UnsupportedMediaType, ValidationFailed, InternalError, ServiceUnavailable, CapacityReached);
+    UnsupportedMediaType, ValidationFailed, TooManyAttempts, InternalError, ServiceUnavailable, CapacityReached);
 
 /// Create an organization
 ///
@@ -72,6 +72,7 @@ shared::problem_responses!(Problems: MalformedRequest, OrganizationNameTaken, Em
 )]
 async fn create_organization(
     State(app): State<Arc<App>>,
+    address: ClientAddress,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<CreateOrganization>,
 ) -> Result<(StatusCode, Json<CreatedOrganization>), Problem> {
@@ -81,6 +82,6 @@ async fn create_organization(
         &body.password,
         app.config.password_min_length,
     )?;
-    let organization = onboard(&app, new, deadline).await?;
+    let organization = onboard(&app, new, address, deadline).await?;
     Ok((StatusCode::CREATED, Json(organization.into())))
 }

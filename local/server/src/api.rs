@@ -1,8 +1,14 @@
 //! All functions' routes together, as API Gateway puts them together on AWS.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::Request;
+use axum::extract::connect_info::{ConnectInfo, IntoMakeServiceWithConnectInfo};
+use axum::middleware::{Next, from_fn};
 use shared::app::App;
+use shared::http::ClientAddress;
 use shared::tokens::TokenIssuer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -17,4 +23,16 @@ pub fn api(app: &Arc<App>, tokens: &Arc<TokenIssuer>) -> OpenApiRouter {
 /// The document that `functions/api-docs/openapi.json` is a copy of.
 pub fn openapi_document(app: &Arc<App>, tokens: &Arc<TokenIssuer>) -> OpenApi {
     api(app, tokens).into_openapi()
+}
+
+/// `router` as it answers connections: where API Gateway says who is calling, here the connection does.
+pub fn connected(router: Router) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
+    let note_address =
+        async |ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request, next: Next| {
+            request.extensions_mut().insert(ClientAddress(peer.ip()));
+            next.run(request).await
+        };
+    router
+        .layer(from_fn(note_address))
+        .into_make_service_with_connect_info()
 }

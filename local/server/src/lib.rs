@@ -5,7 +5,7 @@ mod cors;
 mod settings;
 mod signing_secret;
 
-pub use api::{api, openapi_document};
+pub use api::{api, connected, openapi_document};
 pub use cors::cors;
 pub use settings::LocalSettings;
 pub use signing_secret::token_secret;

@@ -28,6 +28,10 @@ impl LocalSettings {
             environment("MONGODB_URI").is_none() && environment("MONGODB_URI_SECRET_ID").is_none();
         let lookup = |name: &str| match name {
             // Until it runs and its port is known.
+            // Here all callers have one address.
+            "LOGIN_ATTEMPTS_PER_ADDRESS" | "ONBOARDINGS_PER_ADDRESS" => {
+                environment(name).or_else(|| Some("0".to_owned()))
+            }
             "MONGODB_URI" if own_mongod => Some("mongodb://127.0.0.1".to_owned()),
             _ => environment(name),
         };

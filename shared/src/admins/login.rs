@@ -1,27 +1,64 @@
 //! Logging in: who this email and password belong to.
 
 use mongodb::bson::{DateTime, doc};
+use tokio::time::Instant;
 
 use super::{Admin, AdminStatus, EmailAddress, Password, PasswordHash};
 use crate::app::App;
+use crate::attempts::{AddressUse, count_call, reserve_guess};
+use crate::http::ClientAddress;
 use crate::mongo::Databases;
 use crate::organizations::OrganizationStatus;
 use crate::problem::Problem;
 
+/// What a login sends.
+pub struct Credentials<'a> {
+    pub email: &'a str,
+    pub password: &'a str,
+}
+
 /// The active admin of an active organization with this email and password.
 ///
 /// Whatever is wrong, the answer is the same, and so is its time: one hash is computed on every path.
-pub async fn log_in(app: &App, email: &str, password: &str) -> Result<Admin, Problem> {
+/// Guesses are counted before that, see [`crate::attempts`].
+pub async fn log_in(
+    app: &App,
+    credentials: Credentials<'_>,
+    address: ClientAddress,
+    deadline: Instant,
+) -> Result<Admin, Problem> {
     let databases = app.mongo.databases().await?;
-    let password = Password::presented(password);
-    let admin = match EmailAddress::parse(email) {
-        Ok(email) => {
+    let (attempts, keys) = (&databases.attempts, &databases.attempt_keys);
+    let email = EmailAddress::parse(credentials.email).ok();
+    // What is no email at all is counted like an unknown one.
+    let account = email.as_ref().map_or(credentials.email, EmailAddress::key);
+    let limit = app.config.login_attempts_per_address;
+    let call = count_call(attempts, keys, address, AddressUse::Login, limit).await?;
+    let limit = app.config.login_attempts_per_account;
+    let guess = reserve_guess(attempts, keys, account, limit, deadline).await?;
+    let password = Password::presented(credentials.password);
+    let admin = guess
+        .settle(verify(app, databases, email, password).await)
+        .await?;
+    // The address is for those who guess, not for an office full of admins.
+    call.take_back().await?;
+    Ok(admin)
+}
+
+async fn verify(
+    app: &App,
+    databases: &Databases,
+    email: Option<EmailAddress>,
+    password: Password,
+) -> Result<Admin, Problem> {
+    let admin = match email {
+        Some(email) => {
             databases
                 .admins
                 .find_one(doc! { "email_key": email.key() })
                 .await?
         }
-        Err(_) => None,
+        None => None,
     };
     let hash = admin.as_ref().map(|admin| admin.password_hash.clone());
     let hash = hash.unwrap_or_else(|| PasswordHash::of_nobody(app.hasher.cost()));

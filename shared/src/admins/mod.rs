@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use email::EmailAddress;
 pub use hasher::Hasher;
-pub use login::log_in;
+pub use login::{Credentials, log_in};
 pub use password::{Password, PasswordPolicy};
 pub use password_hash::PasswordHash;
 

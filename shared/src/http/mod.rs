@@ -1,10 +1,12 @@
 //! HTTP around the handlers: what comes in before them, and what happens to every answer after them.
 
 mod answer;
+mod client_address;
 mod deadline;
 mod json_body;
 mod request_id;
 
 pub use answer::service;
+pub use client_address::ClientAddress;
 pub use deadline::Deadline;
 pub use json_body::JsonBody;

@@ -2,16 +2,19 @@
 
 use std::time::Duration;
 
-use mongodb::bson::doc;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Document, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{
-    Acknowledgment, ClientOptions, IndexOptions, ReadConcern, ReadPreference, ServerMonitoringMode,
-    WriteConcern,
+    Acknowledgment, ClientOptions, IndexOptions, ReadConcern, ReadPreference, ReturnDocument,
+    ServerMonitoringMode, WriteConcern,
 };
-use mongodb::{Client, Collection, IndexModel};
+use mongodb::{Client, Collection, Database, IndexModel};
 use secrecy::ExposeSecret;
+use serde::Deserialize;
 
 use super::{Databases, errors, index};
+use crate::attempts::AttemptKeys;
 use crate::config::{Config, MongodbUri};
 use crate::secrets::{SecretError, SecretsManager};
 
@@ -55,20 +58,23 @@ pub(super) async fn connect(
     let client = Client::with_options(options(config, secrets).await?)?;
     refuse_standalone(&client).await?;
     let master = client.database(&config.master_db);
-    let databases = Databases {
-        organizations: master.collection("organizations"),
-        admins: master.collection("admins"),
+    let organizations = master.collection("organizations");
+    let admins = master.collection("admins");
+    let attempts = master.collection("attempts");
+    let (attempts_secret, ..) = tokio::try_join!(
+        kept_secret(&master, "attempts"),
+        unique_indexes(&organizations, &[index::NAME_KEY, index::COLLECTION_NAME]),
+        unique_indexes(&admins, &[index::EMAIL_KEY]),
+        remove_expired(&attempts),
+    )?;
+    Ok(Databases {
+        organizations,
+        admins,
+        attempts,
+        attempt_keys: AttemptKeys::new(&attempts_secret),
         tenants: client.database(&config.tenant_db),
         client,
-    };
-    tokio::try_join!(
-        unique_indexes(
-            &databases.organizations,
-            &[index::NAME_KEY, index::COLLECTION_NAME]
-        ),
-        unique_indexes(&databases.admins, &[index::EMAIL_KEY]),
-    )?;
-    Ok(databases)
+    })
 }
 
 /// The driver's defaults wait for a server longer than API Gateway waits for an answer, and keep
@@ -118,11 +124,56 @@ async fn refuse_standalone(client: &Client) -> Result<(), ConnectError> {
     ))
 }
 
+/// Random bytes that all processes share, made by the first of them.
+async fn kept_secret(master: &Database, name: &str) -> Result<Vec<u8>, ConnectError> {
+    let mut random = [0; 32];
+    aws_lc_rs::rand::fill(&mut random)
+        .map_err(|_| ConnectError::Unavailable("there is no randomness".to_owned()))?;
+    let secret = Binary {
+        subtype: BinarySubtype::Generic,
+        bytes: random.to_vec(),
+    };
+    let keys = master.collection::<KeptSecret>("keys");
+    let kept = async || {
+        keys.find_one_and_update(
+            doc! { "_id": name },
+            doc! { "$setOnInsert": { "secret": &secret } },
+        )
+        .upsert(true)
+        .return_document(ReturnDocument::After)
+        .await
+    };
+    // Of several that make it at once, all but one find it the second time.
+    let kept = match kept().await {
+        Err(error) if errors::is_duplicate(&error) => kept().await,
+        result => result,
+    }?;
+    kept.map(|kept| kept.secret.bytes)
+        .ok_or_else(|| ConnectError::Unavailable("the control plane's key was not kept".to_owned()))
+}
+
+#[derive(Deserialize)]
+struct KeptSecret {
+    secret: Binary,
+}
+
+/// MongoDB removes documents after their `expires_at`, some time later.
+async fn remove_expired(collection: &Collection<Document>) -> Result<(), ConnectError> {
+    let options = IndexOptions::builder()
+        .name("expires_at".to_owned())
+        .expire_after(Duration::ZERO);
+    let index = IndexModel::builder()
+        .keys(doc! { "expires_at": 1 })
+        .options(options.build());
+    collection.create_index(index.build()).await?;
+    Ok(())
+}
+
 /// Makes the collection too. Safe to repeat, and to run in many processes at once.
 async fn unique_indexes<T: Send + Sync>(
     collection: &Collection<T>,
     fields: &[&str],
-) -> Result<(), Error> {
+) -> Result<(), ConnectError> {
     let model = |field: &&str| {
         let options = IndexOptions::builder()
             .unique(true)

@@ -18,6 +18,11 @@ pub fn duplicate_index(error: &Error) -> Option<&str> {
     write.message.split(" index: ").nth(1)?.split(' ').next()
 }
 
+/// Whether a write, or a command that writes, met a key that is there already.
+pub fn is_duplicate(error: &Error) -> bool {
+    code(error) == Some(DUPLICATE_KEY)
+}
+
 /// Whether a collection could not be created because there is one of that name.
 pub fn names_existing_collection(error: &Error) -> bool {
     code(error) == Some(NAMESPACE_EXISTS)

@@ -6,17 +6,19 @@ mod transaction;
 
 use std::sync::Arc;
 
+use mongodb::bson::Document;
 use mongodb::{Client, Collection, Database};
 use tokio::sync::OnceCell;
 
 use crate::admins::Admin;
+use crate::attempts::AttemptKeys;
 use crate::config::Config;
 use crate::organizations::Organization;
 use crate::problem::Problem;
 use crate::secrets::SecretsManager;
 
 pub use connect::ConnectError;
-pub use errors::{duplicate_index, log_error, names_existing_collection};
+pub use errors::{duplicate_index, is_duplicate, log_error, names_existing_collection};
 pub use transaction::{Transaction, TransactionError, run_transaction};
 
 /// Unique indexes of the control plane, by the name that a duplicate key error carries.
@@ -38,6 +40,8 @@ pub struct Databases {
     pub client: Client,
     pub organizations: Collection<Organization>,
     pub admins: Collection<Admin>,
+    pub attempts: Collection<Document>,
+    pub attempt_keys: AttemptKeys,
     /// Holds the tenants' collections.
     pub tenants: Database,
 }

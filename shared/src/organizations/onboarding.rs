@@ -11,6 +11,8 @@ use crate::admins::{
     Admin, AdminStatus, EmailAddress, Password, PasswordHash, PasswordPolicy, Role,
 };
 use crate::app::App;
+use crate::attempts::{AddressUse, count_call};
+use crate::http::ClientAddress;
 use crate::mongo::{
     Databases, Transaction, TransactionError, duplicate_index, index, names_existing_collection,
     run_transaction,
@@ -56,9 +58,13 @@ impl NewOrganization {
 pub async fn onboard(
     app: &App,
     new: NewOrganization,
+    address: ClientAddress,
     deadline: Instant,
 ) -> Result<Organization, Problem> {
     let databases = app.mongo.databases().await?;
+    let limit = app.config.onboardings_per_address;
+    let (attempts, keys) = (&databases.attempts, &databases.attempt_keys);
+    count_call(attempts, keys, address, AddressUse::Onboarding, limit).await?;
     refuse_past_capacity(databases, app.config.max_organizations).await?;
     let password_hash = app.hasher.hash(new.password).await?;
     let id = ObjectId::new();

@@ -225,6 +225,9 @@ fn the_file_of_examples_lists_every_setting() {
         "BCRYPT_COST",
         "PASSWORD_MIN_LENGTH",
         "MAX_ORGANIZATIONS",
+        "LOGIN_ATTEMPTS_PER_ACCOUNT",
+        "LOGIN_ATTEMPTS_PER_ADDRESS",
+        "ONBOARDINGS_PER_ADDRESS",
         "CORS_ALLOWED_ORIGINS",
         "RUST_LOG",
         "PORT"

@@ -119,7 +119,7 @@ impl TestService {
         let router = shared::http::service(server::api(&app, &tokens).into());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(axum::serve(listener, router).into_future());
+        tokio::spawn(axum::serve(listener, server::connected(router)).into_future());
         let mongo = Client::with_uri_str(uri).await.unwrap();
         let http = reqwest::Client::new();
         Self {
@@ -176,6 +176,10 @@ impl TestService {
 
     pub fn admins(&self) -> Collection<Document> {
         self.mongo.database(&self.name).collection("admins")
+    }
+
+    pub fn attempts(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("attempts")
     }
 
     pub fn tenants(&self) -> Database {
@@ -247,6 +251,8 @@ fn config(uri: &str, name: &str, settings: &[(&str, &str)]) -> (Config, TokenCon
         ("MASTER_DB", name),
         ("TENANT_DB", &tenants),
         ("BCRYPT_COST", "10"),
+        ("LOGIN_ATTEMPTS_PER_ADDRESS", "0"),
+        ("ONBOARDINGS_PER_ADDRESS", "0"),
     ];
     let lookup = |name: &str| {
         let mut found = settings.iter().chain(&usual);

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod attempts;
 mod bodies;
 mod cargo_run;
 mod documents;

@@ -1,0 +1,194 @@
+//! Guesses at an account's password: a few are free, then the waits grow, and never end in a lock-out.
+//!
+//! A guess is reserved before its hash is computed, for known and unknown emails alike. Reservations and
+//! failures together stay below the limit, however many guesses come at once; a reservation that is not
+//! settled in time counts as a failure.
+
+use std::time::Duration;
+
+use mongodb::Collection;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+
+use super::{AttemptKeys, after, between, too_many, update};
+use crate::problem::{Code, Problem};
+
+/// A request is answered within ten seconds; later nobody settles its reservation any more.
+const LEASE: Duration = Duration::from_secs(15);
+/// After this long without a failure, earlier ones are forgotten.
+const MEMORY: Duration = Duration::from_secs(24 * 3600);
+/// The first wait; each failure doubles it.
+const FIRST_WAIT: Duration = Duration::from_secs(15);
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+/// How often a guess asks again whose place is taken by guesses that are not decided yet.
+const PATIENCE: Duration = Duration::from_millis(60);
+/// Left of a request's time for the hash itself.
+const TIME_TO_HASH: Duration = Duration::from_secs(3);
+
+/// The document of an account, as far as decisions need it.
+#[derive(Deserialize)]
+struct Account {
+    granted: Option<ObjectId>,
+    blocked_until: Option<DateTime>,
+}
+
+/// A reserved guess. It must be settled.
+#[must_use]
+pub struct Guess<'a> {
+    attempts: &'a Collection<Document>,
+    key: String,
+    limit: u32,
+    /// None where there is no limit.
+    reservation: Option<ObjectId>,
+}
+
+enum Decision {
+    Granted(ObjectId),
+    Blocked(Duration),
+    /// Others are guessing right now.
+    Busy,
+}
+
+/// Reserves a guess at the account of `email_key`, or says how long to wait. `limit` 0 means no limit.
+pub async fn reserve_guess<'a>(
+    attempts: &'a Collection<Document>,
+    keys: &AttemptKeys,
+    email_key: &str,
+    limit: u32,
+    deadline: Instant,
+) -> Result<Guess<'a>, Problem> {
+    let mut guess = Guess {
+        attempts,
+        key: keys.key("account", email_key),
+        limit,
+        reservation: None,
+    };
+    if limit == 0 {
+        return Ok(guess);
+    }
+    loop {
+        match guess.decide(DateTime::now()).await? {
+            Decision::Granted(id) => {
+                guess.reservation = Some(id);
+                return Ok(guess);
+            }
+            Decision::Blocked(wait) => return Err(too_many(wait)),
+            Decision::Busy if Instant::now() + TIME_TO_HASH > deadline => {
+                return Err(too_many(Duration::from_secs(1)));
+            }
+            Decision::Busy => sleep(PATIENCE.mul_f64(0.5 + fastrand::f64())).await,
+        }
+    }
+}
+
+impl Guess<'_> {
+    /// Settles the guess by what came of it: right, wrong, or not decided.
+    pub async fn settle<T>(self, result: Result<T, Problem>) -> Result<T, Problem> {
+        let Some(id) = self.reservation else {
+            return result;
+        };
+        let now = DateTime::now();
+        match &result {
+            Ok(_) => self.right(id, now).await?,
+            Err(problem) if problem.code == Code::InvalidCredentials => self.wrong(id, now).await?,
+            Err(_) => self.undecided(id, now).await?,
+        }
+        result
+    }
+
+    async fn decide(&self, now: DateTime) -> Result<Decision, Problem> {
+        let id = ObjectId::new();
+        let account: Account =
+            update(self.attempts, &self.key, self.reservation_of(id, now)).await?;
+        if account.granted == Some(id) {
+            return Ok(Decision::Granted(id));
+        }
+        let wait = account.blocked_until.map(|until| between(now, until));
+        Ok(wait
+            .filter(|wait| !wait.is_zero())
+            .map_or(Decision::Busy, Decision::Blocked))
+    }
+
+    /// Grants the reservation `id`, or leaves `granted` empty.
+    fn reservation_of(&self, id: ObjectId, now: DateTime) -> Vec<Document> {
+        let limit = i64::from(self.limit);
+        let free = doc! { "$max": [1, { "$subtract": [limit, "$failures"] }] };
+        let granted = doc! { "$and": [
+            { "$lte": [{ "$ifNull": ["$blocked_until", now] }, now] },
+            { "$lt": [{ "$size": "$in_flight" }, free] },
+        ] };
+        let joined = doc! { "$concatArrays": ["$in_flight", [{ "id": id, "at": now }]] };
+        let mut stages = self.up_to_date(now);
+        stages.push(doc! { "$set": { "granted": { "$cond": [granted, id, null] } } });
+        let in_flight = doc! { "$cond": [{ "$eq": ["$granted", id] }, joined, "$in_flight"] };
+        stages.push(doc! { "$set": { "in_flight": in_flight } });
+        stages
+    }
+
+    /// What time alone has changed: old failures are forgotten, abandoned reservations are failures.
+    fn up_to_date(&self, now: DateTime) -> Vec<Document> {
+        let lease = i64::try_from(LEASE.as_millis()).unwrap_or_default();
+        let start = DateTime::from_millis(now.timestamp_millis() - lease);
+        let in_flight = doc! { "$ifNull": ["$in_flight", []] };
+        let live =
+            doc! { "$filter": { "input": in_flight, "cond": { "$gt": ["$$this.at", start] } } };
+        let forgotten = doc! { "$lte": [{ "$ifNull": ["$expires_at", now] }, now] };
+        let failures = doc! { "$cond": [forgotten, 0_i64, { "$ifNull": ["$failures", 0_i64] }] };
+        vec![
+            doc! { "$set": { "before": { "$size": { "$ifNull": ["$in_flight", []] } }, "in_flight": live } },
+            doc! { "$set": { "abandoned": { "$subtract": ["$before", { "$size": "$in_flight" }] } } },
+            doc! { "$set": { "failures": { "$add": [failures, "$abandoned"] } } },
+            self.blocked(now, doc! { "$gt": ["$abandoned", 0] }),
+            doc! { "$set": { "expires_at": after(now, MEMORY) } },
+            doc! { "$unset": ["before", "abandoned"] },
+        ]
+    }
+
+    /// Where `failed` holds and the limit is reached, the account is blocked for as long as its failures say.
+    fn blocked(&self, now: DateTime, failed: Document) -> Document {
+        let limit = i64::from(self.limit);
+        let millis = |wait: Duration| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        // An exponent that cannot overflow: the longest wait is reached long before.
+        let exponent = doc! { "$min": [20, { "$subtract": ["$failures", limit] }] };
+        let grown = doc! { "$multiply": [millis(FIRST_WAIT), { "$pow": [2, exponent] }] };
+        let until =
+            doc! { "$add": [now, { "$toLong": { "$min": [millis(LONGEST_WAIT), grown] } }] };
+        let blocks = doc! { "$and": [failed, { "$gte": ["$failures", limit] }] };
+        doc! { "$set": { "blocked_until": { "$cond": [blocks, until, "$blocked_until"] } } }
+    }
+
+    fn without(id: ObjectId) -> Document {
+        let others =
+            doc! { "$filter": { "input": "$in_flight", "cond": { "$ne": ["$$this.id", id] } } };
+        doc! { "$set": { "in_flight": others } }
+    }
+
+    async fn right(&self, id: ObjectId, now: DateTime) -> Result<(), Problem> {
+        let mut stages = self.up_to_date(now);
+        stages.push(Self::without(id));
+        stages.push(doc! { "$set": { "failures": 0_i64, "blocked_until": null } });
+        update::<Account>(self.attempts, &self.key, stages)
+            .await
+            .map(drop)
+    }
+
+    async fn wrong(&self, id: ObjectId, now: DateTime) -> Result<(), Problem> {
+        let mut stages = self.up_to_date(now);
+        stages.push(Self::without(id));
+        stages.push(doc! { "$set": { "failures": { "$add": ["$failures", 1_i64] } } });
+        stages.push(self.blocked(now, doc! { "$gt": ["$failures", 0] }));
+        update::<Account>(self.attempts, &self.key, stages)
+            .await
+            .map(drop)
+    }
+
+    async fn undecided(&self, id: ObjectId, now: DateTime) -> Result<(), Problem> {
+        let mut stages = self.up_to_date(now);
+        stages.push(Self::without(id));
+        update::<Account>(self.attempts, &self.key, stages)
+            .await
+            .map(drop)
+    }
+}

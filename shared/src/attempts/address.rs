@@ -1,0 +1,76 @@
+//! Calls from one client address, counted by the hour.
+
+use std::time::Duration;
+
+use mongodb::Collection;
+use mongodb::bson::{DateTime, Document, doc};
+use serde::Deserialize;
+
+use super::{AttemptKeys, after, between, too_many, update};
+use crate::http::ClientAddress;
+use crate::problem::Problem;
+
+const WINDOW: Duration = Duration::from_secs(3600);
+
+/// What is counted, each for itself.
+#[derive(Clone, Copy, Debug)]
+pub enum AddressUse {
+    Login,
+    Onboarding,
+}
+
+#[derive(Deserialize)]
+struct Calls {
+    count: i64,
+    expires_at: DateTime,
+}
+
+/// A call that was counted.
+pub struct CountedCall<'a> {
+    attempts: &'a Collection<Document>,
+    /// None where nothing is limited.
+    key: Option<String>,
+}
+
+/// Counts a call, or says how long to wait. `limit` is per hour; 0 means no limit.
+pub async fn count_call<'a>(
+    attempts: &'a Collection<Document>,
+    keys: &AttemptKeys,
+    address: ClientAddress,
+    kind: AddressUse,
+    limit: u32,
+) -> Result<CountedCall<'a>, Problem> {
+    if limit == 0 {
+        return Ok(CountedCall {
+            attempts,
+            key: None,
+        });
+    }
+    let key = keys.key(&format!("{kind:?}"), &address.network());
+    let now = DateTime::now();
+    let over = doc! { "$lte": [{ "$ifNull": ["$expires_at", now] }, now] };
+    let counted = doc! { "$add": ["$count", 1_i64] };
+    let stage = doc! { "$set": {
+        "count": { "$cond": [&over, 1_i64, counted] },
+        "expires_at": { "$cond": [over, after(now, WINDOW), "$expires_at"] },
+    } };
+    let calls: Calls = update(attempts, &key, vec![stage]).await?;
+    if calls.count > i64::from(limit) {
+        return Err(too_many(between(now, calls.expires_at)));
+    }
+    Ok(CountedCall {
+        attempts,
+        key: Some(key),
+    })
+}
+
+impl CountedCall<'_> {
+    /// Takes the call back: it turned out to be none that is to be limited.
+    pub async fn take_back(self) -> Result<(), Problem> {
+        let Some(key) = self.key else { return Ok(()) };
+        let counted = doc! { "_id": key, "count": { "$gt": 0 } };
+        let less = doc! { "$inc": { "count": -1_i64 } };
+        self.attempts.update_one(counted, less).await?;
+        Ok(())
+    }
+}

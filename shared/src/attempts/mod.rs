@@ -1,0 +1,81 @@
+//! Attempts, counted in MongoDB before they cost anything: guesses at an account, calls from an address.
+//!
+//! Every decision is one atomic update of one document. Where MongoDB cannot be asked, nothing is let through.
+
+mod account;
+mod address;
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use mongodb::Collection;
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::options::ReturnDocument;
+use serde::Deserialize;
+
+use crate::mongo::is_duplicate;
+use crate::problem::{Code, Problem};
+
+pub use account::{Guess, reserve_guess};
+pub use address::{AddressUse, CountedCall, count_call};
+
+/// Turns what is counted into a key that tells nobody what it was.
+pub struct AttemptKeys(hmac::Key);
+
+impl AttemptKeys {
+    pub(crate) fn new(secret: &[u8]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    }
+
+    fn key(&self, kind: &str, text: &str) -> String {
+        let tag = hmac::sign(&self.0, format!("{kind}\0{text}").as_bytes());
+        tag.as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+fn too_many(wait: Duration) -> Problem {
+    // Whole seconds, and never so few that the next attempt comes too early.
+    let wait = Duration::from_secs(wait.as_secs() + 1);
+    Problem::new(
+        Code::TooManyAttempts,
+        "Please wait before the next attempt.",
+    )
+    .retry_after(wait)
+}
+
+fn after(now: DateTime, wait: Duration) -> DateTime {
+    let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+    DateTime::from_millis(now.timestamp_millis().saturating_add(wait))
+}
+
+fn between(now: DateTime, later: DateTime) -> Duration {
+    let wait = later
+        .timestamp_millis()
+        .saturating_sub(now.timestamp_millis());
+    Duration::from_millis(u64::try_from(wait).unwrap_or_default())
+}
+
+/// Updates the document `key` by an aggregation pipeline, or makes it, and gives it as it is afterwards.
+async fn update<T: for<'de> Deserialize<'de> + Send + Sync>(
+    attempts: &Collection<Document>,
+    key: &str,
+    pipeline: Vec<Document>,
+) -> Result<T, Problem> {
+    let attempts = attempts.clone_with_type::<T>();
+    let once = || async {
+        attempts
+            .find_one_and_update(doc! { "_id": key }, pipeline.clone())
+            .upsert(true)
+            .return_document(ReturnDocument::After)
+            .await
+    };
+    let updated = match once().await {
+        // Two made it at once: the second now finds it.
+        Err(error) if is_duplicate(&error) => once().await,
+        result => result,
+    }?;
+    updated.ok_or_else(Problem::internal)
+}
