@@ -9,6 +9,7 @@ pub mod app;
 pub mod attempts;
 pub mod config;
 pub mod http;
+mod keyed_hash;
 pub mod lambda;
 pub mod log;
 pub mod mongo;

@@ -240,6 +240,13 @@ impl Problem {
         Self::new(Code::EmailTaken, "This email belongs to an admin already.")
     }
 
+    pub fn request_in_flight() -> Self {
+        Self::new(
+            Code::RequestInFlight,
+            "Please send the same request again in a moment.",
+        )
+    }
+
     pub fn capacity_reached() -> Self {
         Self::new(
             Code::CapacityReached,
@@ -386,9 +393,7 @@ impl Problem {
                 Self::new(code, "The body must come as application/json, in UTF-8.")
             }
             Code::InvalidToken => Self::new(code, "The token has expired."),
-            Code::RequestInFlight => {
-                Self::new(code, "Please send the same request again in a moment.")
-            }
+            Code::RequestInFlight => Self::request_in_flight(),
             Code::IdempotencyKeyReused => {
                 Self::new(code, "The key was used with other values of the fields.")
             }

@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use shared::app::App;
-use shared::http::{ClientAddress, Deadline, JsonBody};
-use shared::organizations::{NewOrganization, Organization, onboard};
+use shared::http::{ClientAddress, Deadline, IdempotencyKey, JsonBody};
+use shared::organizations::{Caller, NewOrganization, Organization, onboard};
 use shared::problem::Problem;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -57,8 +57,8 @@ impl From<Organization> for CreatedOrganization {
     }
 }
 
-shared::problem_responses!(Problems: MalformedRequest, OrganizationNameTaken, EmailTaken, PayloadTooLarge,
-    UnsupportedMediaType, ValidationFailed, TooManyAttempts, InternalError, ServiceUnavailable, CapacityReached);
+shared::problem_responses!(Problems: MalformedRequest, OrganizationNameTaken, EmailTaken, RequestInFlight, PayloadTooLarge,
+    UnsupportedMediaType, ValidationFailed, IdempotencyKeyReused, TooManyAttempts, InternalError, ServiceUnavailable, CapacityReached);
 
 /// Create an organization
 ///
@@ -67,12 +67,16 @@ shared::problem_responses!(Problems: MalformedRequest, OrganizationNameTaken, Em
     post,
     path = "/org/create",
     tag = "organizations",
+    params(("Idempotency-Key" = Option<String>, Header, example = "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        description = "Makes the request safe to repeat for 24 hours: the same key and body get the same answer, \
+            and one organization. 1 to 255 visible ASCII characters.")),
     request_body = CreateOrganization,
     responses((status = CREATED, description = "The organization is created", body = CreatedOrganization), Problems)
 )]
 async fn create_organization(
     State(app): State<Arc<App>>,
     address: ClientAddress,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<CreateOrganization>,
 ) -> Result<(StatusCode, Json<CreatedOrganization>), Problem> {
@@ -82,6 +86,11 @@ async fn create_organization(
         &body.password,
         app.config.password_min_length,
     )?;
-    let organization = onboard(&app, new, address, deadline).await?;
+    let caller = Caller {
+        address,
+        idempotency_key,
+        deadline,
+    };
+    let organization = onboard(&app, new, caller).await?;
     Ok((StatusCode::CREATED, Json(organization.into())))
 }

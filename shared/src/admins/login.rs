@@ -28,14 +28,14 @@ pub async fn log_in(
     deadline: Instant,
 ) -> Result<Admin, Problem> {
     let databases = app.mongo.databases().await?;
-    let (attempts, keys) = (&databases.attempts, &databases.attempt_keys);
+    let (attempts, keyed_hash) = (&databases.attempts, &databases.keyed_hash);
     let email = EmailAddress::parse(credentials.email).ok();
     // What is no email at all is counted like an unknown one.
     let account = email.as_ref().map_or(credentials.email, EmailAddress::key);
     let limit = app.config.login_attempts_per_address;
-    let call = count_call(attempts, keys, address, AddressUse::Login, limit).await?;
+    let call = count_call(attempts, keyed_hash, address, AddressUse::Login, limit).await?;
     let limit = app.config.login_attempts_per_account;
-    let guess = reserve_guess(attempts, keys, account, limit, deadline).await?;
+    let guess = reserve_guess(attempts, keyed_hash, account, limit, deadline).await?;
     let password = Password::presented(credentials.password);
     let admin = guess
         .settle(verify(app, databases, email, password).await)

@@ -12,7 +12,8 @@ use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
-use super::{AttemptKeys, after, between, too_many, update};
+use super::{after, between, too_many, update};
+use crate::keyed_hash::KeyedHash;
 use crate::problem::{Code, Problem};
 
 /// A request is answered within ten seconds; later nobody settles its reservation any more.
@@ -54,14 +55,14 @@ enum Decision {
 /// Reserves a guess at the account of `email_key`, or says how long to wait. `limit` 0 means no limit.
 pub async fn reserve_guess<'a>(
     attempts: &'a Collection<Document>,
-    keys: &AttemptKeys,
+    keyed_hash: &KeyedHash,
     email_key: &str,
     limit: u32,
     deadline: Instant,
 ) -> Result<Guess<'a>, Problem> {
     let mut guess = Guess {
         attempts,
-        key: keys.key("account", email_key),
+        key: keyed_hash.of(&["account", email_key]),
         limit,
         reservation: None,
     };

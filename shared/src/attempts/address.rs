@@ -6,8 +6,9 @@ use mongodb::Collection;
 use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 
-use super::{AttemptKeys, after, between, too_many, update};
+use super::{after, between, too_many, update};
 use crate::http::ClientAddress;
+use crate::keyed_hash::KeyedHash;
 use crate::problem::Problem;
 
 const WINDOW: Duration = Duration::from_secs(3600);
@@ -35,7 +36,7 @@ pub struct CountedCall<'a> {
 /// Counts a call, or says how long to wait. `limit` is per hour; 0 means no limit.
 pub async fn count_call<'a>(
     attempts: &'a Collection<Document>,
-    keys: &AttemptKeys,
+    keyed_hash: &KeyedHash,
     address: ClientAddress,
     kind: AddressUse,
     limit: u32,
@@ -46,7 +47,7 @@ pub async fn count_call<'a>(
             key: None,
         });
     }
-    let key = keys.key(&format!("{kind:?}"), &address.network());
+    let key = keyed_hash.of(&["address", &format!("{kind:?}"), &address.network()]);
     let now = DateTime::now();
     let over = doc! { "$lte": [{ "$ifNull": ["$expires_at", now] }, now] };
     let counted = doc! { "$add": ["$count", 1_i64] };

@@ -7,7 +7,6 @@ mod address;
 
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
 use mongodb::Collection;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::ReturnDocument;
@@ -18,23 +17,6 @@ use crate::problem::{Code, Problem};
 
 pub use account::{Guess, reserve_guess};
 pub use address::{AddressUse, CountedCall, count_call};
-
-/// Turns what is counted into a key that tells nobody what it was.
-pub struct AttemptKeys(hmac::Key);
-
-impl AttemptKeys {
-    pub(crate) fn new(secret: &[u8]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
-    }
-
-    fn key(&self, kind: &str, text: &str) -> String {
-        let tag = hmac::sign(&self.0, format!("{kind}\0{text}").as_bytes());
-        tag.as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    }
-}
 
 fn too_many(wait: Duration) -> Problem {
     // Whole seconds, and never so few that the next attempt comes too early.

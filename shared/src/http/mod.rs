@@ -3,10 +3,12 @@
 mod answer;
 mod client_address;
 mod deadline;
+mod idempotency_key;
 mod json_body;
 mod request_id;
 
 pub use answer::service;
 pub use client_address::ClientAddress;
 pub use deadline::Deadline;
+pub use idempotency_key::IdempotencyKey;
 pub use json_body::JsonBody;

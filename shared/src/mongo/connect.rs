@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Document, doc};
+use mongodb::bson::{Binary, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{
     Acknowledgment, ClientOptions, IndexOptions, ReadConcern, ReadPreference, ReturnDocument,
@@ -14,8 +14,8 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::{Databases, errors, index};
-use crate::attempts::AttemptKeys;
 use crate::config::{Config, MongodbUri};
+use crate::keyed_hash::KeyedHash;
 use crate::secrets::{SecretError, SecretsManager};
 
 #[derive(Debug, thiserror::Error)]
@@ -61,17 +61,20 @@ pub(super) async fn connect(
     let organizations = master.collection("organizations");
     let admins = master.collection("admins");
     let attempts = master.collection("attempts");
-    let (attempts_secret, ..) = tokio::try_join!(
-        kept_secret(&master, "attempts"),
+    let onboardings = master.collection("onboardings");
+    let (secret, ..) = tokio::try_join!(
+        kept_secret(&master, "keyed-hash"),
         unique_indexes(&organizations, &[index::NAME_KEY, index::COLLECTION_NAME]),
         unique_indexes(&admins, &[index::EMAIL_KEY]),
         remove_expired(&attempts),
+        remove_expired(&onboardings),
     )?;
     Ok(Databases {
         organizations,
         admins,
         attempts,
-        attempt_keys: AttemptKeys::new(&attempts_secret),
+        onboardings,
+        keyed_hash: KeyedHash::new(&secret),
         tenants: client.database(&config.tenant_db),
         client,
     })
@@ -158,7 +161,7 @@ struct KeptSecret {
 }
 
 /// MongoDB removes documents after their `expires_at`, some time later.
-async fn remove_expired(collection: &Collection<Document>) -> Result<(), ConnectError> {
+async fn remove_expired<T: Send + Sync>(collection: &Collection<T>) -> Result<(), ConnectError> {
     let options = IndexOptions::builder()
         .name("expires_at".to_owned())
         .expire_after(Duration::ZERO);

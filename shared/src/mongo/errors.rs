@@ -4,6 +4,7 @@ use mongodb::error::{Error, ErrorKind, WriteFailure};
 
 const DUPLICATE_KEY: i32 = 11000;
 const NAMESPACE_EXISTS: i32 = 48;
+const WRITE_CONFLICT: i32 = 112;
 
 /// The name of the unique index that refused a write, if that is what happened.
 pub fn duplicate_index(error: &Error) -> Option<&str> {
@@ -21,6 +22,11 @@ pub fn duplicate_index(error: &Error) -> Option<&str> {
 /// Whether a write, or a command that writes, met a key that is there already.
 pub fn is_duplicate(error: &Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
+}
+
+/// Whether another transaction holds what this one wanted to write.
+pub fn is_write_conflict(error: &Error) -> bool {
+    code(error) == Some(WRITE_CONFLICT)
 }
 
 /// Whether a collection could not be created because there is one of that name.

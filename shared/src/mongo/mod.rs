@@ -11,18 +11,22 @@ use mongodb::{Client, Collection, Database};
 use tokio::sync::OnceCell;
 
 use crate::admins::Admin;
-use crate::attempts::AttemptKeys;
 use crate::config::Config;
-use crate::organizations::Organization;
+use crate::keyed_hash::KeyedHash;
+use crate::organizations::{Onboarding, Organization};
 use crate::problem::Problem;
 use crate::secrets::SecretsManager;
 
 pub use connect::ConnectError;
-pub use errors::{duplicate_index, is_duplicate, log_error, names_existing_collection};
+pub use errors::{
+    duplicate_index, is_duplicate, is_write_conflict, log_error, names_existing_collection,
+};
 pub use transaction::{Transaction, TransactionError, run_transaction};
 
 /// Unique indexes of the control plane, by the name that a duplicate key error carries.
 pub mod index {
+    /// Every collection has it.
+    pub const ID: &str = "_id_";
     pub const NAME_KEY: &str = "name_key";
     pub const COLLECTION_NAME: &str = "collection_name";
     pub const EMAIL_KEY: &str = "email_key";
@@ -41,7 +45,8 @@ pub struct Databases {
     pub organizations: Collection<Organization>,
     pub admins: Collection<Admin>,
     pub attempts: Collection<Document>,
-    pub attempt_keys: AttemptKeys,
+    pub onboardings: Collection<Onboarding>,
+    pub keyed_hash: KeyedHash,
     /// Holds the tenants' collections.
     pub tenants: Database,
 }

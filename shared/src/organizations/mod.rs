@@ -1,6 +1,7 @@
 //! Organizations: the tenants, each with a name of its own and a collection of its own.
 
 mod collection_name;
+mod idempotency;
 mod name;
 mod onboarding;
 
@@ -9,8 +10,9 @@ use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 
 pub use collection_name::CollectionName;
+pub use idempotency::Onboarding;
 pub use name::OrganizationName;
-pub use onboarding::{NewOrganization, onboard};
+pub use onboarding::{Caller, NewOrganization, onboard};
 
 /// A document of `organizations`.
 #[derive(Clone, Debug, Serialize, Deserialize)]

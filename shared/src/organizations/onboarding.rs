@@ -1,11 +1,14 @@
 //! Onboarding: the organization, its admin and its collection appear together or not at all.
 
+use std::time::Duration;
+
 use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
 use mongodb::error::Error;
 use tokio::time::Instant;
 
+use super::idempotency::{Onboarding, Repeatable};
 use super::{CollectionName, Organization, OrganizationName, OrganizationStatus};
 use crate::admins::{
     Admin, AdminStatus, EmailAddress, Password, PasswordHash, PasswordPolicy, Role,
@@ -14,16 +17,19 @@ use crate::app::App;
 use crate::attempts::{AddressUse, count_call};
 use crate::http::ClientAddress;
 use crate::mongo::{
-    Databases, Transaction, TransactionError, duplicate_index, index, names_existing_collection,
-    run_transaction,
+    Databases, Transaction, TransactionError, duplicate_index, index, is_write_conflict,
+    names_existing_collection, run_transaction,
 };
 use crate::problem::{FieldError, Problem};
 
+/// How long a request waits for another with the same `Idempotency-Key`.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What a company says about itself.
 pub struct NewOrganization {
-    name: OrganizationName,
-    email: EmailAddress,
-    password: Password,
+    pub(super) name: OrganizationName,
+    pub(super) email: EmailAddress,
+    pub(super) password: Password,
 }
 
 impl NewOrganization {
@@ -54,19 +60,43 @@ impl NewOrganization {
     }
 }
 
-/// Takes the organization in, before `deadline` or not at all.
+/// Who asks, and how.
+pub struct Caller {
+    pub address: ClientAddress,
+    /// The request's `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+    pub deadline: Instant,
+}
+
+/// Takes the organization in, before the deadline or not at all.
 pub async fn onboard(
     app: &App,
     new: NewOrganization,
-    address: ClientAddress,
-    deadline: Instant,
+    caller: Caller,
 ) -> Result<Organization, Problem> {
     let databases = app.mongo.databases().await?;
     let limit = app.config.onboardings_per_address;
-    let (attempts, keys) = (&databases.attempts, &databases.attempt_keys);
-    count_call(attempts, keys, address, AddressUse::Onboarding, limit).await?;
+    let (attempts, keyed_hash) = (&databases.attempts, &databases.keyed_hash);
+    count_call(
+        attempts,
+        keyed_hash,
+        caller.address,
+        AddressUse::Onboarding,
+        limit,
+    )
+    .await?;
+    let key = caller.idempotency_key.as_deref();
+    let repeatable = key.map(|key| Repeatable::new(databases, key, &new));
+    if let Some(repeatable) = &repeatable {
+        let earlier = repeatable
+            .earlier(databases, &app.hasher, &new.password)
+            .await?;
+        if let Some(organization) = earlier {
+            return Ok(organization);
+        }
+    }
     refuse_past_capacity(databases, app.config.max_organizations).await?;
-    let password_hash = app.hasher.hash(new.password).await?;
+    let password_hash = app.hasher.hash(new.password.clone()).await?;
     let id = ObjectId::new();
     for collection_name in CollectionName::candidates(&new.name, id) {
         if exists(databases, &collection_name).await? {
@@ -75,15 +105,27 @@ pub async fn onboard(
         let founding = Founding::new(
             databases,
             id,
-            &new.name,
+            &new,
             collection_name,
-            &new.email,
             &password_hash,
+            repeatable.as_ref(),
         );
-        match run_transaction(&databases.client, deadline, &founding).await {
-            Ok(()) => return Ok(founding.organization),
-            Err(error) if is_collection_taken(&error) => {}
-            Err(error) => return Err(refusal(error)),
+        let Err(error) = run_transaction(&databases.client, caller.deadline, &founding).await
+        else {
+            return Ok(founding.organization);
+        };
+        match (Refusal::of(&error), &repeatable) {
+            (Refusal::CollectionTaken, _) => {}
+            (Refusal::KeyTaken, Some(repeatable)) => {
+                let earlier = repeatable
+                    .earlier(databases, &app.hasher, &new.password)
+                    .await?;
+                return earlier.ok_or_else(Problem::unavailable);
+            }
+            (Refusal::KeyInFlight, _) => return Err(Problem::request_in_flight()),
+            (Refusal::NameTaken, _) => return Err(Problem::organization_name_taken()),
+            (Refusal::EmailTaken, _) => return Err(Problem::email_taken()),
+            _ => return Err(error.into()),
         }
     }
     tracing::error!("no collection name was free");
@@ -111,71 +153,109 @@ async fn exists(databases: &Databases, name: &CollectionName) -> Result<bool, Pr
     Ok(!names.is_empty())
 }
 
-fn is_collection_taken(error: &TransactionError) -> bool {
-    let TransactionError::Refused(error) = error else {
-        return false;
-    };
-    duplicate_index(error) == Some(index::COLLECTION_NAME) || names_existing_collection(error)
+/// Why the transaction was refused.
+enum Refusal {
+    NameTaken,
+    EmailTaken,
+    CollectionTaken,
+    /// A request with the same key was faster.
+    KeyTaken,
+    /// A request with the same key is not done yet.
+    KeyInFlight,
+    Unexpected,
 }
 
-fn refusal(error: TransactionError) -> Problem {
-    let index = match &error {
-        TransactionError::Refused(error) => duplicate_index(error),
-        TransactionError::TooSlow => None,
-    };
-    match index {
-        Some(index::NAME_KEY) => Problem::organization_name_taken(),
-        Some(index::EMAIL_KEY) => Problem::email_taken(),
-        _ => error.into(),
+impl Refusal {
+    fn of(error: &TransactionError) -> Self {
+        let TransactionError::Refused(error) = error else {
+            return Self::Unexpected;
+        };
+        match duplicate_index(error) {
+            Some(index::NAME_KEY) => Self::NameTaken,
+            Some(index::EMAIL_KEY) => Self::EmailTaken,
+            Some(index::COLLECTION_NAME) => Self::CollectionTaken,
+            Some(index::ID) => Self::KeyTaken,
+            _ if names_existing_collection(error) => Self::CollectionTaken,
+            _ if error.get_custom::<KeyInFlight>().is_some() => Self::KeyInFlight,
+            _ => Self::Unexpected,
+        }
     }
 }
+
+#[derive(Debug)]
+struct KeyInFlight;
 
 /// The transaction of onboarding.
 struct Founding<'a> {
     databases: &'a Databases,
     organization: Organization,
     admin: Admin,
+    onboarding: Option<Onboarding>,
+    started: Instant,
 }
 
 impl<'a> Founding<'a> {
     fn new(
         databases: &'a Databases,
         id: ObjectId,
-        name: &OrganizationName,
+        new: &NewOrganization,
         collection_name: CollectionName,
-        email: &EmailAddress,
         password_hash: &PasswordHash,
+        repeatable: Option<&Repeatable>,
     ) -> Self {
         let now = DateTime::now();
+        let organization = Organization {
+            id,
+            name: new.name.as_str().to_owned(),
+            name_key: new.name.key().to_owned(),
+            collection_name,
+            status: OrganizationStatus::Active,
+            created_at: now,
+            updated_at: now,
+        };
+        let admin = Admin {
+            id: ObjectId::new(),
+            organization_id: id,
+            email: new.email.as_str().to_owned(),
+            email_key: new.email.key().to_owned(),
+            password_hash: password_hash.clone(),
+            role: Role::Admin,
+            status: AdminStatus::Active,
+            created_at: now,
+            updated_at: now,
+        };
         Self {
             databases,
-            organization: Organization {
-                id,
-                name: name.as_str().to_owned(),
-                name_key: name.key().to_owned(),
-                collection_name,
-                status: OrganizationStatus::Active,
-                created_at: now,
-                updated_at: now,
-            },
-            admin: Admin {
-                id: ObjectId::new(),
-                organization_id: id,
-                email: email.as_str().to_owned(),
-                email_key: email.key().to_owned(),
-                password_hash: password_hash.clone(),
-                role: Role::Admin,
-                status: AdminStatus::Active,
-                created_at: now,
-                updated_at: now,
-            },
+            onboarding: repeatable
+                .map(|repeatable| repeatable.record(&organization, password_hash)),
+            organization,
+            admin,
+            started: Instant::now(),
         }
+    }
+
+    /// First of all writes: requests with one key meet here, and nowhere else.
+    async fn take_key(&self, session: &mut ClientSession) -> Result<(), Error> {
+        let Some(onboarding) = &self.onboarding else {
+            return Ok(());
+        };
+        let taken = onboarding
+            .insert(&self.databases.onboardings, session)
+            .await;
+        taken.map_err(|error| {
+            // Another transaction holds the key. Most are done in a moment; then its answer is ours, too.
+            if is_write_conflict(&error) && self.started.elapsed() > PATIENCE {
+                return Error::custom(KeyInFlight);
+            }
+            error
+        })
     }
 }
 
 impl Transaction for Founding<'_> {
     async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
         let databases = self.databases;
+        self.take_key(session).await?;
         let organizations = &databases.organizations;
         organizations
             .insert_one(&self.organization)

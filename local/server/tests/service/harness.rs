@@ -182,6 +182,10 @@ impl TestService {
         self.mongo.database(&self.name).collection("attempts")
     }
 
+    pub fn onboardings(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("onboardings")
+    }
+
     pub fn tenants(&self) -> Database {
         self.mongo.database(&format!("{}_tenants", self.name))
     }

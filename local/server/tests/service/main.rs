@@ -14,5 +14,6 @@ mod cargo_run;
 mod documents;
 mod faults;
 mod harness;
+mod idempotency;
 mod login;
 mod onboarding;

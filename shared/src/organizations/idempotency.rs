@@ -1,0 +1,96 @@
+//! Onboarding that can be repeated: the same `Idempotency-Key` and body get the same organization.
+//!
+//! The record is written in the onboarding transaction, so that there is one exactly when there is the
+//! organization; there is no state between that could get stuck.
+
+use std::time::Duration;
+
+use mongodb::bson::{DateTime, doc};
+use mongodb::error::Error;
+use mongodb::{ClientSession, Collection};
+use serde::{Deserialize, Serialize};
+
+use super::{NewOrganization, Organization};
+use crate::admins::{Hasher, Password, PasswordHash};
+use crate::mongo::Databases;
+use crate::problem::{Code, Problem};
+
+/// How long a key is remembered.
+const MEMORY: Duration = Duration::from_secs(24 * 3600);
+
+/// A document of `onboardings`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Onboarding {
+    /// Keyed hash of the `Idempotency-Key`.
+    #[serde(rename = "_id")]
+    key: String,
+    /// Keyed hash of name and email. The password is compared by its own hash: a fast one would be easy to guess.
+    fingerprint: String,
+    password_hash: PasswordHash,
+    organization: Organization,
+    expires_at: DateTime,
+}
+
+/// A request with an `Idempotency-Key`.
+pub(super) struct Repeatable {
+    key: String,
+    fingerprint: String,
+}
+
+impl Repeatable {
+    pub fn new(databases: &Databases, key: &str, new: &NewOrganization) -> Self {
+        let hash = &databases.keyed_hash;
+        Self {
+            key: hash.of(&["idempotency", key]),
+            fingerprint: hash.of(&["onboarding", new.name.as_str(), new.email.as_str()]),
+        }
+    }
+
+    /// The organization of the earlier request with this key, if there was one.
+    pub async fn earlier(
+        &self,
+        databases: &Databases,
+        hasher: &Hasher,
+        password: &Password,
+    ) -> Result<Option<Organization>, Problem> {
+        let live = doc! { "_id": &self.key, "expires_at": { "$gt": DateTime::now() } };
+        let Some(done) = databases.onboardings.find_one(live).await? else {
+            return Ok(None);
+        };
+        let same = done.fingerprint == self.fingerprint
+            && hasher.verify(done.password_hash, password.clone()).await?;
+        if !same {
+            let detail = "The key was used with other values of the fields.";
+            return Err(Problem::new(Code::IdempotencyKeyReused, detail));
+        }
+        Ok(Some(done.organization))
+    }
+
+    pub fn record(&self, organization: &Organization, password_hash: &PasswordHash) -> Onboarding {
+        let memory = i64::try_from(MEMORY.as_millis()).unwrap_or_default();
+        Onboarding {
+            key: self.key.clone(),
+            fingerprint: self.fingerprint.clone(),
+            password_hash: password_hash.clone(),
+            organization: organization.clone(),
+            expires_at: DateTime::from_millis(DateTime::now().timestamp_millis() + memory),
+        }
+    }
+}
+
+impl Onboarding {
+    /// Takes the place of one that has expired; one that has not is a duplicate key.
+    pub(super) async fn insert(
+        &self,
+        onboardings: &Collection<Self>,
+        session: &mut ClientSession,
+    ) -> Result<(), Error> {
+        let expired = doc! { "_id": &self.key, "expires_at": { "$lte": DateTime::now() } };
+        onboardings
+            .replace_one(expired, self)
+            .upsert(true)
+            .session(session)
+            .await
+            .map(drop)
+    }
+}
