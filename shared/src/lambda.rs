@@ -15,7 +15,7 @@ use crate::config::{Config, Settings, TokenConfig};
 use crate::log;
 use crate::secrets::SecretsManager;
 use crate::start::{StartRefused, prepare};
-use crate::tokens::{SecretSource, TokenIssuer};
+use crate::tokens::{SecretSource, Tokens};
 
 /// Reads the configuration of a function that makes no tokens.
 pub fn start() -> Result<Arc<App>, StartRefused> {
@@ -24,7 +24,7 @@ pub fn start() -> Result<Arc<App>, StartRefused> {
 }
 
 /// Reads the configuration of a function that makes tokens.
-pub fn start_with_tokens() -> Result<(Arc<App>, Arc<TokenIssuer>), StartRefused> {
+pub fn start_with_tokens() -> Result<(Arc<App>, Arc<Tokens>), StartRefused> {
     let read = |settings: &mut Settings<'_>| {
         (
             TokenConfig::read(settings),
@@ -34,7 +34,7 @@ pub fn start_with_tokens() -> Result<(Arc<App>, Arc<TokenIssuer>), StartRefused>
     let (config, (tokens, id)) = read_settings(read)?;
     let client: Arc<SecretsManager> = Arc::default();
     let app = App::new(config, Arc::clone(&client));
-    let tokens = TokenIssuer::new(tokens, SecretSource::SecretsManager { client, id });
+    let tokens = Tokens::new(tokens, SecretSource::SecretsManager { client, id });
     Ok((Arc::new(app), Arc::new(tokens)))
 }
 
@@ -51,11 +51,7 @@ fn read_settings<T>(
 }
 
 /// Connects to everything, then serves events until Lambda ends the process.
-pub async fn serve(
-    app: &App,
-    tokens: Option<&TokenIssuer>,
-    router: Router,
-) -> Result<(), StartRefused> {
+pub async fn serve(app: &App, tokens: Option<&Tokens>, router: Router) -> Result<(), StartRefused> {
     prepare(app, tokens).await?;
     lambda_runtime::run(handler(router))
         .await

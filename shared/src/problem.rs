@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -23,6 +23,8 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
+    /// `WWW-Authenticate` (RFC 6750, section 3).
+    challenge: Option<&'static str>,
 }
 
 /// What is wrong with one field of a request.
@@ -184,6 +186,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
+            challenge: None,
         }
     }
 
@@ -206,6 +209,24 @@ impl Problem {
             Code::InvalidCredentials,
             "No active admin has this email and password.",
         )
+    }
+
+    /// No token came: the answer says how to send one, and nothing more (RFC 6750, section 3.1).
+    pub fn missing_token() -> Self {
+        Self {
+            challenge: Some("Bearer"),
+            ..Self::new(
+                Code::InvalidToken,
+                "Send `Authorization: Bearer` with an access token.",
+            )
+        }
+    }
+
+    pub fn invalid_token(detail: impl Into<String>) -> Self {
+        Self {
+            challenge: Some("Bearer error=\"invalid_token\""),
+            ..Self::new(Code::InvalidToken, detail)
+        }
     }
 
     pub fn not_found() -> Self {
@@ -280,6 +301,11 @@ impl Problem {
         parts
             .headers
             .insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(challenge) = self.challenge {
+            parts
+                .headers
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         if let Some(wait) = self.retry_after {
             parts
                 .headers
@@ -365,6 +391,12 @@ fn openapi_response(codes: &[Code]) -> utoipa::openapi::Response {
             .description(Some("Seconds to wait before trying again"));
         response = response.header("Retry-After", header.build());
     }
+    if codes.contains(&Code::InvalidToken) {
+        let header = utoipa::openapi::HeaderBuilder::new()
+            .schema(Some(String::schema()))
+            .description(Some("How to authenticate (RFC 6750)"));
+        response = response.header("WWW-Authenticate", header.build());
+    }
     response.build()
 }
 
@@ -392,7 +424,7 @@ impl Problem {
             Code::UnsupportedMediaType => {
                 Self::new(code, "The body must come as application/json, in UTF-8.")
             }
-            Code::InvalidToken => Self::new(code, "The token has expired."),
+            Code::InvalidToken => Self::invalid_token("The token has expired."),
             Code::RequestInFlight => Self::request_in_flight(),
             Code::IdempotencyKeyReused => {
                 Self::new(code, "The key was used with other values of the fields.")

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::app::App;
 use crate::config::ConfigFaults;
 use crate::mongo::ConnectError;
-use crate::tokens::{SigningSecretError, TokenIssuer};
+use crate::tokens::{SigningSecretError, Tokens};
 
 /// Why a process does not start. What `main` returns is printed by its `Debug`, here the message itself.
 #[derive(thiserror::Error)]
@@ -28,7 +28,7 @@ impl From<ConfigFaults> for StartRefused {
 ///
 /// What only an operator can mend refuses the start. What may be back in a moment does not: requests answer
 /// 503 until it is.
-pub async fn prepare(app: &App, tokens: Option<&TokenIssuer>) -> Result<(), StartRefused> {
+pub async fn prepare(app: &App, tokens: Option<&Tokens>) -> Result<(), StartRefused> {
     tokio::try_join!(prepare_mongo(app), prepare_tokens(tokens))?;
     Ok(())
 }
@@ -44,7 +44,7 @@ async fn prepare_mongo(app: &App) -> Result<(), StartRefused> {
     }
 }
 
-async fn prepare_tokens(tokens: Option<&TokenIssuer>) -> Result<(), StartRefused> {
+async fn prepare_tokens(tokens: Option<&Tokens>) -> Result<(), StartRefused> {
     let Some(tokens) = tokens else { return Ok(()) };
     tokens.prepare().await.or_else(|error: SigningSecretError| {
         if error.is_final() {

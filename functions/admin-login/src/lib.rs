@@ -9,21 +9,15 @@ use shared::admins::{self, log_in};
 use shared::app::App;
 use shared::http::{ClientAddress, Deadline, JsonBody};
 use shared::problem::Problem;
-use shared::tokens::{AccessToken, TokenIssuer};
+use shared::tokens::{AccessToken, Secured, Tokens};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn router(app: Arc<App>, tokens: Arc<TokenIssuer>) -> OpenApiRouter {
+pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(login))
-        .with_state(Login { app, tokens })
-}
-
-#[derive(Clone)]
-struct Login {
-    app: Arc<App>,
-    tokens: Arc<TokenIssuer>,
+        .with_state(Secured { app, tokens })
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -70,7 +64,7 @@ shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, Paylo
     responses((status = OK, description = "The admin is logged in", body = LoggedIn), Problems)
 )]
 async fn login(
-    State(Login { app, tokens }): State<Login>,
+    State(Secured { app, tokens }): State<Secured>,
     address: ClientAddress,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<Credentials>,

@@ -9,11 +9,11 @@ use axum::extract::connect_info::{ConnectInfo, IntoMakeServiceWithConnectInfo};
 use axum::middleware::{Next, from_fn};
 use shared::app::App;
 use shared::http::ClientAddress;
-use shared::tokens::TokenIssuer;
+use shared::tokens::Tokens;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-pub fn api(app: &Arc<App>, tokens: &Arc<TokenIssuer>) -> OpenApiRouter {
+pub fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
     OpenApiRouter::with_openapi(api_docs::base_document())
         .merge(create_org::router(Arc::clone(app)))
         .merge(admin_login::router(Arc::clone(app), Arc::clone(tokens)))
@@ -21,7 +21,7 @@ pub fn api(app: &Arc<App>, tokens: &Arc<TokenIssuer>) -> OpenApiRouter {
 }
 
 /// The document that `functions/api-docs/openapi.json` is a copy of.
-pub fn openapi_document(app: &Arc<App>, tokens: &Arc<TokenIssuer>) -> OpenApi {
+pub fn openapi_document(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApi {
     api(app, tokens).into_openapi()
 }
 

@@ -15,7 +15,7 @@ use shared::app::App;
 use shared::config::{ConfigFaults, MongodbUri};
 use shared::secrets::SecretsManager;
 use shared::start::{StartRefused, prepare};
-use shared::tokens::TokenIssuer;
+use shared::tokens::Tokens;
 use tokio::net::TcpListener;
 use tokio::signal;
 
@@ -108,7 +108,7 @@ async fn serve(
     );
     let secret = secret.map_err(Failure::Folder)?;
     let app = Arc::new(App::new(settings.config, secrets));
-    let tokens = Arc::new(TokenIssuer::new(settings.tokens, secret));
+    let tokens = Arc::new(Tokens::new(settings.tokens, secret));
     prepare(&app, Some(&tokens)).await?;
     let router =
         shared::http::service(api(&app, &tokens).into()).layer(cors(settings.cors_allowed_origins));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::app::App;
 use shared::config::{Config, Settings, TokenConfig};
 use shared::secrets::{SecretVersion, SecretsManager};
-use shared::tokens::{SecretSource, TokenIssuer};
+use shared::tokens::{SecretSource, Tokens};
 
 pub const PASSWORD: &str = "Admin@123";
 
@@ -42,7 +42,7 @@ pub fn mongod_binary() -> PathBuf {
 
 pub struct TestService {
     pub app: Arc<App>,
-    pub tokens: Arc<TokenIssuer>,
+    pub tokens: Arc<Tokens>,
     /// A name that no other test has: of the databases, and of the service as MongoDB sees it.
     name: String,
     base: String,
@@ -115,7 +115,7 @@ impl TestService {
             version_id: "test".to_owned(),
         });
         let app = Arc::new(App::new(config, secrets));
-        let tokens = Arc::new(TokenIssuer::new(tokens, secret));
+        let tokens = Arc::new(Tokens::new(tokens, secret));
         let router = shared::http::service(server::api(&app, &tokens).into());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
