@@ -2,10 +2,18 @@
 
 use shared::problem::{FieldError, ProblemBody};
 use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-/// Title, tags, and the schema of errors, which the functions refer to.
+/// Title, tags, the schema of errors and the way to authenticate, which the functions refer to.
 pub fn base_document() -> utoipa::openapi::OpenApi {
-    Base::openapi()
+    let mut document = Base::openapi();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("The access token of `POST /admin/login`."));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+    document
 }
 
 #[derive(OpenApi)]

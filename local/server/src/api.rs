@@ -17,6 +17,7 @@ pub fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
     OpenApiRouter::with_openapi(api_docs::base_document())
         .merge(create_org::router(Arc::clone(app)))
         .merge(admin_login::router(Arc::clone(app), Arc::clone(tokens)))
+        .merge(organization::router(Arc::clone(app), Arc::clone(tokens)))
         .merge(api_docs::router(Arc::clone(app)))
 }
 

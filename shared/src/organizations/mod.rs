@@ -4,6 +4,7 @@ mod collection_name;
 mod idempotency;
 mod name;
 mod onboarding;
+mod rename;
 
 use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
@@ -13,6 +14,7 @@ pub use collection_name::CollectionName;
 pub use idempotency::Onboarding;
 pub use name::OrganizationName;
 pub use onboarding::{Caller, NewOrganization, onboard};
+pub use rename::rename;
 
 /// A document of `organizations`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
