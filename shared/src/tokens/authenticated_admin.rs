@@ -64,12 +64,16 @@ fn bearer_token(parts: &Parts) -> Result<&str, Problem> {
     let Some(value) = first else {
         return Err(Problem::missing_token());
     };
-    let credentials = value.to_str().ok().and_then(|text| text.split_once(' '));
-    match (credentials, second) {
-        (Some((scheme, token)), None) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
-        (_, Some(_)) => Err(Problem::invalid_token(
-            "There is more than one Authorization header.",
-        )),
+    let text = match (value.to_str(), second) {
+        (Ok(text), None) => text,
+        _ => {
+            return Err(Problem::invalid_token(
+                "The Authorization header cannot be read.",
+            ));
+        }
+    };
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
         _ => Err(Problem::missing_token()),
     }
 }

@@ -14,6 +14,7 @@ use shared::secrets::{SecretVersion, SecretsManager};
 use shared::tokens::{SecretSource, Tokens};
 
 pub const PASSWORD: &str = "Admin@123";
+pub const SIGNING_SECRET: &str = "a signing secret of 32 bytes or more";
 
 /// One mongod for all tests of this process, ended with it.
 pub fn mongod() -> &'static Mongod {
@@ -111,7 +112,7 @@ impl TestService {
         let (config, tokens) = config(&format!("{uri}&appName={name}"), &name, settings);
         let secrets: Arc<SecretsManager> = Arc::default();
         let secret = SecretSource::Local(SecretVersion {
-            value: "a signing secret of 32 bytes or more".into(),
+            value: SIGNING_SECRET.into(),
             version_id: "test".to_owned(),
         });
         let app = Arc::new(App::new(config, secrets));
@@ -168,6 +169,25 @@ impl TestService {
             &json!({"email": email, "password": password}),
         )
         .await
+    }
+
+    pub async fn token_of(&self, email: &str) -> String {
+        let login = self.log_in(email, PASSWORD).await;
+        login.body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn show(&self, token: &str) -> Answer {
+        let request = self.request("GET", "/org");
+        self.send(request.header("authorization", format!("Bearer {token}")))
+            .await
+    }
+
+    pub async fn rename(&self, token: &str, name: &str) -> Answer {
+        let request = self
+            .request("PATCH", "/org")
+            .json(&json!({"organization_name": name}));
+        self.send(request.header("authorization", format!("Bearer {token}")))
+            .await
     }
 
     pub fn organizations(&self) -> Collection<Document> {

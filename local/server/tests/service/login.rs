@@ -5,7 +5,7 @@ use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use shared::tokens::Claims;
 
-use crate::harness::{Answer, PASSWORD, TestService};
+use crate::harness::{Answer, PASSWORD, SIGNING_SECRET, TestService};
 
 const EMAIL: &str = "admin@example.com";
 /// `Admin@123`, as bcrypt at cost 10 by another implementation (Python's bcrypt).
@@ -62,7 +62,7 @@ async fn the_token_says_who_it_is_for() {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_audience(&["org-management-api"]);
     validation.set_issuer(&["org-management"]);
-    let key = DecodingKey::from_secret(b"a signing secret of 32 bytes or more");
+    let key = DecodingKey::from_secret(SIGNING_SECRET.as_bytes());
     let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
         .unwrap()
         .claims;

@@ -17,3 +17,4 @@ mod harness;
 mod idempotency;
 mod login;
 mod onboarding;
+mod tokens;

@@ -1,0 +1,368 @@
+//! Bearer tokens: what a good one opens, and every way in which one can be bad.
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use mongodb::bson::doc;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, PASSWORD, SIGNING_SECRET, TestService};
+
+fn base64url(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A token with this header and these claims, signed with `secret`.
+fn forge(header: &Value, claims: &str, algorithm: hmac::Algorithm, secret: &str) -> String {
+    let message = format!(
+        "{}.{}",
+        base64url(header.to_string().as_bytes()),
+        base64url(claims.as_bytes())
+    );
+    let key = hmac::Key::new(algorithm, secret.as_bytes());
+    let signature = hmac::sign(&key, message.as_bytes());
+    format!("{message}.{}", base64url(signature.as_ref()))
+}
+
+fn our_header() -> Value {
+    json!({"typ": "at+jwt", "alg": "HS256", "kid": "test"})
+}
+
+fn now() -> i64 {
+    i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
+}
+
+struct Session {
+    service: TestService,
+    token: String,
+    claims: Value,
+}
+
+impl Session {
+    async fn start() -> Self {
+        let service = TestService::start().await;
+        assert_eq!(
+            service
+                .create("Akshay Pvt Ltd", "admin@example.com")
+                .await
+                .status,
+            201
+        );
+        let token = service.token_of("admin@example.com").await;
+        let payload = token.split('.').nth(1).unwrap();
+        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(payload)
+            .unwrap();
+        let claims = serde_json::from_slice(&payload).unwrap();
+        Self {
+            service,
+            token,
+            claims,
+        }
+    }
+
+    async fn show(&self, token: &str) -> Answer {
+        self.service.show(token).await
+    }
+
+    async fn with_header(&self, header: &Value) -> Answer {
+        let claims = self.claims.to_string();
+        self.show(&forge(header, &claims, hmac::HMAC_SHA256, SIGNING_SECRET))
+            .await
+    }
+
+    async fn with_claim(&self, name: &str, value: Value) -> Answer {
+        let mut claims = self.claims.clone();
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            value => claims[name] = value,
+        }
+        self.show(&forge(
+            &our_header(),
+            &claims.to_string(),
+            hmac::HMAC_SHA256,
+            SIGNING_SECRET,
+        ))
+        .await
+    }
+}
+
+#[track_caller]
+fn refused(answer: &Answer) {
+    answer.problem(401, "invalid_token");
+    assert_eq!(
+        answer.headers["www-authenticate"],
+        "Bearer error=\"invalid_token\""
+    );
+}
+
+#[tokio::test]
+async fn a_token_opens_the_admins_own_organization() {
+    let session = Session::start().await;
+    let answer = session.show(&session.token).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body["organization_name"], "Akshay Pvt Ltd");
+    assert_eq!(answer.body["collection_name"], "org_akshay_pvt_ltd");
+    assert_eq!(answer.body["id"], session.claims["org"]);
+    // A forged token that differs in nothing is good: the others below fail for what they change.
+    assert_eq!(session.with_header(&our_header()).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_a_token_the_answer_says_how_to_send_one() {
+    let session = Session::start().await;
+    for authorization in [None, Some("Basic YTpi"), Some("Bearer"), Some("")] {
+        let mut request = session.service.request("GET", "/org");
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let answer = session.service.send(request).await;
+        answer.problem(401, "invalid_token");
+        assert_eq!(
+            answer.headers["www-authenticate"], "Bearer",
+            "{authorization:?}"
+        );
+    }
+    let good = format!("Bearer {}", session.token);
+    let twice = session
+        .service
+        .request("GET", "/org")
+        .header("authorization", &good);
+    refused(
+        &session
+            .service
+            .send(twice.header("authorization", &good))
+            .await,
+    );
+}
+
+#[tokio::test]
+async fn t1_hs256_is_the_only_algorithm() {
+    let session = Session::start().await;
+    for none in ["none", "None", "NONE", "nOnE", ""] {
+        let header = json!({"typ": "at+jwt", "alg": none, "kid": "test"});
+        refused(&session.with_header(&header).await);
+        let signed = forge(
+            &header,
+            &session.claims.to_string(),
+            hmac::HMAC_SHA256,
+            SIGNING_SECRET,
+        );
+        let (message, _) = signed.rsplit_once('.').unwrap();
+        refused(&session.show(&format!("{message}.")).await);
+    }
+    for (name, algorithm) in [("HS384", hmac::HMAC_SHA384), ("HS512", hmac::HMAC_SHA512)] {
+        let header = json!({"typ": "at+jwt", "alg": name, "kid": "test"});
+        refused(
+            &session
+                .show(&forge(
+                    &header,
+                    &session.claims.to_string(),
+                    algorithm,
+                    SIGNING_SECRET,
+                ))
+                .await,
+        );
+    }
+    refused(
+        &session
+            .with_header(&json!({"typ": "at+jwt", "alg": "RS256", "kid": "test"}))
+            .await,
+    );
+}
+
+#[tokio::test]
+async fn t2_a_header_names_our_key_and_brings_none() {
+    let session = Session::start().await;
+    let long = "k".repeat(10_000);
+    for kid in [
+        json!("../../dev/null"),
+        json!("' OR 1=1"),
+        json!(""),
+        json!(7),
+        json!(null),
+        json!(long),
+    ] {
+        refused(
+            &session
+                .with_header(&json!({"typ": "at+jwt", "alg": "HS256", "kid": kid}))
+                .await,
+        );
+    }
+    for name in ["jwk", "jku", "x5u", "x5c", "crit", "b64", "zip"] {
+        let mut header = our_header();
+        header[name] = json!(["https://attacker.example"]);
+        refused(&session.with_header(&header).await);
+    }
+}
+
+#[tokio::test]
+async fn t4_times_are_strict() {
+    let session = Session::start().await;
+    for exp in [
+        json!(now() - 1),
+        json!(now()),
+        json!("soon"),
+        json!(1e300),
+        json!(-1),
+        json!(u64::MAX),
+        Value::Null,
+    ] {
+        refused(&session.with_claim("exp", exp).await);
+    }
+    refused(&session.with_claim("nbf", json!(now() + 60)).await);
+    refused(&session.with_claim("iat", json!(now() + 60)).await);
+    refused(&session.with_claim("exp", json!(now() + 2 * 86_400)).await);
+    assert_eq!(
+        session.with_claim("exp", json!(now() + 60)).await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn t5_to_t8_type_and_claims_are_exact() {
+    let session = Session::start().await;
+    for typ in ["JWT", "at+jwt2", ""] {
+        refused(
+            &session
+                .with_header(&json!({"typ": typ, "alg": "HS256", "kid": "test"}))
+                .await,
+        );
+    }
+    for (name, value) in [
+        ("iss", "other"),
+        ("aud", "other"),
+        ("sub", ""),
+        ("sub", "x"),
+        ("org", ""),
+        ("jti", ""),
+    ] {
+        refused(&session.with_claim(name, json!(value)).await);
+    }
+    refused(
+        &session
+            .with_claim("aud", json!(["org-management-api", "other"]))
+            .await,
+    );
+    for name in [
+        "iss", "aud", "sub", "org", "role", "iat", "nbf", "exp", "jti",
+    ] {
+        refused(&session.with_claim(name, Value::Null).await);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_changed_or_made_up_is_refused() {
+    let session = Session::start().await;
+    let claims = session.claims.to_string();
+    for secret in ["", "another secret of thirty-two bytes"] {
+        refused(
+            &session
+                .show(&forge(&our_header(), &claims, hmac::HMAC_SHA256, secret))
+                .await,
+        );
+    }
+    let mut parts: Vec<&str> = session.token.split('.').collect();
+    for token in [
+        "x",
+        "..",
+        "a.b.c",
+        "💥",
+        &session.token[1..],
+        &session.token[..session.token.len() - 1],
+    ] {
+        refused(&session.show(token).await);
+    }
+    let other = base64url(claims.replace("admin", "owner").as_bytes());
+    parts[1] = &other;
+    refused(&session.show(&parts.join(".")).await);
+}
+
+#[tokio::test]
+async fn t9_a_token_dies_with_its_admin_and_its_organization() {
+    let session = Session::start().await;
+    for collection in [session.service.organizations(), session.service.admins()] {
+        for status in ["suspended", "disabled"] {
+            let set = |status: &str| doc! { "$set": { "status": status } };
+            if (collection.name() == "admins") != (status == "disabled") {
+                continue;
+            }
+            collection.update_one(doc! {}, set(status)).await.unwrap();
+            refused(&session.show(&session.token).await);
+            collection.update_one(doc! {}, set("active")).await.unwrap();
+            assert_eq!(session.show(&session.token).await.status, 200);
+        }
+    }
+    session.service.admins().delete_one(doc! {}).await.unwrap();
+    refused(&session.show(&session.token).await);
+}
+
+#[tokio::test]
+async fn z1_a_token_reaches_no_other_organization() {
+    let session = Session::start().await;
+    let service = &session.service;
+    let other = service.create("Other", "other@example.com").await;
+    let mut claims = session.claims.clone();
+    claims["org"] = other.body["id"].clone();
+    refused(
+        &session
+            .show(&forge(
+                &our_header(),
+                &claims.to_string(),
+                hmac::HMAC_SHA256,
+                SIGNING_SECRET,
+            ))
+            .await,
+    );
+    let renamed = service
+        .rename(&session.token, "Akshay Private Limited")
+        .await;
+    assert_eq!(
+        (renamed.status.as_u16(), &renamed.body["organization_name"]),
+        (200, &"Akshay Private Limited".into())
+    );
+    assert_eq!(renamed.body["collection_name"], "org_akshay_pvt_ltd");
+    let others = service
+        .show(&service.token_of("other@example.com").await)
+        .await;
+    assert_eq!(others.body["organization_name"], "Other");
+}
+
+#[tokio::test]
+async fn a_new_name_follows_the_rules_and_is_unique() {
+    let session = Session::start().await;
+    let service = &session.service;
+    service.create("Other", "other@example.com").await;
+    service
+        .rename(&session.token, "OTHER")
+        .await
+        .problem(409, "organization_name_taken");
+    service
+        .rename(&session.token, "x")
+        .await
+        .problem(422, "validation_failed");
+    service
+        .rename("", "Good Name")
+        .await
+        .problem(401, "invalid_token");
+    assert_eq!(
+        service
+            .rename(&session.token, "AKSHAY pvt ltd")
+            .await
+            .status,
+        200
+    );
+    // The old name is free as soon as it is given up.
+    assert_eq!(service.rename(&session.token, "New").await.status, 200);
+    assert_eq!(
+        service
+            .create("Akshay Pvt Ltd", "third@example.com")
+            .await
+            .status,
+        201
+    );
+    assert_eq!(
+        service.log_in("admin@example.com", PASSWORD).await.status,
+        200
+    );
+    assert_eq!(service.whole().await, 3);
+}
