@@ -1,0 +1,241 @@
+//! Every error the API answers with: RFC 9457 problem details, one stable `code` each.
+//!
+//! A [`Problem`] is raised anywhere with `?`. It becomes a body in one place, [`crate::http`], where the
+//! request's id is known.
+
+mod code;
+mod openapi;
+
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub use code::Code;
+pub use openapi::openapi_responses;
+
+/// The media type of an error's body (RFC 9457, section 3).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// An error as a handler raises it.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub code: Code,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after: Option<Duration>,
+    /// `WWW-Authenticate` (RFC 6750, section 3).
+    challenge: Option<&'static str>,
+}
+
+/// What is wrong with one field of a request.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Name of the field in the request's body.
+    #[schema(example = "password")]
+    pub field: &'static str,
+    /// Stable and snake_case, for programs.
+    #[schema(example = "too_short")]
+    pub code: &'static str,
+    /// For people.
+    #[schema(example = "must have at least 8 characters")]
+    pub message: String,
+}
+
+/// The body of every error answer (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody<'a> {
+    /// URI that identifies the kind of problem; it is a name, not an address.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:problem-type:org-management:email_taken")]
+    type_uri: String,
+    /// The kind of problem in a few words, the same every time.
+    title: &'a str,
+    /// The HTTP status code.
+    status: u16,
+    /// What happened this time, for people.
+    detail: &'a str,
+    /// Stable and snake_case, for programs.
+    code: &'a str,
+    /// Quote it when you report a fault; the service's logs carry it too.
+    request_id: &'a str,
+    /// Only where `code` is `validation_failed`.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    errors: &'a [FieldError],
+}
+
+impl Problem {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+            challenge: None,
+        }
+    }
+
+    /// A request that cannot be read; `detail` must not repeat what the request held.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(Code::MalformedRequest, detail)
+    }
+
+    /// Fields that can be read and have a wrong value, all of them at once.
+    pub fn validation(errors: Vec<FieldError>) -> Self {
+        Self {
+            errors,
+            ..Self::new(Code::ValidationFailed, "See `errors` for each field.")
+        }
+    }
+
+    /// Unknown email, wrong password and disabled account look the same.
+    pub fn invalid_credentials() -> Self {
+        Self::new(
+            Code::InvalidCredentials,
+            "No active admin has this email and password.",
+        )
+    }
+
+    /// No token came: the answer says how to send one, and nothing more (RFC 6750, section 3.1).
+    pub fn missing_token() -> Self {
+        Self {
+            challenge: Some("Bearer"),
+            ..Self::new(
+                Code::InvalidToken,
+                "Send `Authorization: Bearer` with an access token.",
+            )
+        }
+    }
+
+    pub fn invalid_token(detail: impl Into<String>) -> Self {
+        Self {
+            challenge: Some("Bearer error=\"invalid_token\""),
+            ..Self::new(Code::InvalidToken, detail)
+        }
+    }
+
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound, "See /openapi.json for what there is.")
+    }
+
+    /// The answer's header `Allow` says which methods are.
+    pub fn method_not_allowed() -> Self {
+        Self::new(
+            Code::MethodNotAllowed,
+            "See `Allow` for the methods of this path.",
+        )
+    }
+
+    /// A dependency is down or too slow. The reason belongs into the log, not into the answer.
+    pub fn unavailable() -> Self {
+        Self::new(
+            Code::ServiceUnavailable,
+            "Please try again in a few seconds.",
+        )
+        .retry_after(Duration::from_secs(5))
+    }
+
+    pub fn organization_name_taken() -> Self {
+        Self::new(
+            Code::OrganizationNameTaken,
+            "An organization of this name exists already.",
+        )
+    }
+
+    pub fn email_taken() -> Self {
+        Self::new(Code::EmailTaken, "This email belongs to an admin already.")
+    }
+
+    pub fn request_in_flight() -> Self {
+        Self::new(
+            Code::RequestInFlight,
+            "Please send the same request again in a moment.",
+        )
+    }
+
+    pub fn capacity_reached() -> Self {
+        Self::new(
+            Code::CapacityReached,
+            "The service takes in no more organizations for now.",
+        )
+        .retry_after(Duration::from_secs(3600))
+    }
+
+    pub fn internal() -> Self {
+        Self::new(
+            Code::InternalError,
+            "The fault is logged under this request's id.",
+        )
+    }
+
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The answer as it goes out. Headers that `response` has already (`Allow`, say) stay.
+    pub(crate) fn render(&self, request_id: &str, response: Response) -> Response {
+        let (mut parts, _) = response.into_parts();
+        let body = serde_json::to_vec(&self.body(request_id)).unwrap_or_default();
+        parts.headers.remove(CONTENT_LENGTH);
+        parts
+            .headers
+            .insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(challenge) = self.challenge {
+            parts
+                .headers
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(wait) = self.retry_after {
+            parts
+                .headers
+                .insert(RETRY_AFTER, wait.as_secs().max(1).into());
+        }
+        Response::from_parts(parts, body.into())
+    }
+
+    fn body<'a>(&'a self, request_id: &'a str) -> ProblemBody<'a> {
+        ProblemBody {
+            type_uri: format!("urn:problem-type:org-management:{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: &self.detail,
+            code: self.code.as_str(),
+            request_id,
+            errors: &self.errors,
+        }
+    }
+}
+
+/// Carries the problem to [`crate::http`], which renders it.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Vec<FieldError>> for Problem {
+    fn from(errors: Vec<FieldError>) -> Self {
+        Self::validation(errors)
+    }
+}
+
+/// A MongoDB error that nobody expected: the operator reads its kind, the caller that the service is away.
+impl From<mongodb::error::Error> for Problem {
+    fn from(error: mongodb::error::Error) -> Self {
+        crate::mongo::log_error(&error);
+        Self::unavailable()
+    }
+}

@@ -1,0 +1,106 @@
+//! Problems in the OpenAPI document: one response per status, with one true example per code.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use utoipa::PartialSchema;
+use utoipa::openapi::{Content, RefOr, ResponseBuilder, example::ExampleBuilder};
+
+use super::{Code, FieldError, PROBLEM_JSON, Problem};
+
+/// OpenAPI responses for a set of problems: one per status, with one example per code.
+pub fn openapi_responses(codes: &[Code]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+    for code in codes {
+        by_status
+            .entry(code.status().as_u16())
+            .or_default()
+            .push(*code);
+    }
+    by_status
+        .into_iter()
+        .map(|(status, codes)| (status.to_string(), openapi_response(&codes).into()))
+        .collect()
+}
+
+fn openapi_response(codes: &[Code]) -> utoipa::openapi::Response {
+    let mut content = Content::new(Some(RefOr::Ref(utoipa::openapi::Ref::from_schema_name(
+        "Problem",
+    ))));
+    for code in codes {
+        let problem = Problem::example(*code);
+        let example = ExampleBuilder::new()
+            .summary(code.title())
+            .value(serde_json::to_value(problem.body("JKJaXmPLvHcESHA=")).ok());
+        content
+            .examples
+            .insert(code.as_str().to_owned(), example.build().into());
+    }
+    let titles: Vec<_> = codes.iter().map(|code| code.title()).collect();
+    let mut response = ResponseBuilder::new()
+        .description(titles.join("; "))
+        .content(PROBLEM_JSON, content);
+    if codes
+        .iter()
+        .any(|code| Problem::example(*code).retry_after.is_some())
+    {
+        let header = utoipa::openapi::HeaderBuilder::new()
+            .schema(Some(u32::schema()))
+            .description(Some("Seconds to wait before trying again"));
+        response = response.header("Retry-After", header.build());
+    }
+    if codes.contains(&Code::InvalidToken) {
+        let header = utoipa::openapi::HeaderBuilder::new()
+            .schema(Some(String::schema()))
+            .description(Some("How to authenticate (RFC 6750)"));
+        response = response.header("WWW-Authenticate", header.build());
+    }
+    response.build()
+}
+
+impl Problem {
+    fn example(code: Code) -> Self {
+        match code {
+            Code::ValidationFailed => Self::validation(vec![FieldError {
+                field: "password",
+                code: "too_short",
+                message: "must have at least 8 characters".to_owned(),
+            }]),
+            Code::InvalidCredentials => Self::invalid_credentials(),
+            Code::NotFound => Self::not_found(),
+            Code::MethodNotAllowed => Self::method_not_allowed(),
+            Code::InternalError => Self::internal(),
+            Code::ServiceUnavailable => Self::unavailable(),
+            Code::CapacityReached => Self::capacity_reached(),
+            Code::TooManyAttempts => {
+                Self::new(code, "Please try again later.").retry_after(Duration::from_secs(60))
+            }
+            Code::MalformedRequest => Self::malformed("The body has a missing field `email`."),
+            Code::OrganizationNameTaken => Self::organization_name_taken(),
+            Code::EmailTaken => Self::email_taken(),
+            Code::PayloadTooLarge => Self::new(code, "The body must have at most 16 KiB."),
+            Code::UnsupportedMediaType => {
+                Self::new(code, "The body must come as application/json, in UTF-8.")
+            }
+            Code::InvalidToken => Self::invalid_token("The token has expired."),
+            Code::RequestInFlight => Self::request_in_flight(),
+            Code::IdempotencyKeyReused => {
+                Self::new(code, "The key was used with other values of the fields.")
+            }
+        }
+    }
+}
+
+/// Makes a type that lists problems as the responses of an OpenAPI operation.
+#[macro_export]
+macro_rules! problem_responses {
+    ($(#[$doc:meta])* $name:ident: $($code:ident),+ $(,)?) => {
+        $(#[$doc])*
+        struct $name;
+        impl utoipa::IntoResponses for $name {
+            fn responses() -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
+                $crate::problem::openapi_responses(&[$($crate::problem::Code::$code),+])
+            }
+        }
+    };
+}
