@@ -91,11 +91,19 @@ impl Guess<'_> {
             return result;
         };
         let now = DateTime::now();
+        let others =
+            doc! { "$filter": { "input": "$in_flight", "cond": { "$ne": ["$$this.id", id] } } };
+        let mut stages = self.up_to_date(now);
+        stages.push(doc! { "$set": { "in_flight": others } });
         match &result {
-            Ok(_) => self.right(id, now).await?,
-            Err(problem) if problem.code == Code::InvalidCredentials => self.wrong(id, now).await?,
-            Err(_) => self.undecided(id, now).await?,
+            Ok(_) => stages.push(doc! { "$set": { "failures": 0_i64, "blocked_until": null } }),
+            Err(problem) if problem.code == Code::InvalidCredentials => {
+                stages.push(doc! { "$set": { "failures": { "$add": ["$failures", 1_i64] } } });
+                stages.push(self.blocked(now, doc! { "$gt": ["$failures", 0] }));
+            }
+            Err(_) => {}
         }
+        update::<Account>(self.attempts, &self.key, stages).await?;
         result
     }
 
@@ -158,38 +166,5 @@ impl Guess<'_> {
             doc! { "$add": [now, { "$toLong": { "$min": [millis(LONGEST_WAIT), grown] } }] };
         let blocks = doc! { "$and": [failed, { "$gte": ["$failures", limit] }] };
         doc! { "$set": { "blocked_until": { "$cond": [blocks, until, "$blocked_until"] } } }
-    }
-
-    fn without(id: ObjectId) -> Document {
-        let others =
-            doc! { "$filter": { "input": "$in_flight", "cond": { "$ne": ["$$this.id", id] } } };
-        doc! { "$set": { "in_flight": others } }
-    }
-
-    async fn right(&self, id: ObjectId, now: DateTime) -> Result<(), Problem> {
-        let mut stages = self.up_to_date(now);
-        stages.push(Self::without(id));
-        stages.push(doc! { "$set": { "failures": 0_i64, "blocked_until": null } });
-        update::<Account>(self.attempts, &self.key, stages)
-            .await
-            .map(drop)
-    }
-
-    async fn wrong(&self, id: ObjectId, now: DateTime) -> Result<(), Problem> {
-        let mut stages = self.up_to_date(now);
-        stages.push(Self::without(id));
-        stages.push(doc! { "$set": { "failures": { "$add": ["$failures", 1_i64] } } });
-        stages.push(self.blocked(now, doc! { "$gt": ["$failures", 0] }));
-        update::<Account>(self.attempts, &self.key, stages)
-            .await
-            .map(drop)
-    }
-
-    async fn undecided(&self, id: ObjectId, now: DateTime) -> Result<(), Problem> {
-        let mut stages = self.up_to_date(now);
-        stages.push(Self::without(id));
-        update::<Account>(self.attempts, &self.key, stages)
-            .await
-            .map(drop)
     }
 }
