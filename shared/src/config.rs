@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+/// In seconds.
+const DAY: u64 = 86_400;
+
 /// Everything but the tokens' settings, which not every function needs (see [`TokenConfig`]).
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -26,6 +29,10 @@ pub struct Config {
     pub login_attempts_per_address: u32,
     /// An hour; 0: no limit.
     pub onboardings_per_address: u32,
+    /// From a login to the end of its session.
+    pub session_ttl: Duration,
+    /// How long a deleted organization can be restored.
+    pub deletion_grace: Duration,
 }
 
 /// Where the connection string comes from.
@@ -114,6 +121,11 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// As [`Self::number`], a time.
+    fn seconds(&mut self, name: &str, default: u64, range: RangeInclusive<u64>) -> Duration {
+        Duration::from_secs(self.number(name, default, range))
+    }
+
     /// A value that can be parsed; `expected` says what that is.
     pub fn parsed<T: FromStr>(
         &mut self,
@@ -189,6 +201,9 @@ impl Config {
                 0..=1_000_000,
             ),
             onboardings_per_address: settings.number("ONBOARDINGS_PER_ADDRESS", 20, 0..=1_000_000),
+            session_ttl: settings.seconds("SESSION_TTL_SECONDS", 30 * DAY, 300..=365 * DAY),
+            // A minute is more than any request takes: nobody works on the collection when it is dropped.
+            deletion_grace: settings.seconds("DELETION_GRACE_SECONDS", 7 * DAY, 60..=365 * DAY),
         }
     }
 }
@@ -199,11 +214,7 @@ impl TokenConfig {
         Self {
             issuer: settings.text("JWT_ISSUER", "org-management"),
             audience: settings.text("JWT_AUDIENCE", "org-management-api"),
-            access_token_ttl: Duration::from_secs(settings.number(
-                "ACCESS_TOKEN_TTL_SECONDS",
-                1800,
-                60..=86_400,
-            )),
+            access_token_ttl: settings.seconds("ACCESS_TOKEN_TTL_SECONDS", 1800, 60..=DAY),
         }
     }
 }
@@ -251,6 +262,8 @@ mod tests {
             ("org-management", "org-management-api")
         );
         assert_eq!(tokens.access_token_ttl, Duration::from_secs(1800));
+        assert_eq!(config.session_ttl, Duration::from_secs(2_592_000));
+        assert_eq!(config.deletion_grace, Duration::from_secs(604_800));
     }
 
     #[test]

@@ -1,13 +1,16 @@
-//! A function's life on Lambda: start once, then serve events of an HTTP API (payload format 2.0).
+//! A function's life on Lambda: start once, then serve events, most of them of an HTTP API (payload format 2.0).
 
 use std::convert::Infallible;
+use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use base64::Engine;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent, Service};
-use serde::Serialize;
+use lambda_runtime::{Context, Diagnostic};
+use serde::{Deserialize, Serialize};
 use tower::ServiceBuilder;
 
 use crate::app::App;
@@ -50,12 +53,41 @@ fn read_settings<T>(
     Ok((config, more))
 }
 
-/// Connects to everything, then serves events until Lambda ends the process.
+/// Kept back from a function's own deadline, at which Lambda kills it without an answer.
+const BEFORE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Connects to everything, then serves requests until Lambda ends the process.
 pub async fn serve(app: &App, tokens: Option<&Tokens>, router: Router) -> Result<(), StartRefused> {
+    serve_events(app, tokens, handler(router)).await
+}
+
+/// As [`serve`], for a function whose events are no requests. What `handler` fails with goes to the log and to
+/// whoever invoked the function.
+pub async fn serve_events<E, S, A>(
+    app: &App,
+    tokens: Option<&Tokens>,
+    handler: S,
+) -> Result<(), StartRefused>
+where
+    E: for<'de> Deserialize<'de>,
+    S: Service<LambdaEvent<E>, Response = A, Error: Into<Diagnostic> + Debug>,
+    A: Serialize,
+{
     prepare(app, tokens).await?;
-    lambda_runtime::run(handler(router))
+    lambda_runtime::run(handler)
         .await
         .map_err(|error| StartRefused(error.to_string()))
+}
+
+/// How long an event may take: until a second before the function's deadline.
+pub fn time_left(context: &Context) -> Duration {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    // The deadline is in milliseconds since 1970.
+    Duration::from_millis(context.deadline)
+        .saturating_sub(now)
+        .saturating_sub(BEFORE_DEADLINE)
 }
 
 /// What answers an event.

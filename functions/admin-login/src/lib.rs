@@ -1,15 +1,16 @@
-//! `POST /admin/login`: an admin's email and password for an access token.
+//! `POST /admin/login`: an admin's email and password begin a session.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::admins::{self, log_in};
 use shared::app::App;
 use shared::http::{ClientAddress, Deadline, JsonBody};
 use shared::problem::Problem;
-use shared::tokens::{AccessToken, Secured, Tokens};
+use shared::sessions;
+use shared::tokens::{Secured, TokenResponse, Tokens};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -29,50 +30,29 @@ struct Credentials {
     password: String,
 }
 
-#[derive(Serialize, ToSchema)]
-struct LoggedIn {
-    /// A JWT for the header `Authorization: Bearer …`.
-    #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiIsImtpZCI6ImxvY2FsIn0.e30.c2ln")]
-    access_token: String,
-    #[schema(example = "bearer")]
-    token_type: &'static str,
-    /// Seconds until the token expires.
-    #[schema(example = 1800)]
-    expires_in: u64,
-}
-
-impl From<AccessToken> for LoggedIn {
-    fn from(token: AccessToken) -> Self {
-        Self {
-            access_token: token.jwt,
-            token_type: "bearer",
-            expires_in: token.expires_in.as_secs(),
-        }
-    }
-}
-
 shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, PayloadTooLarge, UnsupportedMediaType, TooManyAttempts, InternalError, ServiceUnavailable);
 
 /// Log an admin in
 ///
-/// An unknown email, a wrong password and a disabled account get one and the same answer.
+/// Begins a session: the access token opens the API, the refresh token is for `POST /admin/refresh`. An unknown email, a wrong password and a disabled account get one and the same answer.
 #[utoipa::path(
     post,
     path = "/admin/login",
     tag = "admins",
     request_body = Credentials,
-    responses((status = OK, description = "The admin is logged in", body = LoggedIn), Problems)
+    responses((status = OK, description = "The admin is logged in", body = TokenResponse), Problems)
 )]
 async fn login(
-    State(Secured { app, tokens }): State<Secured>,
+    State(secured): State<Secured>,
     address: ClientAddress,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<Credentials>,
-) -> Result<Json<LoggedIn>, Problem> {
+) -> Result<Json<TokenResponse>, Problem> {
     let credentials = admins::Credentials {
         email: &body.email,
         password: &body.password,
     };
-    let admin = log_in(&app, credentials, address, deadline).await?;
-    Ok(Json(tokens.issue(&admin).await?.into()))
+    let admin = log_in(&secured.app, credentials, address, deadline).await?;
+    let session = sessions::open(&secured, &admin, address, deadline).await?;
+    Ok(Json(session))
 }

@@ -1,4 +1,4 @@
-//! `GET /org` and `PATCH /org` as a Lambda function.
+//! `GET /org`, `PATCH /org` and `GET /org/audit` as a Lambda function.
 
 use shared::lambda;
 use shared::start::StartRefused;

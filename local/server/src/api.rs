@@ -17,7 +17,13 @@ pub fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
     OpenApiRouter::with_openapi(api_docs::base_document())
         .merge(create_org::router(Arc::clone(app)))
         .merge(admin_login::router(Arc::clone(app), Arc::clone(tokens)))
+        .merge(session::router(Arc::clone(app), Arc::clone(tokens)))
+        .merge(admin_password::router(Arc::clone(app), Arc::clone(tokens)))
         .merge(organization::router(Arc::clone(app), Arc::clone(tokens)))
+        .merge(organization_deletion::router(
+            Arc::clone(app),
+            Arc::clone(tokens),
+        ))
         .merge(api_docs::router(Arc::clone(app)))
 }
 

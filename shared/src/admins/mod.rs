@@ -1,19 +1,22 @@
 //! Admins: who may act for an organization, and how they prove it.
 
+mod authentication;
 mod email;
 mod hasher;
-mod login;
 mod password;
+mod password_change;
 mod password_hash;
 
 use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 
+pub use authentication::{Credentials, log_in};
+pub(crate) use authentication::{authenticate, confirm_password};
 pub use email::EmailAddress;
 pub use hasher::Hasher;
-pub use login::{Credentials, log_in};
 pub use password::{Password, PasswordPolicy};
+pub use password_change::change_password;
 pub use password_hash::PasswordHash;
 
 /// A document of `admins`.
@@ -29,8 +32,16 @@ pub struct Admin {
     pub password_hash: PasswordHash,
     pub role: Role,
     pub status: AdminStatus,
+    /// Only sessions of this epoch are alive. The next one begins when all of them are to end; the first one
+    /// is not written down.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub session_epoch: i64,
     pub created_at: DateTime,
     pub updated_at: DateTime,
+}
+
+fn is_first(epoch: &i64) -> bool {
+    *epoch == 0
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

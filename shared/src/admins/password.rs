@@ -14,6 +14,8 @@ pub struct Password(SecretString);
 
 /// What a new password must satisfy.
 pub struct PasswordPolicy<'a> {
+    /// Name of the request's field, for errors.
+    pub field: &'static str,
     /// In characters (code points).
     pub min_length: usize,
     /// What everyone can guess about this admin: the email, the organization's name.
@@ -33,6 +35,11 @@ impl Password {
     /// A new password, if `policy` allows it.
     pub fn choose(text: &str, policy: &PasswordPolicy<'_>) -> Result<Self, FieldError> {
         let password = Self::presented(text);
+        let invalid = |code, message| FieldError {
+            field: policy.field,
+            code,
+            message,
+        };
         if password.expose().chars().count() < policy.min_length {
             let message = format!("must have at least {} characters", policy.min_length);
             return Err(invalid("too_short", message));
@@ -57,20 +64,13 @@ impl Password {
     }
 }
 
-fn invalid(code: &'static str, message: String) -> FieldError {
-    FieldError {
-        field: "password",
-        code,
-        message,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn refusal(text: &str) -> Option<&'static str> {
         let policy = PasswordPolicy {
+            field: "password",
             min_length: 8,
             context: &["admin@example.com", "Akshay Pvt Ltd"],
         };

@@ -57,6 +57,11 @@ impl PasswordHash {
         Ok(Self(format!("{PREFIX}{cost}${salt_text}${digest}")))
     }
 
+    /// As it stands in the database.
+    pub(crate) fn as_stored(&self) -> &str {
+        &self.0
+    }
+
     /// A hash that no password has, to spend the same time on an admin who does not exist.
     pub fn of_nobody(cost: u32) -> Self {
         let (salt, digest) = (".".repeat(SALT_TEXT), ".".repeat(31));

@@ -12,7 +12,8 @@ use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
-use super::{after, between, too_many, update};
+use super::{too_many, update};
+use crate::clock::{after, before, between};
 use crate::keyed_hash::KeyedHash;
 use crate::problem::{Code, Problem};
 
@@ -138,8 +139,7 @@ impl Guess<'_> {
 
     /// What time alone has changed: old failures are forgotten, abandoned reservations are failures.
     fn up_to_date(&self, now: DateTime) -> Vec<Document> {
-        let lease = i64::try_from(LEASE.as_millis()).unwrap_or_default();
-        let start = DateTime::from_millis(now.timestamp_millis() - lease);
+        let start = before(now, LEASE);
         let in_flight = doc! { "$ifNull": ["$in_flight", []] };
         let live =
             doc! { "$filter": { "input": in_flight, "cond": { "$gt": ["$$this.at", start] } } };

@@ -6,7 +6,8 @@ use mongodb::Collection;
 use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 
-use super::{after, between, too_many, update};
+use super::{too_many, update};
+use crate::clock::{after, between};
 use crate::http::ClientAddress;
 use crate::keyed_hash::KeyedHash;
 use crate::problem::Problem;

@@ -8,7 +8,7 @@ mod address;
 use std::time::Duration;
 
 use mongodb::Collection;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{Document, doc};
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 
@@ -26,18 +26,6 @@ fn too_many(wait: Duration) -> Problem {
         "Please wait before the next attempt.",
     )
     .retry_after(wait)
-}
-
-fn after(now: DateTime, wait: Duration) -> DateTime {
-    let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-    DateTime::from_millis(now.timestamp_millis().saturating_add(wait))
-}
-
-fn between(now: DateTime, later: DateTime) -> Duration {
-    let wait = later
-        .timestamp_millis()
-        .saturating_sub(now.timestamp_millis());
-    Duration::from_millis(u64::try_from(wait).unwrap_or_default())
 }
 
 /// Updates the document `key` by an aggregation pipeline, or makes it, and gives it as it is afterwards.

@@ -137,7 +137,7 @@ mod tests {
             Ok(login) => format!("{login:?}"),
             Err(problem) => {
                 assert_eq!(problem.code, Code::MalformedRequest);
-                problem.detail().to_owned()
+                problem.to_string()
             }
         }
     }

@@ -5,6 +5,7 @@ mod client_address;
 mod deadline;
 mod idempotency_key;
 mod json_body;
+mod query;
 mod request_id;
 
 pub use answer::service;
@@ -12,3 +13,4 @@ pub use client_address::ClientAddress;
 pub use deadline::Deadline;
 pub use idempotency_key::IdempotencyKey;
 pub use json_body::JsonBody;
+pub use query::Query;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, doc};
+use mongodb::bson::{Binary, Document, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{
     Acknowledgment, ClientOptions, IndexOptions, ReadConcern, ReadPreference, ReturnDocument,
@@ -61,19 +61,31 @@ pub(super) async fn connect(
     let organizations = master.collection("organizations");
     let admins = master.collection("admins");
     let attempts = master.collection("attempts");
+    let sessions = master.collection("sessions");
     let onboardings = master.collection("onboardings");
+    let audit_events = master.collection("audit_events");
     let (secret, ..) = tokio::try_join!(
         kept_secret(&master, "keyed-hash"),
         unique_indexes(&organizations, &[index::NAME_KEY, index::COLLECTION_NAME]),
         unique_indexes(&admins, &[index::EMAIL_KEY]),
         remove_expired(&attempts),
+        remove_expired(&sessions),
         remove_expired(&onboardings),
+        remove_expired(&audit_events),
+        plain_index(&sessions, doc! { "organization_id": 1 }),
+        plain_index(
+            &audit_events,
+            doc! { "organization_id": 1, "at": -1, "_id": -1 }
+        ),
     )?;
     Ok(Databases {
         organizations,
         admins,
+        sessions,
         attempts,
         onboardings,
+        audit_events,
+        retired_collection_names: master.collection("retired_collection_names"),
         keyed_hash: KeyedHash::new(&secret),
         tenants: client.database(&config.tenant_db),
         client,
@@ -169,6 +181,16 @@ async fn remove_expired<T: Send + Sync>(collection: &Collection<T>) -> Result<()
         .keys(doc! { "expires_at": 1 })
         .options(options.build());
     collection.create_index(index.build()).await?;
+    Ok(())
+}
+
+/// Finds documents by `keys`.
+async fn plain_index<T: Send + Sync>(
+    collection: &Collection<T>,
+    keys: Document,
+) -> Result<(), ConnectError> {
+    let index = IndexModel::builder().keys(keys).build();
+    collection.create_index(index).await?;
     Ok(())
 }
 

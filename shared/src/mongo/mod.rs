@@ -11,11 +11,13 @@ use mongodb::{Client, Collection, Database};
 use tokio::sync::OnceCell;
 
 use crate::admins::Admin;
+use crate::audit::Event;
 use crate::config::Config;
 use crate::keyed_hash::KeyedHash;
 use crate::organizations::{Onboarding, Organization};
 use crate::problem::Problem;
 use crate::secrets::SecretsManager;
+use crate::sessions::Session;
 
 pub use connect::ConnectError;
 pub use errors::{
@@ -39,16 +41,21 @@ pub struct Mongo {
     databases: OnceCell<Databases>,
 }
 
-/// The service's databases, ready for use.
+/// The service's databases, ready for use. Nobody outside this crate can name a tenant's collection: see
+/// [`TenantCollection`](crate::organizations::TenantCollection).
 pub struct Databases {
-    pub client: Client,
-    pub organizations: Collection<Organization>,
-    pub admins: Collection<Admin>,
-    pub attempts: Collection<Document>,
-    pub onboardings: Collection<Onboarding>,
-    pub keyed_hash: KeyedHash,
+    pub(crate) client: Client,
+    pub(crate) organizations: Collection<Organization>,
+    pub(crate) admins: Collection<Admin>,
+    pub(crate) sessions: Collection<Session>,
+    pub(crate) attempts: Collection<Document>,
+    pub(crate) onboardings: Collection<Onboarding>,
+    pub(crate) audit_events: Collection<Event>,
+    /// Names of purged collections, which are given to nobody again.
+    pub(crate) retired_collection_names: Collection<Document>,
+    pub(crate) keyed_hash: KeyedHash,
     /// Holds the tenants' collections.
-    pub tenants: Database,
+    pub(crate) tenants: Database,
 }
 
 impl Mongo {

@@ -22,7 +22,13 @@ const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
 /// Writes that belong together. They may be run several times; only one run is committed.
 pub trait Transaction: Sync {
-    fn run(&self, session: &mut ClientSession) -> impl Future<Output = Result<(), Error>> + Send;
+    /// What the committed run found out.
+    type Output: Send;
+
+    fn run(
+        &self,
+        session: &mut ClientSession,
+    ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -54,11 +60,11 @@ impl From<TransactionError> for Problem {
 }
 
 /// Runs and commits `transaction`, again where MongoDB says that this may help, until shortly before `deadline`.
-pub async fn run_transaction(
+pub async fn run_transaction<T: Transaction>(
     client: &Client,
     deadline: Instant,
-    transaction: &impl Transaction,
-) -> Result<(), TransactionError> {
+    transaction: &T,
+) -> Result<T::Output, TransactionError> {
     let last_moment = deadline.checked_sub(TIME_TO_END).unwrap_or(deadline);
     let starting = timeout_at(last_moment, client.start_session());
     let mut session = starting.await.map_err(|_| TransactionError::TooSlow)??;
@@ -70,15 +76,15 @@ pub async fn run_transaction(
     Err(TransactionError::TooSlow)
 }
 
-async fn attempts(
+async fn attempts<T: Transaction>(
     session: &mut ClientSession,
-    transaction: &impl Transaction,
-) -> Result<(), Error> {
+    transaction: &T,
+) -> Result<T::Output, Error> {
     let mut waits = Waits::default();
     loop {
         session.start_transaction().await?;
         let result = match transaction.run(session).await {
-            Ok(()) => commit(session, &mut waits).await,
+            Ok(output) => commit(session, &mut waits).await.map(|()| output),
             Err(error) => {
                 // Where the abort fails, the server has ended the transaction or will by its time limit.
                 let _ = session.abort_transaction().await;

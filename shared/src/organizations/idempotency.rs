@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{NewOrganization, Organization};
 use crate::admins::{Hasher, Password, PasswordHash};
+use crate::clock::after;
 use crate::mongo::Databases;
 use crate::problem::{Code, Problem};
 
@@ -67,13 +68,12 @@ impl Repeatable {
     }
 
     pub fn record(&self, organization: &Organization, password_hash: &PasswordHash) -> Onboarding {
-        let memory = i64::try_from(MEMORY.as_millis()).unwrap_or_default();
         Onboarding {
             key: self.key.clone(),
             fingerprint: self.fingerprint.clone(),
             password_hash: password_hash.clone(),
             organization: organization.clone(),
-            expires_at: DateTime::from_millis(DateTime::now().timestamp_millis() + memory),
+            expires_at: after(DateTime::now(), MEMORY),
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::admins::{
 };
 use crate::app::App;
 use crate::attempts::{AddressUse, count_call};
+use crate::audit::{Action, Event};
 use crate::http::ClientAddress;
 use crate::mongo::{
     Databases, Transaction, TransactionError, duplicate_index, index, is_write_conflict,
@@ -41,6 +42,7 @@ impl NewOrganization {
         min_length: usize,
     ) -> Result<Self, Vec<FieldError>> {
         let policy = PasswordPolicy {
+            field: "password",
             min_length,
             context: &[email, name],
         };
@@ -109,6 +111,7 @@ pub async fn onboard(
             collection_name,
             &password_hash,
             repeatable.as_ref(),
+            caller.address,
         );
         let Err(error) = run_transaction(&databases.client, caller.deadline, &founding).await
         else {
@@ -176,6 +179,7 @@ impl Refusal {
             Some(index::COLLECTION_NAME) => Self::CollectionTaken,
             Some(index::ID) => Self::KeyTaken,
             _ if names_existing_collection(error) => Self::CollectionTaken,
+            _ if error.get_custom::<NameRetired>().is_some() => Self::CollectionTaken,
             _ if error.get_custom::<KeyInFlight>().is_some() => Self::KeyInFlight,
             _ => Self::Unexpected,
         }
@@ -185,11 +189,15 @@ impl Refusal {
 #[derive(Debug)]
 struct KeyInFlight;
 
+#[derive(Debug)]
+struct NameRetired;
+
 /// The transaction of onboarding.
 struct Founding<'a> {
     databases: &'a Databases,
     organization: Organization,
     admin: Admin,
+    event: Event,
     onboarding: Option<Onboarding>,
     started: Instant,
 }
@@ -202,6 +210,7 @@ impl<'a> Founding<'a> {
         collection_name: CollectionName,
         password_hash: &PasswordHash,
         repeatable: Option<&Repeatable>,
+        address: ClientAddress,
     ) -> Self {
         let now = DateTime::now();
         let organization = Organization {
@@ -212,6 +221,8 @@ impl<'a> Founding<'a> {
             status: OrganizationStatus::Active,
             created_at: now,
             updated_at: now,
+            deleted_at: None,
+            purge_at: None,
         };
         let admin = Admin {
             id: ObjectId::new(),
@@ -221,11 +232,16 @@ impl<'a> Founding<'a> {
             password_hash: password_hash.clone(),
             role: Role::Admin,
             status: AdminStatus::Active,
+            session_epoch: 0,
             created_at: now,
             updated_at: now,
         };
+        let created = Action::OrganizationCreated {
+            organization_name: organization.name.clone(),
+        };
         Self {
             databases,
+            event: Event::new(created, address).of(&admin),
             onboarding: repeatable
                 .map(|repeatable| repeatable.record(&organization, password_hash)),
             organization,
@@ -250,12 +266,26 @@ impl<'a> Founding<'a> {
             error
         })
     }
+
+    /// The name of a collection that was purged is never given again. Read in the transaction: the purge
+    /// retires a name before it gives up the organization that has it.
+    async fn refuse_retired_name(&self, session: &mut ClientSession) -> Result<(), Error> {
+        let name = doc! { "_id": self.organization.collection_name.as_str() };
+        let retired = &self.databases.retired_collection_names;
+        match retired.find_one(name).session(session).await? {
+            Some(_) => Err(Error::custom(NameRetired)),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Transaction for Founding<'_> {
+    type Output = ();
+
     async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
         let databases = self.databases;
         self.take_key(session).await?;
+        self.refuse_retired_name(session).await?;
         let organizations = &databases.organizations;
         organizations
             .insert_one(&self.organization)
@@ -264,6 +294,11 @@ impl Transaction for Founding<'_> {
         databases
             .admins
             .insert_one(&self.admin)
+            .session(&mut *session)
+            .await?;
+        databases
+            .audit_events
+            .insert_one(&self.event)
             .session(&mut *session)
             .await?;
         let collection = self.organization.collection_name.as_str();

@@ -21,7 +21,8 @@ pub use openapi::openapi_responses;
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An error as a handler raises it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{detail}")]
 pub struct Problem {
     pub code: Code,
     detail: String,
@@ -101,6 +102,16 @@ impl Problem {
         )
     }
 
+    /// As [`Self::invalid_credentials`], where a known caller was asked for the password.
+    pub fn wrong_password() -> Self {
+        Self::new(Code::InvalidCredentials, "The password is wrong.")
+    }
+
+    /// The token was good, and what it stands for is no longer.
+    pub fn not_active() -> Self {
+        Self::invalid_token("The token's session, admin or organization is not active.")
+    }
+
     /// No token came: the answer says how to send one, and nothing more (RFC 6750, section 3.1).
     pub fn missing_token() -> Self {
         Self {
@@ -177,10 +188,6 @@ impl Problem {
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self
-    }
-
-    pub fn detail(&self) -> &str {
-        &self.detail
     }
 
     /// The answer as it goes out. Headers that `response` has already (`Allow`, say) stay.

@@ -1,6 +1,6 @@
 //! Who is calling: an extractor that turns `Authorization: Bearer` into an admin and the admin's organization.
 //!
-//! Both are read with the token, so that it dies at once with either of them.
+//! They are read with the token, and so is the session: the token dies at once with any of them.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,11 +8,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use mongodb::bson::doc;
+use mongodb::Database;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, doc};
 
 use super::{Bearer, Tokens};
 use crate::admins::{Admin, AdminStatus};
 use crate::app::App;
+use crate::audit::{Action, Event};
+use crate::http::ClientAddress;
 use crate::organizations::{Organization, OrganizationStatus};
 use crate::problem::Problem;
 
@@ -23,10 +27,13 @@ pub struct Secured {
     pub tokens: Arc<Tokens>,
 }
 
-/// An active admin of an active organization. Only a good token makes one.
+/// An active admin of an active organization, in a session that is alive. Only a good token makes one.
 pub struct AuthenticatedAdmin {
     admin: Admin,
     organization: Organization,
+    session_id: ObjectId,
+    address: ClientAddress,
+    tenants: Database,
 }
 
 impl AuthenticatedAdmin {
@@ -37,6 +44,22 @@ impl AuthenticatedAdmin {
     /// The one organization that this admin acts for.
     pub fn organization(&self) -> &Organization {
         &self.organization
+    }
+
+    pub(crate) fn session_id(&self) -> ObjectId {
+        self.session_id
+    }
+
+    /// Holds the tenants' collections, the caller's among them.
+    pub(crate) fn tenants(&self) -> &Database {
+        &self.tenants
+    }
+
+    /// What the caller does, for the audit trail.
+    pub(crate) fn event(&self, action: Action) -> Event {
+        Event::new(action, self.address)
+            .of(&self.admin)
+            .in_session(self.session_id)
     }
 }
 
@@ -50,10 +73,9 @@ impl FromRequestParts<Secured> for AuthenticatedAdmin {
             .unwrap_or_default();
         let now = i64::try_from(now.as_secs()).map_err(|_| Problem::internal())?;
         let bearer = secured.tokens.verify(token, now).await?;
-        let found = find(&secured.app, bearer).await?;
-        found.ok_or_else(|| {
-            Problem::invalid_token("The token's admin or organization is not active.")
-        })
+        let address = ClientAddress::from_request_parts(parts, secured).await?;
+        let found = find(&secured.app, bearer, address).await?;
+        found.ok_or_else(Problem::not_active)
     }
 }
 
@@ -78,21 +100,32 @@ fn bearer_token(parts: &Parts) -> Result<&str, Problem> {
     }
 }
 
-async fn find(app: &App, bearer: Bearer) -> Result<Option<AuthenticatedAdmin>, Problem> {
+async fn find(
+    app: &App,
+    bearer: Bearer,
+    address: ClientAddress,
+) -> Result<Option<AuthenticatedAdmin>, Problem> {
     let databases = app.mongo.databases().await?;
     let admin = databases.admins.find_one(doc! { "_id": bearer.admin_id });
     let organization = databases
         .organizations
         .find_one(doc! { "_id": bearer.organization_id });
-    let (admin, organization) = tokio::try_join!(admin, organization)?;
-    let admin = admin.filter(|admin| {
-        admin.status == AdminStatus::Active && admin.organization_id == bearer.organization_id
-    });
-    let organization = organization.filter(|found| found.status == OrganizationStatus::Active);
-    Ok(admin
-        .zip(organization)
-        .map(|(admin, organization)| AuthenticatedAdmin {
-            admin,
-            organization,
-        }))
+    let session = databases
+        .sessions
+        .find_one(doc! { "_id": bearer.session_id });
+    let (admin, organization, session) = tokio::try_join!(admin, organization, session)?;
+    let (Some(admin), Some(organization), Some(session)) = (admin, organization, session) else {
+        return Ok(None);
+    };
+    let good = admin.status == AdminStatus::Active
+        && admin.organization_id == organization.id
+        && organization.status == OrganizationStatus::Active
+        && session.is_alive(&admin, DateTime::now());
+    Ok(good.then(|| AuthenticatedAdmin {
+        admin,
+        organization,
+        session_id: session.id,
+        address,
+        tenants: databases.tenants.clone(),
+    }))
 }

@@ -21,4 +21,6 @@ pub struct Claims {
     pub exp: i64,
     /// Unique to the token.
     pub jti: String,
+    /// The session's id (OpenID Connect Front-Channel Logout 1.0, section 3).
+    pub sid: String,
 }

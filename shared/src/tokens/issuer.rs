@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use mongodb::bson::oid::ObjectId;
+
 use super::{Claims, Tokens};
 use crate::admins::Admin;
 use crate::problem::Problem;
@@ -12,10 +14,16 @@ pub struct AccessToken {
 }
 
 impl Tokens {
-    /// A token for `admin` that is good from now on.
-    pub async fn issue(&self, admin: &Admin) -> Result<AccessToken, Problem> {
+    /// A token for `admin` that is good from now on, while the session is.
+    pub(crate) async fn issue(
+        &self,
+        admin: &Admin,
+        session_id: ObjectId,
+    ) -> Result<AccessToken, Problem> {
         let key = self.signing_key().await?;
-        let claims = self.claims(admin).ok_or_else(Problem::internal)?;
+        let claims = self
+            .claims(admin, session_id)
+            .ok_or_else(Problem::internal)?;
         let jwt = jsonwebtoken::encode(&key.header, &claims, &key.encoding).map_err(|error| {
             tracing::error!(%error, "a token could not be signed");
             Problem::internal()
@@ -26,7 +34,7 @@ impl Tokens {
         })
     }
 
-    fn claims(&self, admin: &Admin) -> Option<Claims> {
+    fn claims(&self, admin: &Admin, session_id: ObjectId) -> Option<Claims> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
         let issued = i64::try_from(now).ok()?;
         let lifetime = i64::try_from(self.config.access_token_ttl.as_secs()).ok()?;
@@ -40,6 +48,7 @@ impl Tokens {
             nbf: issued,
             exp: issued.checked_add(lifetime)?,
             jti: random_id()?,
+            sid: session_id.to_hex(),
         })
     }
 }

@@ -4,6 +4,7 @@ mod authenticated_admin;
 mod claims;
 mod issuer;
 mod signing_secret;
+mod token_response;
 mod verifier;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
@@ -17,6 +18,7 @@ pub use authenticated_admin::{AuthenticatedAdmin, Secured};
 pub use claims::Claims;
 pub use issuer::AccessToken;
 pub use signing_secret::{SecretSource, SigningSecretError};
+pub use token_response::TokenResponse;
 pub use verifier::Bearer;
 
 /// The media type of an access token (RFC 9068, section 2.1).

@@ -21,6 +21,7 @@ const MAX_LENGTH: usize = 4096;
 pub struct Bearer {
     pub admin_id: ObjectId,
     pub organization_id: ObjectId,
+    pub session_id: ObjectId,
 }
 
 impl Tokens {
@@ -49,6 +50,7 @@ impl Tokens {
         Some(Bearer {
             admin_id: ObjectId::parse_str(&claims.sub).ok()?,
             organization_id: ObjectId::parse_str(&claims.org).ok()?,
+            session_id: ObjectId::parse_str(&claims.sid).ok()?,
         })
         .filter(|_| good)
     }

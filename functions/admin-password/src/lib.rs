@@ -1,0 +1,62 @@
+//! `POST /admin/password`: the admin chooses a new password.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use shared::admins::{Password, PasswordPolicy, change_password};
+use shared::app::App;
+use shared::http::{Deadline, JsonBody};
+use shared::problem::Problem;
+use shared::tokens::{AuthenticatedAdmin, Secured, Tokens};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(change))
+        .with_state(Secured { app, tokens })
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangePassword {
+    #[schema(example = "Admin@123", format = Password)]
+    current_password: String,
+    /// The same rules as when the organization was created.
+    #[schema(example = "correct horse battery staple", format = Password, min_length = 8)]
+    new_password: String,
+}
+
+shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, InvalidToken, PayloadTooLarge, UnsupportedMediaType,
+    ValidationFailed, TooManyAttempts, InternalError, ServiceUnavailable);
+
+/// Change the admin's password
+///
+/// Ends all other sessions of the admin; the one of the token goes on.
+#[utoipa::path(
+    post,
+    path = "/admin/password",
+    tag = "admins",
+    security(("bearer" = [])),
+    request_body = ChangePassword,
+    responses((status = NO_CONTENT, description = "The new password is set"), Problems)
+)]
+async fn change(
+    State(Secured { app, .. }): State<Secured>,
+    caller: AuthenticatedAdmin,
+    Deadline(deadline): Deadline,
+    JsonBody(body): JsonBody<ChangePassword>,
+) -> Result<StatusCode, Problem> {
+    let policy = PasswordPolicy {
+        field: "new_password",
+        min_length: app.config.password_min_length,
+        context: &[&caller.admin().email, &caller.organization().name],
+    };
+    let new = Password::choose(&body.new_password, &policy).map_err(|error| vec![error])?;
+    let current = Password::presented(&body.current_password);
+    change_password(&app, &caller, current, new, deadline).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

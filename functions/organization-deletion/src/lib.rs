@@ -1,0 +1,106 @@
+//! `DELETE /org` and `POST /org/restore`: the end of an organization, and its way back for some time.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use shared::admins::{self, Password};
+use shared::app::App;
+use shared::http::{ClientAddress, Deadline, JsonBody};
+use shared::organizations::{self, OrganizationBody, date_time};
+use shared::problem::Problem;
+use shared::tokens::{AuthenticatedAdmin, Secured, Tokens};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(delete))
+        .routes(routes!(restore))
+        .with_state(Secured { app, tokens })
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct DeleteOrganization {
+    /// The admin's, once more.
+    #[schema(example = "Admin@123", format = Password)]
+    password: String,
+}
+
+#[derive(Serialize, ToSchema)]
+struct DeletedOrganization {
+    #[schema(example = "6744a1f0c3b2a1908f7e6d5c", pattern = "^[0-9a-f]{24}$")]
+    id: String,
+    /// Until then `POST /org/restore` brings it back; afterwards its data is removed for good.
+    #[schema(example = "2026-12-01T12:00:00.123Z", format = DateTime)]
+    restorable_until: String,
+}
+
+shared::problem_responses!(DeleteProblems: MalformedRequest, InvalidCredentials, InvalidToken, PayloadTooLarge, UnsupportedMediaType,
+    TooManyAttempts, InternalError, ServiceUnavailable);
+
+/// Delete the admin's organization
+///
+/// All its tokens and sessions end at once. Its data is kept until `restorable_until`, and so are its name and
+/// its admin's email.
+#[utoipa::path(
+    delete,
+    path = "/org",
+    tag = "organizations",
+    security(("bearer" = [])),
+    request_body = DeleteOrganization,
+    responses((status = OK, description = "The organization is deleted", body = DeletedOrganization), DeleteProblems)
+)]
+async fn delete(
+    State(Secured { app, .. }): State<Secured>,
+    caller: AuthenticatedAdmin,
+    Deadline(deadline): Deadline,
+    JsonBody(body): JsonBody<DeleteOrganization>,
+) -> Result<Json<DeletedOrganization>, Problem> {
+    let password = Password::presented(&body.password);
+    let purge_at = organizations::delete(&app, &caller, password, deadline).await?;
+    Ok(Json(DeletedOrganization {
+        id: caller.organization().id.to_hex(),
+        restorable_until: date_time(purge_at)?,
+    }))
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RestoreOrganization {
+    #[schema(example = "admin@example.com", format = Email)]
+    email: String,
+    #[schema(example = "Admin@123", format = Password)]
+    password: String,
+}
+
+shared::problem_responses!(RestoreProblems: MalformedRequest, InvalidCredentials, PayloadTooLarge, UnsupportedMediaType,
+    TooManyAttempts, InternalError, ServiceUnavailable);
+
+/// Restore a deleted organization
+///
+/// With the credentials of its admin, who can log in again afterwards. An organization that is not deleted
+/// stays as it is.
+#[utoipa::path(
+    post,
+    path = "/org/restore",
+    tag = "organizations",
+    request_body = RestoreOrganization,
+    responses((status = OK, description = "The organization is active", body = OrganizationBody), RestoreProblems)
+)]
+async fn restore(
+    State(Secured { app, .. }): State<Secured>,
+    address: ClientAddress,
+    Deadline(deadline): Deadline,
+    JsonBody(body): JsonBody<RestoreOrganization>,
+) -> Result<Json<OrganizationBody>, Problem> {
+    let credentials = admins::Credentials {
+        email: &body.email,
+        password: &body.password,
+    };
+    let restored = organizations::restore(&app, credentials, address, deadline).await?;
+    OrganizationBody::of(&restored).map(Json)
+}

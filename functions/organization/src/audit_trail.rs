@@ -1,0 +1,102 @@
+//! `GET /org/audit`: what was done in the organization, newest first.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use shared::audit::{self, Action, Event};
+use shared::http::Query;
+use shared::organizations::date_time;
+use shared::problem::{FieldError, Problem};
+use shared::tokens::{AuthenticatedAdmin, Secured};
+use utoipa::{IntoParams, ToSchema};
+
+const USUAL_PAGE: u32 = 50;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Events on the page, 50 unless told.
+    #[param(minimum = 1, maximum = 100, example = 50)]
+    limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct AuditPage {
+    events: Vec<AuditEvent>,
+    /// Ask for the next page with it; null on the last one.
+    #[schema(example = "AAABk1xPbkBnRKHww7KhkI9-bVxTfX0lq8lNsUf0c1vJx2Ah")]
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct AuditEvent {
+    #[schema(example = "6744a1f0c3b2a1908f7e6d5c", pattern = "^[0-9a-f]{24}$")]
+    id: String,
+    #[schema(example = "2026-11-24T12:00:00.123Z", format = DateTime)]
+    at: String,
+    #[serde(flatten)]
+    action: Action,
+    #[schema(example = "6744a1f0c3b2a1908f7e6d5d", pattern = "^[0-9a-f]{24}$")]
+    admin_id: Option<String>,
+    /// Null where there was no session.
+    #[schema(example = "6744a1f0c3b2a1908f7e6d5e", pattern = "^[0-9a-f]{24}$")]
+    session_id: Option<String>,
+    /// The client's.
+    #[schema(example = "203.0.113.7")]
+    address: String,
+}
+
+impl AuditEvent {
+    fn of(event: Event) -> Result<Self, Problem> {
+        Ok(Self {
+            id: event.id.to_hex(),
+            at: date_time(event.at)?,
+            action: event.action,
+            admin_id: event.admin_id.map(|id| id.to_hex()),
+            session_id: event.session_id.map(|id| id.to_hex()),
+            address: event.address,
+        })
+    }
+}
+
+shared::problem_responses!(Problems: MalformedRequest, InvalidToken, ValidationFailed, InternalError, ServiceUnavailable);
+
+/// Read the organization's audit trail
+///
+/// Newest events first, kept for 400 days.
+#[utoipa::path(
+    get,
+    path = "/org/audit",
+    tag = "organizations",
+    security(("bearer" = [])),
+    params(PageQuery),
+    responses((status = OK, description = "A page of the trail", body = AuditPage), Problems)
+)]
+pub async fn read(
+    State(Secured { app, .. }): State<Secured>,
+    caller: AuthenticatedAdmin,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<AuditPage>, Problem> {
+    let limit = match query.limit.map(u32::try_from) {
+        None => USUAL_PAGE,
+        Some(Ok(limit)) if (1..=audit::MAX_PAGE).contains(&limit) => limit,
+        Some(_) => return Err(limit_out_of_range().into()),
+    };
+    let page = audit::page(&app, &caller, limit, query.cursor.as_deref()).await?;
+    let events: Result<_, _> = page.events.into_iter().map(AuditEvent::of).collect();
+    Ok(Json(AuditPage {
+        events: events?,
+        next_cursor: page.next_cursor,
+    }))
+}
+
+fn limit_out_of_range() -> Vec<FieldError> {
+    vec![FieldError {
+        field: "limit",
+        code: "out_of_range",
+        message: format!("must be from 1 to {}", audit::MAX_PAGE),
+    }]
+}

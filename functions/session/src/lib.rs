@@ -1,0 +1,94 @@
+//! `POST /admin/refresh` and `POST /admin/logout`: a session goes on, or ends.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use shared::app::App;
+use shared::http::{ClientAddress, Deadline, JsonBody, Query};
+use shared::problem::Problem;
+use shared::sessions;
+use shared::tokens::{AuthenticatedAdmin, Secured, TokenResponse, Tokens};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(refresh))
+        .routes(routes!(log_out))
+        .with_state(Secured { app, tokens })
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RefreshSession {
+    /// The session's latest.
+    #[schema(
+        example = "Z0Sh8MOyoZCPfm1cS0H0bWJ0oZVfKX9eYd3uQhY2m1c5Jr8tTn0wYk6bXv4aLz2sQe7Rp1Uo3Hg5Ij9C"
+    )]
+    refresh_token: String,
+}
+
+shared::problem_responses!(RefreshProblems: MalformedRequest, InvalidToken, PayloadTooLarge, UnsupportedMediaType,
+    InternalError, ServiceUnavailable);
+
+/// Refresh a session's tokens
+///
+/// A refresh token is good once; the answer has the next one. For 30 seconds the same request gets the same
+/// successor again, in case an answer was lost. A replaced token that comes back later ends the session: someone
+/// has a copy of it.
+#[utoipa::path(
+    post,
+    path = "/admin/refresh",
+    tag = "admins",
+    request_body = RefreshSession,
+    responses((status = OK, description = "The session goes on", body = TokenResponse), RefreshProblems)
+)]
+async fn refresh(
+    State(secured): State<Secured>,
+    address: ClientAddress,
+    Deadline(deadline): Deadline,
+    JsonBody(body): JsonBody<RefreshSession>,
+) -> Result<Json<TokenResponse>, Problem> {
+    let refreshed = sessions::refresh(&secured, &body.refresh_token, address, deadline).await?;
+    Ok(Json(refreshed))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct LogOut {
+    /// Ends all sessions of the admin.
+    #[serde(default)]
+    #[param(required = false, example = false)]
+    everywhere: bool,
+}
+
+shared::problem_responses!(LogOutProblems: MalformedRequest, InvalidToken, InternalError, ServiceUnavailable);
+
+/// Log the admin out
+///
+/// Ends the token's session: its access tokens and its refresh token are refused from now on.
+#[utoipa::path(
+    post,
+    path = "/admin/logout",
+    tag = "admins",
+    security(("bearer" = [])),
+    params(LogOut),
+    responses((status = NO_CONTENT, description = "The admin is logged out"), LogOutProblems)
+)]
+async fn log_out(
+    State(Secured { app, .. }): State<Secured>,
+    caller: AuthenticatedAdmin,
+    Query(LogOut { everywhere }): Query<LogOut>,
+    Deadline(deadline): Deadline,
+) -> Result<StatusCode, Problem> {
+    match everywhere {
+        true => sessions::end_everywhere(&app, &caller, deadline).await?,
+        false => sessions::end(&app, &caller, deadline).await?,
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,165 @@
+//! Proving who one is: email and password of an admin, or the password once more.
+//!
+//! Whatever is wrong, the answer is the same, and so is its time: one hash is computed and one event recorded
+//! on every path. Guesses are counted before that, see [`crate::attempts`].
+
+use mongodb::bson::{DateTime, doc};
+use tokio::time::Instant;
+
+use super::{Admin, AdminStatus, EmailAddress, Password, PasswordHash};
+use crate::app::App;
+use crate::attempts::{AddressUse, count_call, reserve_guess};
+use crate::audit::{Action, Event};
+use crate::http::ClientAddress;
+use crate::mongo::Databases;
+use crate::organizations::{Organization, OrganizationStatus};
+use crate::problem::{Code, Problem};
+use crate::tokens::AuthenticatedAdmin;
+
+/// What a login sends.
+pub struct Credentials<'a> {
+    pub email: &'a str,
+    pub password: &'a str,
+}
+
+/// The active admin of an active organization with this email and password.
+pub async fn log_in(
+    app: &App,
+    credentials: Credentials<'_>,
+    address: ClientAddress,
+    deadline: Instant,
+) -> Result<Admin, Problem> {
+    let active = |organization: &Organization| organization.status == OrganizationStatus::Active;
+    let (admin, _) = authenticate(app, credentials, address, deadline, active).await?;
+    Ok(admin)
+}
+
+/// The active admin with this email and password, of an organization that is `fit`.
+pub(crate) async fn authenticate(
+    app: &App,
+    credentials: Credentials<'_>,
+    address: ClientAddress,
+    deadline: Instant,
+    fit: impl Fn(&Organization) -> bool,
+) -> Result<(Admin, Organization), Problem> {
+    let databases = app.mongo.databases().await?;
+    let (attempts, keyed_hash) = (&databases.attempts, &databases.keyed_hash);
+    let email = EmailAddress::parse(credentials.email).ok();
+    // What is no email at all is counted like an unknown one.
+    let account = email.as_ref().map_or(credentials.email, EmailAddress::key);
+    let limit = app.config.login_attempts_per_address;
+    let call = count_call(attempts, keyed_hash, address, AddressUse::Login, limit).await?;
+    let limit = app.config.login_attempts_per_account;
+    let guess = reserve_guess(attempts, keyed_hash, account, limit, deadline).await?;
+    let password = Password::presented(credentials.password);
+    let proved = match with_email(databases, email).await {
+        Ok(admin) => {
+            let refusal = refusal(admin.as_ref(), address);
+            let proved = prove(app, databases, admin, password, fit).await;
+            record(databases, proved, refusal).await
+        }
+        Err(problem) => Err(problem),
+    };
+    let proved = guess.settle(proved).await?;
+    // The address is for those who guess, not for an office full of admins.
+    call.take_back().await?;
+    Ok(proved)
+}
+
+/// Whether `password` is the caller's: asked again before what cannot be taken back easily. A wrong one counts
+/// as a guess, for someone may have found a token.
+pub(crate) async fn confirm_password(
+    app: &App,
+    caller: &AuthenticatedAdmin,
+    password: Password,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    let databases = app.mongo.databases().await?;
+    let (attempts, keyed_hash) = (&databases.attempts, &databases.keyed_hash);
+    let admin = caller.admin();
+    let limit = app.config.login_attempts_per_account;
+    let guess = reserve_guess(attempts, keyed_hash, &admin.email_key, limit, deadline).await?;
+    let right = app.hasher.verify(admin.password_hash.clone(), password);
+    let confirmed = right.await.and_then(|right| match right {
+        true => Ok(()),
+        false => Err(Problem::wrong_password()),
+    });
+    let confirmed = record(databases, confirmed, caller.event(Action::LoginRefused)).await;
+    guess.settle(confirmed).await
+}
+
+async fn with_email(
+    databases: &Databases,
+    email: Option<EmailAddress>,
+) -> Result<Option<Admin>, Problem> {
+    let Some(email) = email else { return Ok(None) };
+    let filter = doc! { "email_key": email.key() };
+    Ok(databases.admins.find_one(filter).await?)
+}
+
+fn refusal(admin: Option<&Admin>, address: ClientAddress) -> Event {
+    let event = Event::new(Action::LoginRefused, address);
+    match admin {
+        Some(admin) => event.of(admin),
+        None => event,
+    }
+}
+
+/// Records a refusal, before it is settled as a failed guess: a guess that is never settled is a failed one,
+/// so that none fails unrecorded.
+async fn record<T>(
+    databases: &Databases,
+    result: Result<T, Problem>,
+    refusal: Event,
+) -> Result<T, Problem> {
+    if let Err(problem) = &result
+        && problem.code == Code::InvalidCredentials
+    {
+        databases.audit_events.insert_one(refusal).await?;
+    }
+    result
+}
+
+async fn prove(
+    app: &App,
+    databases: &Databases,
+    admin: Option<Admin>,
+    password: Password,
+    fit: impl Fn(&Organization) -> bool,
+) -> Result<(Admin, Organization), Problem> {
+    let hash = admin.as_ref().map(|admin| admin.password_hash.clone());
+    let hash = hash.unwrap_or_else(|| PasswordHash::of_nobody(app.hasher.cost()));
+    let right = app.hasher.verify(hash, password.clone()).await?;
+    let admin = admin
+        .filter(|admin| right && admin.status == AdminStatus::Active)
+        .ok_or_else(Problem::invalid_credentials)?;
+    let own = doc! { "_id": admin.organization_id };
+    let organization = databases.organizations.find_one(own).await?;
+    let organization = organization
+        .filter(fit)
+        .ok_or_else(Problem::invalid_credentials)?;
+    renew_hash(app, databases, &admin, password).await?;
+    Ok((admin, organization))
+}
+
+/// Replaces a hash of an older form or lower cost, now that the password is known.
+async fn renew_hash(
+    app: &App,
+    databases: &Databases,
+    admin: &Admin,
+    password: Password,
+) -> Result<(), Problem> {
+    if !admin.password_hash.is_outdated(app.hasher.cost()) {
+        return Ok(());
+    }
+    let new = app.hasher.hash(password).await?;
+    databases
+        .admins
+        .update_one(
+            // Only if it is still the hash that was verified: a password changed meanwhile stays changed.
+            doc! { "_id": admin.id, "password_hash": admin.password_hash.as_stored() },
+            doc! { "$set": { "password_hash": new.as_stored(), "updated_at": DateTime::now() } },
+        )
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! The audit trail: what was done in an organization, by whom and from where.
+//!
+//! An event is written in the transaction of what it records, so that there is one exactly when the other
+//! happened. Events hold no secrets.
+
+mod cursor;
+mod trail;
+
+use std::time::Duration;
+
+use mongodb::bson::DateTime;
+use mongodb::bson::oid::ObjectId;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::admins::Admin;
+use crate::clock::after;
+use crate::http::ClientAddress;
+
+pub use cursor::Cursor;
+pub use trail::{MAX_PAGE, Page, page};
+
+/// How long an organization can look back.
+const MEMORY: Duration = Duration::from_secs(400 * 24 * 3600);
+/// How long an event is kept that belongs to no organization: a login with an unknown email.
+const MEMORY_OF_NOBODY: Duration = Duration::from_secs(24 * 3600);
+
+/// A document of `audit_events`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Event {
+    #[serde(rename = "_id")]
+    pub id: ObjectId,
+    /// None where a refused login's email is unknown: it is recorded all the same, so that it takes as long.
+    pub organization_id: Option<ObjectId>,
+    pub at: DateTime,
+    #[serde(flatten)]
+    pub action: Action,
+    pub admin_id: Option<ObjectId>,
+    pub session_id: Option<ObjectId>,
+    /// The client's, as API Gateway saw it.
+    pub address: String,
+    expires_at: DateTime,
+}
+
+/// What happened. The names are part of the API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "action", content = "details", rename_all = "snake_case")]
+pub enum Action {
+    OrganizationCreated {
+        organization_name: String,
+    },
+    OrganizationRenamed {
+        from: String,
+        to: String,
+    },
+    OrganizationDeleted,
+    OrganizationRestored,
+    Login,
+    /// A wrong password, or an account that may not log in.
+    LoginRefused,
+    PasswordChanged,
+    SessionEnded {
+        reason: EndReason,
+    },
+}
+
+/// Why a session ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    Logout,
+    LogoutEverywhere,
+    /// An old refresh token came back: someone else has a copy.
+    RefreshTokenReused,
+}
+
+impl Event {
+    pub(crate) fn new(action: Action, address: ClientAddress) -> Self {
+        let now = DateTime::now();
+        Self {
+            id: ObjectId::new(),
+            organization_id: None,
+            at: now,
+            action,
+            admin_id: None,
+            session_id: None,
+            address: address.0.to_canonical().to_string(),
+            expires_at: after(now, MEMORY_OF_NOBODY),
+        }
+    }
+
+    /// In the trail of the admin's organization.
+    pub(crate) fn of(self, admin: &Admin) -> Self {
+        Self {
+            organization_id: Some(admin.organization_id),
+            admin_id: Some(admin.id),
+            expires_at: after(self.at, MEMORY),
+            ..self
+        }
+    }
+
+    pub(crate) fn in_session(self, id: ObjectId) -> Self {
+        Self {
+            session_id: Some(id),
+            ..self
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Reading the trail, newest first, page by page.
+
+use mongodb::bson::doc;
+
+use super::{Cursor, Event};
+use crate::app::App;
+use crate::problem::Problem;
+use crate::tokens::AuthenticatedAdmin;
+
+/// The most events that a page can have.
+pub const MAX_PAGE: u32 = 100;
+
+pub struct Page {
+    pub events: Vec<Event>,
+    /// Where the next page begins; none where this one is the last.
+    pub next_cursor: Option<String>,
+}
+
+/// At most `limit` events (1 to [`MAX_PAGE`]) of the caller's organization, after those before `cursor`.
+pub async fn page(
+    app: &App,
+    caller: &AuthenticatedAdmin,
+    limit: u32,
+    cursor: Option<&str>,
+) -> Result<Page, Problem> {
+    let databases = app.mongo.databases().await?;
+    let organization = caller.organization().id;
+    let mut filter = doc! { "organization_id": organization };
+    if let Some(text) = cursor {
+        let cursor = Cursor::parse(text, &databases.keyed_hash, organization)
+            .ok_or_else(|| Problem::malformed("The cursor is not one of this trail."))?;
+        let earlier = doc! { "at": { "$lt": cursor.at } };
+        let same_moment = doc! { "at": cursor.at, "_id": { "$lt": cursor.id } };
+        filter.insert("$or", [earlier, same_moment]);
+    }
+    let size = usize::try_from(limit.min(MAX_PAGE)).map_err(|_| Problem::internal())?;
+    let mut found = databases
+        .audit_events
+        .find(filter)
+        .sort(doc! { "at": -1, "_id": -1 })
+        // One more than asked for: it says whether there is another page.
+        .limit(i64::from(limit.min(MAX_PAGE)) + 1)
+        .await?;
+    let mut events: Vec<Event> = Vec::with_capacity(size + 1);
+    while found.advance().await? {
+        events.push(found.deserialize_current()?);
+    }
+    let more = events.len() > size;
+    events.truncate(size);
+    let last = events.last().filter(|_| more).map(Cursor::after);
+    let next_cursor = last.map(|last| last.to_text(&databases.keyed_hash, organization));
+    Ok(Page {
+        events,
+        next_cursor,
+    })
+}

@@ -1,0 +1,22 @@
+//! The query of a request, read strictly: what is unknown, twice there or of the wrong type is refused.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use crate::problem::Problem;
+
+/// `T` should refuse unknown fields, as bodies do.
+pub struct Query<T>(pub T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let read = axum::extract::Query::try_from_uri(&parts.uri);
+        let axum::extract::Query(query) = read.map_err(|_| {
+            Problem::malformed("The query has an unknown, doubled or malformed parameter.")
+        })?;
+        Ok(Self(query))
+    }
+}

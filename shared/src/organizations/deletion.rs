@@ -1,0 +1,84 @@
+//! Deleting: from one moment to the next nothing opens any more, and for some time all of it can be had back.
+
+use mongodb::ClientSession;
+use mongodb::bson::{DateTime, doc};
+use mongodb::error::Error;
+use tokio::time::Instant;
+
+use crate::admins::{Password, confirm_password};
+use crate::app::App;
+use crate::audit::{Action, Event};
+use crate::clock::after;
+use crate::mongo::{Databases, Transaction, run_transaction};
+use crate::problem::Problem;
+use crate::tokens::AuthenticatedAdmin;
+
+/// Deletes the caller's organization, which must confirm it by password, and ends all its sessions. Answers
+/// until when it can be restored.
+pub async fn delete(
+    app: &App,
+    caller: &AuthenticatedAdmin,
+    password: Password,
+    deadline: Instant,
+) -> Result<DateTime, Problem> {
+    let databases = app.mongo.databases().await?;
+    confirm_password(app, caller, password, deadline).await?;
+    let now = DateTime::now();
+    let deleting = Deleting {
+        databases,
+        caller,
+        now,
+        purge_at: after(now, app.config.deletion_grace),
+        event: caller.event(Action::OrganizationDeleted),
+    };
+    match run_transaction(&databases.client, deadline, &deleting).await? {
+        true => Ok(deleting.purge_at),
+        false => Err(Problem::not_active()),
+    }
+}
+
+struct Deleting<'a> {
+    databases: &'a Databases,
+    caller: &'a AuthenticatedAdmin,
+    now: DateTime,
+    purge_at: DateTime,
+    event: Event,
+}
+
+impl Transaction for Deleting<'_> {
+    /// Whether the organization was still active.
+    type Output = bool;
+
+    async fn run(&self, session: &mut ClientSession) -> Result<bool, Error> {
+        let (databases, id) = (self.databases, self.caller.organization().id);
+        let change = doc! { "$set": {
+            "status": "deleted",
+            "deleted_at": self.now,
+            "purge_at": self.purge_at,
+            "updated_at": self.now,
+        } };
+        let deleted = databases
+            .organizations
+            .update_one(doc! { "_id": id, "status": "active" }, change)
+            .session(&mut *session)
+            .await?;
+        if deleted.matched_count == 0 {
+            return Ok(false);
+        }
+        // A session that begins at this very moment is dead, too, and stays so after a restoration.
+        let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
+        databases
+            .admins
+            .update_many(doc! { "organization_id": id }, next_epoch)
+            .session(&mut *session)
+            .await?;
+        databases
+            .sessions
+            .delete_many(doc! { "organization_id": id })
+            .session(&mut *session)
+            .await?;
+        let recording = databases.audit_events.insert_one(&self.event);
+        recording.session(session).await?;
+        Ok(true)
+    }
+}

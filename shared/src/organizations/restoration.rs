@@ -1,0 +1,80 @@
+//! Restoring a deleted organization, as long as its purge has not begun.
+
+use mongodb::ClientSession;
+use mongodb::bson::{DateTime, doc};
+use mongodb::error::Error;
+use tokio::time::Instant;
+
+use super::{Organization, OrganizationStatus};
+use crate::admins::{Credentials, authenticate};
+use crate::app::App;
+use crate::audit::{Action, Event};
+use crate::http::ClientAddress;
+use crate::mongo::{Databases, Transaction, run_transaction};
+use crate::problem::Problem;
+
+/// The organization of the admin with these credentials, active again. One that is active stays so: who
+/// repeats the request gets the same answer.
+pub async fn restore(
+    app: &App,
+    credentials: Credentials<'_>,
+    address: ClientAddress,
+    deadline: Instant,
+) -> Result<Organization, Problem> {
+    let databases = app.mongo.databases().await?;
+    let restorable = |organization: &Organization| match organization.status {
+        OrganizationStatus::Active => true,
+        OrganizationStatus::Deleted => organization.purge_at > Some(DateTime::now()),
+        OrganizationStatus::Suspended | OrganizationStatus::Purging => false,
+    };
+    let (admin, organization) =
+        authenticate(app, credentials, address, deadline, restorable).await?;
+    if organization.status == OrganizationStatus::Active {
+        return Ok(organization);
+    }
+    let event = Event::new(Action::OrganizationRestored, address).of(&admin);
+    let restoring = Restoring {
+        databases,
+        organization: &organization,
+        event,
+    };
+    let restored = run_transaction(&databases.client, deadline, &restoring).await?;
+    restored.ok_or_else(Problem::invalid_credentials)
+}
+
+struct Restoring<'a> {
+    databases: &'a Databases,
+    organization: &'a Organization,
+    event: Event,
+}
+
+impl Transaction for Restoring<'_> {
+    /// None where the organization's time ran out meanwhile.
+    type Output = Option<Organization>;
+
+    async fn run(&self, session: &mut ClientSession) -> Result<Self::Output, Error> {
+        let (databases, id) = (self.databases, self.organization.id);
+        let now = DateTime::now();
+        let deleted = doc! { "_id": id, "status": "deleted", "purge_at": { "$gt": now } };
+        let change = doc! {
+            "$set": { "status": "active", "updated_at": now },
+            "$unset": { "deleted_at": "", "purge_at": "" },
+        };
+        let restored = databases
+            .organizations
+            .update_one(deleted, change)
+            .session(&mut *session)
+            .await?;
+        if restored.matched_count == 1 {
+            let recording = databases.audit_events.insert_one(&self.event);
+            recording.session(&mut *session).await?;
+        }
+        // Where another request was faster, its outcome is this one's.
+        let active = doc! { "_id": id, "status": "active" };
+        databases
+            .organizations
+            .find_one(active)
+            .session(session)
+            .await
+    }
+}

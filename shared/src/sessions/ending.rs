@@ -1,0 +1,117 @@
+//! The end of a session before its time: a logout, here or everywhere, or a refresh token that someone stole.
+
+use mongodb::ClientSession;
+use mongodb::bson::doc;
+use mongodb::bson::oid::ObjectId;
+use mongodb::error::Error;
+use tokio::time::Instant;
+
+use crate::admins::Admin;
+use crate::app::App;
+use crate::audit::{Action, EndReason, Event};
+use crate::http::ClientAddress;
+use crate::mongo::{Databases, Transaction, run_transaction};
+use crate::problem::Problem;
+use crate::tokens::AuthenticatedAdmin;
+
+/// Ends the caller's session.
+pub async fn end(app: &App, caller: &AuthenticatedAdmin, deadline: Instant) -> Result<(), Problem> {
+    let databases = app.mongo.databases().await?;
+    let reason = EndReason::Logout;
+    let ending = EndOne {
+        databases,
+        session_id: caller.session_id(),
+        event: caller.event(Action::SessionEnded { reason }),
+    };
+    Ok(run_transaction(&databases.client, deadline, &ending).await?)
+}
+
+/// Ends all sessions of the caller.
+pub async fn end_everywhere(
+    app: &App,
+    caller: &AuthenticatedAdmin,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    let databases = app.mongo.databases().await?;
+    let reason = EndReason::LogoutEverywhere;
+    let ending = EndAll {
+        databases,
+        admin: caller.admin(),
+        event: caller.event(Action::SessionEnded { reason }),
+    };
+    Ok(run_transaction(&databases.client, deadline, &ending).await?)
+}
+
+/// Ends the session of a refresh token that had been replaced already.
+pub(super) async fn end_reused(
+    databases: &Databases,
+    admin: &Admin,
+    session_id: ObjectId,
+    address: ClientAddress,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    tracing::warn!(
+        organization_id = %admin.organization_id,
+        "a replaced refresh token came back: its session is ended"
+    );
+    let reason = EndReason::RefreshTokenReused;
+    let event = Event::new(Action::SessionEnded { reason }, address);
+    let ending = EndOne {
+        databases,
+        session_id,
+        event: event.of(admin).in_session(session_id),
+    };
+    Ok(run_transaction(&databases.client, deadline, &ending).await?)
+}
+
+struct EndOne<'a> {
+    databases: &'a Databases,
+    session_id: ObjectId,
+    event: Event,
+}
+
+impl Transaction for EndOne<'_> {
+    type Output = ();
+
+    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
+        let databases = self.databases;
+        let ended = databases
+            .sessions
+            .delete_one(doc! { "_id": self.session_id })
+            .session(&mut *session)
+            .await?;
+        // Of several that end it at once, one does.
+        if ended.deleted_count == 1 {
+            let recording = databases.audit_events.insert_one(&self.event);
+            recording.session(session).await?;
+        }
+        Ok(())
+    }
+}
+
+struct EndAll<'a> {
+    databases: &'a Databases,
+    admin: &'a Admin,
+    event: Event,
+}
+
+impl Transaction for EndAll<'_> {
+    type Output = ();
+
+    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
+        let (databases, admin) = (self.databases, self.admin);
+        let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
+        databases
+            .admins
+            .update_one(doc! { "_id": admin.id }, next_epoch)
+            .session(&mut *session)
+            .await?;
+        databases
+            .sessions
+            .delete_many(doc! { "organization_id": admin.organization_id, "admin_id": admin.id })
+            .session(&mut *session)
+            .await?;
+        let recording = databases.audit_events.insert_one(&self.event);
+        recording.session(session).await.map(drop)
+    }
+}

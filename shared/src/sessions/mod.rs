@@ -1,0 +1,56 @@
+//! Sessions: what begins with a login, goes on by refresh tokens, and can be ended.
+//!
+//! Every access token belongs to a session and dies with it. A session is alive while its document is there,
+//! its time has not run out, and its epoch is its admin's: ending all sessions of an admin is one change of
+//! the admin, which a login or refresh that runs at the same time cannot undo.
+
+mod ending;
+mod opening;
+mod refresh_token;
+mod refreshing;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Binary, DateTime};
+use serde::{Deserialize, Serialize};
+
+use crate::admins::Admin;
+
+pub use ending::{end, end_everywhere};
+pub use opening::open;
+pub use refreshing::refresh;
+
+/// A document of `sessions`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Session {
+    #[serde(rename = "_id")]
+    pub id: ObjectId,
+    pub organization_id: ObjectId,
+    pub admin_id: ObjectId,
+    /// See [`Admin::session_epoch`].
+    epoch: i64,
+    /// Keyed hash of the one refresh token that is good now.
+    refresh_token_hash: String,
+    /// The refresh token before that one.
+    replaced: Option<ReplacedToken>,
+    created_at: DateTime,
+    /// The end of the session, however often it is refreshed.
+    pub expires_at: DateTime,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct ReplacedToken {
+    hash: String,
+    /// Makes the successor from the replaced token, and is of no use without it.
+    salt: Binary,
+    at: DateTime,
+}
+
+impl Session {
+    /// Whether it is `admin`'s, and has neither been ended nor run out.
+    pub(crate) fn is_alive(&self, admin: &Admin, now: DateTime) -> bool {
+        self.admin_id == admin.id
+            && self.organization_id == admin.organization_id
+            && self.epoch == admin.session_epoch
+            && self.expires_at > now
+    }
+}

@@ -1,0 +1,80 @@
+//! The begin of a session: a login.
+
+use mongodb::ClientSession;
+use mongodb::bson::DateTime;
+use mongodb::bson::oid::ObjectId;
+use mongodb::error::Error;
+use tokio::time::Instant;
+
+use super::Session;
+use super::refresh_token::RefreshToken;
+use crate::admins::Admin;
+use crate::audit::{Action, Event};
+use crate::clock::after;
+use crate::http::ClientAddress;
+use crate::mongo::{Databases, Transaction, run_transaction};
+use crate::problem::Problem;
+use crate::tokens::{Secured, TokenResponse};
+
+/// A session for `admin`, who has just proved to be it.
+pub async fn open(
+    Secured { app, tokens }: &Secured,
+    admin: &Admin,
+    address: ClientAddress,
+    deadline: Instant,
+) -> Result<TokenResponse, Problem> {
+    let databases = app.mongo.databases().await?;
+    let now = DateTime::now();
+    let refresh_token = RefreshToken::random(ObjectId::new())?;
+    let session = Session {
+        id: refresh_token.session_id,
+        organization_id: admin.organization_id,
+        admin_id: admin.id,
+        epoch: admin.session_epoch,
+        refresh_token_hash: refresh_token.hash(&databases.keyed_hash),
+        replaced: None,
+        created_at: now,
+        expires_at: after(now, app.config.session_ttl),
+    };
+    // Signed first: a session without tokens would be of no use to anyone.
+    let access_token = tokens.issue(admin, session.id).await?;
+    let event = Event::new(Action::Login, address)
+        .of(admin)
+        .in_session(session.id);
+    let opening = Opening {
+        databases,
+        session,
+        event,
+    };
+    run_transaction(&databases.client, deadline, &opening).await?;
+    Ok(TokenResponse::new(
+        access_token,
+        refresh_token.to_text(&databases.keyed_hash),
+        app.config.session_ttl,
+    ))
+}
+
+struct Opening<'a> {
+    databases: &'a Databases,
+    session: Session,
+    event: Event,
+}
+
+impl Transaction for Opening<'_> {
+    type Output = ();
+
+    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
+        let databases = self.databases;
+        databases
+            .sessions
+            .insert_one(&self.session)
+            .session(&mut *session)
+            .await?;
+        databases
+            .audit_events
+            .insert_one(&self.event)
+            .session(session)
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! Refresh tokens: opaque to callers, 256 random bits, of which only a keyed hash is stored.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use mongodb::bson::oid::ObjectId;
+
+use crate::keyed_hash::{KeyedHash, MARK_BYTES};
+use crate::problem::Problem;
+
+const SECRET_BYTES: usize = 32;
+
+#[derive(PartialEq, Eq)]
+#[cfg_attr(test, derive(Debug))]
+pub(super) struct RefreshToken {
+    pub session_id: ObjectId,
+    secret: [u8; SECRET_BYTES],
+}
+
+pub(super) fn random_bytes() -> Result<[u8; SECRET_BYTES], Problem> {
+    let mut bytes = [0; SECRET_BYTES];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Problem::internal())?;
+    Ok(bytes)
+}
+
+impl RefreshToken {
+    pub fn random(session_id: ObjectId) -> Result<Self, Problem> {
+        let secret = random_bytes()?;
+        Ok(Self { session_id, secret })
+    }
+
+    /// base64url of session, secret and mark.
+    pub fn to_text(&self, keyed_hash: &KeyedHash) -> String {
+        let mut bytes = self.session_id.bytes().to_vec();
+        bytes.extend(self.secret);
+        bytes.extend(keyed_hash.mark(&self.parts("refresh-token-mark")));
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// None where we did not make it. By its mark an old token is told from an invented one: only the former
+    /// means that someone has stolen it.
+    pub fn parse(text: &str, keyed_hash: &KeyedHash) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (session_id, rest) = bytes.split_first_chunk::<12>()?;
+        let (secret, mark) = rest.split_first_chunk::<SECRET_BYTES>()?;
+        let token = Self {
+            session_id: ObjectId::from_bytes(*session_id),
+            secret: *secret,
+        };
+        let marked = token.parts("refresh-token-mark");
+        (mark.len() == MARK_BYTES && keyed_hash.is_mark(mark, &marked)).then_some(token)
+    }
+
+    /// What is stored of it.
+    pub fn hash(&self, keyed_hash: &KeyedHash) -> String {
+        keyed_hash.of(&self.parts("refresh-token"))
+    }
+
+    /// The token that replaces this one. Who has this token gets it again with the same salt, and nobody
+    /// else can compute it, so that an answer that was lost can be repeated without being stored.
+    pub fn successor(&self, salt: &[u8]) -> Self {
+        use aws_lc_rs::hmac;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.secret);
+        let mut secret = [0; SECRET_BYTES];
+        secret.copy_from_slice(hmac::sign(&key, salt).as_ref());
+        Self {
+            session_id: self.session_id,
+            secret,
+        }
+    }
+
+    fn parts<'a>(&'a self, purpose: &'a str) -> [Vec<u8>; 3] {
+        let session = self.session_id.bytes().to_vec();
+        [purpose.into(), session, self.secret.to_vec()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_token_is_read_as_it_was_written_and_not_after_a_change(
+            session: [u8; 12],
+            secret: [u8; 32],
+            position in 0..80_usize,
+            letter in "[A-Za-z0-9_-]",
+        ) {
+            let hash = KeyedHash::new(b"secret");
+            let token = RefreshToken { session_id: ObjectId::from_bytes(session), secret };
+            let mut text = token.to_text(&hash);
+            prop_assert_eq!(RefreshToken::parse(&text, &hash), Some(token));
+            prop_assert_eq!(RefreshToken::parse(&text, &KeyedHash::new(b"another")), None);
+            prop_assume!(text[position..=position] != letter);
+            text.replace_range(position..=position, &letter);
+            prop_assert_eq!(RefreshToken::parse(&text, &hash), None);
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC{0,120}") {
+            prop_assert_eq!(RefreshToken::parse(&text, &KeyedHash::new(b"secret")), None);
+        }
+    }
+
+    #[test]
+    fn a_successor_follows_from_token_and_salt() {
+        let token = RefreshToken {
+            session_id: ObjectId::from_bytes([1; 12]),
+            secret: [2; 32],
+        };
+        let successor = token.successor(&[3; 32]);
+        assert_eq!(successor, token.successor(&[3; 32]));
+        assert_ne!(successor, token.successor(&[4; 32]));
+        assert_ne!(successor, token);
+    }
+}

@@ -1,0 +1,116 @@
+//! A session goes on: a refresh token is replaced by its successor, and an old one that comes back ends it.
+//!
+//! See RFC 9700, section 4.14.2 (refresh token rotation).
+
+use std::time::Duration;
+
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, DateTime, doc};
+use tokio::time::Instant;
+
+use super::ending::end_reused;
+use super::refresh_token::{RefreshToken, random_bytes};
+use super::{ReplacedToken, Session};
+use crate::admins::{Admin, AdminStatus};
+use crate::clock::between;
+use crate::http::ClientAddress;
+use crate::mongo::Databases;
+use crate::organizations::OrganizationStatus;
+use crate::problem::Problem;
+use crate::tokens::{Secured, TokenResponse};
+
+/// An answer may be lost, and is waited for as long as a request may take: until then the replaced token gets
+/// its successor once more.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// New tokens for a refresh token. All who send one token at the same time get one and the same successor.
+pub async fn refresh(
+    Secured { app, tokens }: &Secured,
+    text: &str,
+    address: ClientAddress,
+    deadline: Instant,
+) -> Result<TokenResponse, Problem> {
+    let databases = app.mongo.databases().await?;
+    let token = RefreshToken::parse(text, &databases.keyed_hash).ok_or_else(refused)?;
+    let (session, admin) = find(databases, &token).await?.ok_or_else(refused)?;
+    let access_token = tokens.issue(&admin, session.id).await?;
+    let left = between(DateTime::now(), session.expires_at);
+    let Some(successor) = replace(databases, &token, session).await? else {
+        end_reused(databases, &admin, token.session_id, address, deadline).await?;
+        return Err(refused());
+    };
+    let refresh_token = successor.to_text(&databases.keyed_hash);
+    Ok(TokenResponse::new(access_token, refresh_token, left))
+}
+
+fn refused() -> Problem {
+    Problem::invalid_token("The refresh token is not good, or no longer. Please log in.")
+}
+
+/// The token's session, if it is alive, and its admin, if that may act.
+async fn find(
+    databases: &Databases,
+    token: &RefreshToken,
+) -> Result<Option<(Session, Admin)>, Problem> {
+    let Some(session) = by_id(databases, token).await? else {
+        return Ok(None);
+    };
+    let admin = databases.admins.find_one(doc! { "_id": session.admin_id });
+    let organization = databases
+        .organizations
+        .find_one(doc! { "_id": session.organization_id });
+    let (admin, organization) = tokio::try_join!(admin, organization)?;
+    let active = organization.is_some_and(|found| found.status == OrganizationStatus::Active);
+    let admin = admin.filter(|admin| {
+        active && admin.status == AdminStatus::Active && session.is_alive(admin, DateTime::now())
+    });
+    Ok(admin.map(|admin| (session, admin)))
+}
+
+async fn by_id(databases: &Databases, token: &RefreshToken) -> Result<Option<Session>, Problem> {
+    let id = doc! { "_id": token.session_id };
+    Ok(databases.sessions.find_one(id).await?)
+}
+
+/// The token's successor, or nothing where the token was replaced long ago.
+async fn replace(
+    databases: &Databases,
+    token: &RefreshToken,
+    session: Session,
+) -> Result<Option<RefreshToken>, Problem> {
+    let hash = token.hash(&databases.keyed_hash);
+    let session = match session.refresh_token_hash == hash {
+        false => session,
+        true => match make_successor(databases, token, &hash).await? {
+            Some(successor) => return Ok(Some(successor)),
+            // Another request was faster; or the session has ended meanwhile.
+            None => by_id(databases, token).await?.ok_or_else(refused)?,
+        },
+    };
+    let fresh = |replaced: &ReplacedToken| {
+        replaced.hash == hash && between(replaced.at, DateTime::now()) < GRACE
+    };
+    let replaced = session.replaced.filter(fresh);
+    Ok(replaced.map(|replaced| token.successor(&replaced.salt.bytes)))
+}
+
+/// Nothing where the token is no longer the session's current one.
+async fn make_successor(
+    databases: &Databases,
+    token: &RefreshToken,
+    hash: &str,
+) -> Result<Option<RefreshToken>, Problem> {
+    let salt = random_bytes()?;
+    let successor = token.successor(&salt);
+    let salt = Binary {
+        subtype: BinarySubtype::Generic,
+        bytes: salt.to_vec(),
+    };
+    let change = doc! { "$set": {
+        "refresh_token_hash": successor.hash(&databases.keyed_hash),
+        "replaced": { "hash": hash, "salt": salt, "at": DateTime::now() },
+    } };
+    let current = doc! { "_id": token.session_id, "refresh_token_hash": hash };
+    let replaced = databases.sessions.update_one(current, change).await?;
+    Ok((replaced.matched_count == 1).then_some(successor))
+}

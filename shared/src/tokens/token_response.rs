@@ -1,0 +1,41 @@
+//! What a login or a refresh answers with (RFC 6749, section 5.1).
+
+use std::time::Duration;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::AccessToken;
+
+#[derive(Serialize, ToSchema)]
+pub struct TokenResponse {
+    /// A JWT for the header `Authorization: Bearer …`.
+    #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiIsImtpZCI6ImxvY2FsIn0.e30.c2ln")]
+    access_token: String,
+    #[schema(example = "bearer")]
+    token_type: &'static str,
+    /// Seconds until the access token expires.
+    #[schema(example = 1800)]
+    expires_in: u64,
+    /// Good for one `POST /admin/refresh`, which answers with the next one.
+    #[schema(
+        example = "Z0Sh8MOyoZCPfm1cS0H0bWJ0oZVfKX9eYd3uQhY2m1c5Jr8tTn0wYk6bXv4aLz2sQe7Rp1Uo3Hg5Ij9C"
+    )]
+    refresh_token: String,
+    /// Seconds until the session ends, however often it is refreshed.
+    #[schema(example = 2_592_000)]
+    refresh_expires_in: u64,
+}
+
+impl TokenResponse {
+    /// `session` is what is left of the session's time.
+    pub(crate) fn new(access: AccessToken, refresh_token: String, session: Duration) -> Self {
+        Self {
+            access_token: access.jwt,
+            token_type: "bearer",
+            expires_in: access.expires_in.as_secs(),
+            refresh_token,
+            refresh_expires_in: session.as_secs(),
+        }
+    }
+}
