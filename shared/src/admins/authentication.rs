@@ -3,7 +3,9 @@
 //! Whatever is wrong, the answer is the same, and so is its time: one hash is computed and one event recorded
 //! on every path. Guesses are counted before that, see [`crate::attempts`].
 
+use mongodb::ClientSession;
 use mongodb::bson::{DateTime, doc};
+use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::{Admin, AdminStatus, EmailAddress, Password, PasswordHash};
@@ -11,7 +13,7 @@ use crate::app::App;
 use crate::attempts::{AddressUse, count_call, reserve_guess};
 use crate::audit::{Action, Event};
 use crate::http::ClientAddress;
-use crate::mongo::Databases;
+use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::organizations::{Organization, OrganizationStatus};
 use crate::problem::{Code, Problem};
 use crate::tokens::AuthenticatedAdmin;
@@ -55,7 +57,7 @@ pub(crate) async fn authenticate(
     let proved = match with_email(databases, email).await {
         Ok(admin) => {
             let refusal = refusal(admin.as_ref(), address);
-            let proved = prove(app, databases, admin, password, fit).await;
+            let proved = prove(app, databases, admin, password, fit, deadline).await;
             record(databases, proved, refusal).await
         }
         Err(problem) => Err(problem),
@@ -126,6 +128,7 @@ async fn prove(
     admin: Option<Admin>,
     password: Password,
     fit: impl Fn(&Organization) -> bool,
+    deadline: Instant,
 ) -> Result<(Admin, Organization), Problem> {
     let hash = admin.as_ref().map(|admin| admin.password_hash.clone());
     let hash = hash.unwrap_or_else(|| PasswordHash::of_nobody(app.hasher.cost()));
@@ -138,7 +141,7 @@ async fn prove(
     let organization = organization
         .filter(fit)
         .ok_or_else(Problem::invalid_credentials)?;
-    renew_hash(app, databases, &admin, password).await?;
+    renew_hash(app, databases, &admin, password, deadline).await?;
     Ok((admin, organization))
 }
 
@@ -148,18 +151,35 @@ async fn renew_hash(
     databases: &Databases,
     admin: &Admin,
     password: Password,
+    deadline: Instant,
 ) -> Result<(), Problem> {
     if !admin.password_hash.is_outdated(app.hasher.cost()) {
         return Ok(());
     }
-    let new = app.hasher.hash(password).await?;
-    databases
-        .admins
-        .update_one(
-            // Only if it is still the hash that was verified: a password changed meanwhile stays changed.
-            doc! { "_id": admin.id, "password_hash": admin.password_hash.as_stored() },
-            doc! { "$set": { "password_hash": new.as_stored(), "updated_at": DateTime::now() } },
-        )
-        .await?;
-    Ok(())
+    let renewal = HashRenewal {
+        databases,
+        admin,
+        new: app.hasher.hash(password).await?,
+    };
+    Ok(run_transaction(&databases.client, deadline, &renewal).await?)
+}
+
+struct HashRenewal<'a> {
+    databases: &'a Databases,
+    admin: &'a Admin,
+    new: PasswordHash,
+}
+
+impl Transaction for HashRenewal<'_> {
+    type Output = ();
+
+    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
+        // Only if it is still the hash that was verified: a password changed meanwhile stays changed.
+        let old = self.admin.password_hash.as_stored();
+        let verified = doc! { "_id": self.admin.id, "password_hash": old };
+        let new = self.new.as_stored();
+        let change = doc! { "$set": { "password_hash": new, "updated_at": DateTime::now() } };
+        let renewing = self.databases.admins.update_one(verified, change);
+        renewing.session(session).await.map(drop)
+    }
 }

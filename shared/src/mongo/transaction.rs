@@ -21,6 +21,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(5);
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
 /// Writes that belong together. They may be run several times; only one run is committed.
+///
+/// What transactions write, requests write in transactions only: two of those never wait for each other, the
+/// later one is run again. A single write outside waits for the transaction, on a connection that this may
+/// need for its commit.
 pub trait Transaction: Sync {
     /// What the committed run found out.
     type Output: Send;

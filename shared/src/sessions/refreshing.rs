@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use mongodb::ClientSession;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, DateTime, doc};
+use mongodb::bson::{Binary, DateTime, Document, doc};
+use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::ending::end_reused;
@@ -14,7 +16,7 @@ use super::{ReplacedToken, Session};
 use crate::admins::{Admin, AdminStatus};
 use crate::clock::between;
 use crate::http::ClientAddress;
-use crate::mongo::Databases;
+use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::organizations::OrganizationStatus;
 use crate::problem::Problem;
 use crate::tokens::{Secured, TokenResponse};
@@ -35,7 +37,7 @@ pub async fn refresh(
     let (session, admin) = find(databases, &token).await?.ok_or_else(refused)?;
     let access_token = tokens.issue(&admin, session.id).await?;
     let left = between(DateTime::now(), session.expires_at);
-    let Some(successor) = replace(databases, &token, session).await? else {
+    let Some(successor) = replace(databases, &token, session, deadline).await? else {
         end_reused(databases, &admin, token.session_id, address, deadline).await?;
         return Err(refused());
     };
@@ -77,16 +79,18 @@ async fn replace(
     databases: &Databases,
     token: &RefreshToken,
     session: Session,
+    deadline: Instant,
 ) -> Result<Option<RefreshToken>, Problem> {
     let hash = token.hash(&databases.keyed_hash);
-    let session = match session.refresh_token_hash == hash {
-        false => session,
-        true => match make_successor(databases, token, &hash).await? {
-            Some(successor) => return Ok(Some(successor)),
-            // Another request was faster; or the session has ended meanwhile.
-            None => by_id(databases, token).await?.ok_or_else(refused)?,
-        },
-    };
+    let mut session = session;
+    if session.refresh_token_hash == hash {
+        let replacing = Replacing::new(databases, token, &hash)?;
+        if run_transaction(&databases.client, deadline, &replacing).await? {
+            return Ok(Some(replacing.successor));
+        }
+        // Another request was faster; or the session has ended meanwhile.
+        session = by_id(databases, token).await?.ok_or_else(refused)?;
+    }
     let fresh = |replaced: &ReplacedToken| {
         replaced.hash == hash && between(replaced.at, DateTime::now()) < GRACE
     };
@@ -94,23 +98,44 @@ async fn replace(
     Ok(replaced.map(|replaced| token.successor(&replaced.salt.bytes)))
 }
 
-/// Nothing where the token is no longer the session's current one.
-async fn make_successor(
-    databases: &Databases,
-    token: &RefreshToken,
-    hash: &str,
-) -> Result<Option<RefreshToken>, Problem> {
-    let salt = random_bytes()?;
-    let successor = token.successor(&salt);
-    let salt = Binary {
-        subtype: BinarySubtype::Generic,
-        bytes: salt.to_vec(),
-    };
-    let change = doc! { "$set": {
-        "refresh_token_hash": successor.hash(&databases.keyed_hash),
-        "replaced": { "hash": hash, "salt": salt, "at": DateTime::now() },
-    } };
-    let current = doc! { "_id": token.session_id, "refresh_token_hash": hash };
-    let replaced = databases.sessions.update_one(current, change).await?;
-    Ok((replaced.matched_count == 1).then_some(successor))
+struct Replacing<'a> {
+    databases: &'a Databases,
+    /// The session, while the token is its current one.
+    current: Document,
+    change: Document,
+    successor: RefreshToken,
+}
+
+impl<'a> Replacing<'a> {
+    fn new(databases: &'a Databases, token: &RefreshToken, hash: &str) -> Result<Self, Problem> {
+        let salt = random_bytes()?;
+        let successor = token.successor(&salt);
+        let salt = Binary {
+            subtype: BinarySubtype::Generic,
+            bytes: salt.to_vec(),
+        };
+        Ok(Self {
+            databases,
+            current: doc! { "_id": token.session_id, "refresh_token_hash": hash },
+            change: doc! { "$set": {
+                "refresh_token_hash": successor.hash(&databases.keyed_hash),
+                "replaced": { "hash": hash, "salt": salt, "at": DateTime::now() },
+            } },
+            successor,
+        })
+    }
+}
+
+impl Transaction for Replacing<'_> {
+    /// Whether the token was still the session's current one.
+    type Output = bool;
+
+    async fn run(&self, session: &mut ClientSession) -> Result<bool, Error> {
+        let sessions = &self.databases.sessions;
+        let replaced = sessions
+            .update_one(self.current.clone(), self.change.clone())
+            .session(session)
+            .await?;
+        Ok(replaced.matched_count == 1)
+    }
 }

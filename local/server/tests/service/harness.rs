@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use mongod::{Mongod, Purpose};
 use mongodb::bson::{Document, doc};
@@ -10,8 +11,10 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::app::App;
 use shared::config::{Config, Settings, TokenConfig};
+use shared::organizations::{Purge, purge_deleted};
+use shared::problem::Problem;
 use shared::secrets::{SecretVersion, SecretsManager};
-use shared::tokens::{SecretSource, Tokens};
+use shared::tokens::{self, SecretSource};
 
 pub const PASSWORD: &str = "Admin@123";
 pub const SIGNING_SECRET: &str = "a signing secret of 32 bytes or more";
@@ -43,12 +46,31 @@ pub fn mongod_binary() -> PathBuf {
 
 pub struct TestService {
     pub app: Arc<App>,
-    pub tokens: Arc<Tokens>,
+    pub tokens: Arc<tokens::Tokens>,
     /// A name that no other test has: of the databases, and of the service as MongoDB sees it.
     name: String,
     base: String,
     http: reqwest::Client,
     mongo: Client,
+}
+
+/// What a login or a refresh gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    pub access: String,
+    pub refresh: String,
+}
+
+impl Tokens {
+    #[track_caller]
+    pub fn of(answer: &Answer) -> Self {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let text = |name: &str| answer.body[name].as_str().unwrap().to_owned();
+        Self {
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+        }
+    }
 }
 
 /// An answer, read.
@@ -109,14 +131,14 @@ impl TestService {
             shared::log::start_text(filter.parse().unwrap());
         }
         let name = format!("t{:016x}", fastrand::u64(..));
-        let (config, tokens) = config(&format!("{uri}&appName={name}"), &name, settings);
+        let (config, token_config) = config(&format!("{uri}&appName={name}"), &name, settings);
         let secrets: Arc<SecretsManager> = Arc::default();
         let secret = SecretSource::Local(SecretVersion {
             value: SIGNING_SECRET.into(),
             version_id: "test".to_owned(),
         });
         let app = Arc::new(App::new(config, secrets));
-        let tokens = Arc::new(Tokens::new(tokens, secret));
+        let tokens = Arc::new(tokens::Tokens::new(token_config, secret));
         let router = shared::http::service(server::api(&app, &tokens).into());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -171,23 +193,74 @@ impl TestService {
         .await
     }
 
+    /// The tokens of a new session.
+    pub async fn session_of(&self, email: &str) -> Tokens {
+        Tokens::of(&self.log_in(email, PASSWORD).await)
+    }
+
     pub async fn token_of(&self, email: &str) -> String {
-        let login = self.log_in(email, PASSWORD).await;
-        login.body["access_token"].as_str().unwrap().to_owned()
+        self.session_of(email).await.access
+    }
+
+    /// A request with a bearer token, and with a body unless that is null.
+    pub async fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+        let request = self.request(method, path);
+        let request = request.header("authorization", format!("Bearer {token}"));
+        self.send(match body {
+            Value::Null => request,
+            body => request.json(body),
+        })
+        .await
     }
 
     pub async fn show(&self, token: &str) -> Answer {
-        let request = self.request("GET", "/org");
-        self.send(request.header("authorization", format!("Bearer {token}")))
-            .await
+        self.call("GET", "/org", token, &Value::Null).await
     }
 
     pub async fn rename(&self, token: &str, name: &str) -> Answer {
-        let request = self
-            .request("PATCH", "/org")
-            .json(&json!({"organization_name": name}));
-        self.send(request.header("authorization", format!("Bearer {token}")))
+        let body = json!({"organization_name": name});
+        self.call("PATCH", "/org", token, &body).await
+    }
+
+    pub async fn delete(&self, token: &str, password: &str) -> Answer {
+        let body = json!({"password": password});
+        self.call("DELETE", "/org", token, &body).await
+    }
+
+    pub async fn restore(&self, email: &str, password: &str) -> Answer {
+        let body = json!({"email": email, "password": password});
+        self.post("/org/restore", &body).await
+    }
+
+    pub async fn refresh(&self, refresh_token: &str) -> Answer {
+        let body = json!({"refresh_token": refresh_token});
+        self.post("/admin/refresh", &body).await
+    }
+
+    pub async fn log_out(&self, token: &str) -> Answer {
+        self.call("POST", "/admin/logout", token, &Value::Null)
             .await
+    }
+
+    pub async fn change_password(&self, token: &str, current: &str, new: &str) -> Answer {
+        let body = json!({"current_password": current, "new_password": new});
+        self.call("POST", "/admin/password", token, &body).await
+    }
+
+    /// The actions of the organization's trail, newest first.
+    pub async fn trail(&self, token: &str) -> Vec<String> {
+        let page = self
+            .call("GET", "/org/audit?limit=100", token, &Value::Null)
+            .await;
+        let events = page.body["events"].as_array().unwrap();
+        let action = |event: &Value| event["action"].as_str().unwrap().to_owned();
+        events.iter().map(action).collect()
+    }
+
+    /// As the schedule does.
+    pub async fn purge(&self) -> Result<Purge, Problem> {
+        let soon = tokio::time::Instant::now() + Duration::from_secs(10);
+        purge_deleted(&self.app, soon).await
     }
 
     pub fn organizations(&self) -> Collection<Document> {
@@ -200,6 +273,14 @@ impl TestService {
 
     pub fn attempts(&self) -> Collection<Document> {
         self.mongo.database(&self.name).collection("attempts")
+    }
+
+    pub fn sessions(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("sessions")
+    }
+
+    pub fn audit_events(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("audit_events")
     }
 
     pub fn onboardings(&self) -> Collection<Document> {
@@ -259,7 +340,8 @@ impl TestService {
     }
 }
 
-async fn all(collection: Collection<Document>) -> Vec<Document> {
+/// All documents of `collection`.
+pub async fn all(collection: Collection<Document>) -> Vec<Document> {
     let mut cursor = collection.find(doc! {}).await.unwrap();
     let mut documents = Vec::new();
     while cursor.advance().await.unwrap() {

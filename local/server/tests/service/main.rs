@@ -9,12 +9,16 @@
 )]
 
 mod attempts;
+mod audit;
 mod bodies;
 mod cargo_run;
+mod deletion;
 mod documents;
 mod faults;
 mod harness;
 mod idempotency;
+mod isolation;
 mod login;
 mod onboarding;
+mod sessions;
 mod tokens;

@@ -31,6 +31,33 @@ fn now() -> i64 {
     i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap()
 }
 
+pub fn claims_of(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(payload)
+        .unwrap();
+    serde_json::from_slice(&payload).unwrap()
+}
+
+/// A token of ours that has just expired.
+pub fn expired(claims: &Value) -> String {
+    let mut claims = claims.clone();
+    claims["exp"] = now().into();
+    let claims = claims.to_string();
+    forge(&our_header(), &claims, hmac::HMAC_SHA256, SIGNING_SECRET)
+}
+
+/// A token that another service has signed.
+pub fn foreign(claims: &Value) -> String {
+    let secret = "another secret of thirty-two bytes";
+    forge(
+        &our_header(),
+        &claims.to_string(),
+        hmac::HMAC_SHA256,
+        secret,
+    )
+}
+
 struct Session {
     service: TestService,
     token: String,
@@ -48,11 +75,7 @@ impl Session {
             201
         );
         let token = service.token_of("admin@example.com").await;
-        let payload = token.split('.').nth(1).unwrap();
-        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
-            .decode(payload)
-            .unwrap();
-        let claims = serde_json::from_slice(&payload).unwrap();
+        let claims = claims_of(&token);
         Self {
             service,
             token,

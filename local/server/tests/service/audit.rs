@@ -1,0 +1,239 @@
+//! The audit trail: what it records, who can read it, and page by page.
+
+use std::collections::BTreeSet;
+
+use mongodb::bson::doc;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, PASSWORD, TestService, Tokens};
+
+const EMAIL: &str = "admin@example.com";
+
+async fn read(service: &TestService, token: &str, query: &str) -> Answer {
+    let path = format!("/org/audit?{query}");
+    service.call("GET", &path, token, &Value::Null).await
+}
+
+fn events(page: &Answer) -> Vec<Value> {
+    assert_eq!(page.status, 200, "{page:?}");
+    page.body["events"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn everything_that_happens_is_recorded_with_who_and_where() {
+    let service = TestService::start().await;
+    let created = service.create("Akshay Pvt Ltd", EMAIL).await;
+    service.log_in(EMAIL, "wrong password").await;
+    let first = service.session_of(EMAIL).await;
+    service.rename(&first.access, "Akshay").await;
+    let changed = "correct horse battery staple";
+    service
+        .change_password(&first.access, PASSWORD, changed)
+        .await;
+    service.log_out(&first.access).await;
+    let second = Tokens::of(&service.log_in(EMAIL, changed).await);
+    service.delete(&second.access, changed).await;
+    service.restore(EMAIL, changed).await;
+    let third = Tokens::of(&service.log_in(EMAIL, changed).await);
+    let trail = events(&read(&service, &third.access, "").await);
+    let story: Vec<_> = trail
+        .iter()
+        .rev()
+        .map(|event| (event["action"].as_str().unwrap(), event["details"].clone()))
+        .collect();
+    let names = json!({"from": "Akshay Pvt Ltd", "to": "Akshay"});
+    assert_eq!(
+        story,
+        [
+            (
+                "organization_created",
+                json!({"organization_name": "Akshay Pvt Ltd"})
+            ),
+            ("login_refused", Value::Null),
+            ("login", Value::Null),
+            ("organization_renamed", names),
+            ("password_changed", Value::Null),
+            ("session_ended", json!({"reason": "logout"})),
+            ("login", Value::Null),
+            ("organization_deleted", Value::Null),
+            ("organization_restored", Value::Null),
+            ("login", Value::Null),
+        ]
+    );
+    let admin = service.admins().find_one(doc! {}).await.unwrap().unwrap();
+    let admin = admin.get_object_id("_id").unwrap().to_hex();
+    for event in &trail {
+        assert_eq!(event["admin_id"], admin, "{event}");
+        assert_eq!(event["address"], "127.0.0.1");
+        assert!(event["at"].as_str().unwrap().starts_with("20"));
+        let in_session = ![
+            "organization_created",
+            "login_refused",
+            "organization_restored",
+        ]
+        .contains(&event["action"].as_str().unwrap());
+        assert_eq!(event["session_id"].is_string(), in_session, "{event}");
+    }
+    let id = created.body["id"].as_str().unwrap();
+    assert!(
+        !format!("{trail:?}").contains(id),
+        "the caller knows its id"
+    );
+}
+
+#[tokio::test]
+async fn what_did_not_happen_is_not_recorded() {
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", EMAIL).await;
+    service.create("Other", "other@example.com").await;
+    let token = service.token_of(EMAIL).await;
+    service
+        .rename(&token, "other")
+        .await
+        .problem(409, "organization_name_taken");
+    service
+        .rename(&token, "x")
+        .await
+        .problem(422, "validation_failed");
+    service
+        .create("OTHER", "third@example.com")
+        .await
+        .problem(409, "organization_name_taken");
+    assert_eq!(service.restore(EMAIL, PASSWORD).await.status, 200);
+    assert_eq!(
+        service.trail(&token).await,
+        ["login", "organization_created"]
+    );
+}
+
+#[tokio::test]
+async fn pages_give_every_event_once() {
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", EMAIL).await;
+    let token = service.token_of(EMAIL).await;
+    for number in 0..21 {
+        service.rename(&token, &format!("Name {number}")).await;
+    }
+    // Many at one moment: the order must not depend on the clock alone.
+    let one = doc! { "$set": { "at": mongodb::bson::DateTime::now() } };
+    service
+        .audit_events()
+        .update_many(doc! {}, one)
+        .await
+        .unwrap();
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = read(&service, &token, &format!("limit=4{cursor}")).await;
+        seen.extend(
+            events(&page)
+                .iter()
+                .map(|event| event["id"].as_str().unwrap().to_owned()),
+        );
+        match page.body["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 23);
+    assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 23);
+    let exact = read(&service, &token, "limit=23").await;
+    assert_eq!(
+        (events(&exact).len(), &exact.body["next_cursor"]),
+        (23, &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn a_page_has_one_to_a_hundred_events() {
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", EMAIL).await;
+    let token = service.token_of(EMAIL).await;
+    for limit in ["0", "101", "-1", "9223372036854775807"] {
+        let answer = read(&service, &token, &format!("limit={limit}")).await;
+        let errors = answer.problem(422, "validation_failed");
+        assert_eq!(errors, [("limit".to_owned(), "out_of_range".to_owned())]);
+    }
+    for query in [
+        "limit=",
+        "limit=ten",
+        "limit=1.5",
+        "limit=1&limit=2",
+        "page=1",
+        "limit=99999999999999999999",
+    ] {
+        read(&service, &token, query)
+            .await
+            .problem(400, "malformed_request");
+    }
+    for query in ["", "limit=1", "limit=100"] {
+        assert_eq!(read(&service, &token, query).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_cursor_that_was_tampered_with_is_refused() {
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", EMAIL).await;
+    service.create("Other", "other@example.com").await;
+    let token = service.token_of(EMAIL).await;
+    let page = read(&service, &token, "limit=1").await;
+    let cursor = page.body["next_cursor"].as_str().unwrap().to_owned();
+    assert_eq!(
+        events(&read(&service, &token, &format!("cursor={cursor}")).await).len(),
+        1
+    );
+    for position in [0, 7, 20, 30, 47] {
+        let mut changed = cursor.clone();
+        let letter = if &cursor[position..=position] == "A" {
+            "B"
+        } else {
+            "A"
+        };
+        changed.replace_range(position..=position, letter);
+        read(&service, &token, &format!("cursor={changed}"))
+            .await
+            .problem(400, "malformed_request");
+    }
+    for made_up in [
+        "",
+        "x",
+        "%00",
+        "%F0%9F%92%A5",
+        "6744a1f0c3b2a1908f7e6d5c",
+        &cursor.repeat(100),
+    ] {
+        read(&service, &token, &format!("cursor={made_up}"))
+            .await
+            .problem(400, "malformed_request");
+    }
+    // Another organization's cursor is none of this one's.
+    let other = service.token_of("other@example.com").await;
+    read(&service, &other, &format!("cursor={cursor}"))
+        .await
+        .problem(400, "malformed_request");
+}
+
+#[tokio::test]
+async fn a_refused_login_with_an_unknown_email_is_in_nobodys_trail() {
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", EMAIL).await;
+    service
+        .log_in("nobody@example.com", PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    let token = service.token_of(EMAIL).await;
+    assert_eq!(
+        service.trail(&token).await,
+        ["login", "organization_created"]
+    );
+    // It is recorded all the same, for a day, so that it takes as long as one with a known email.
+    let nobodys = doc! { "organization_id": null, "action": "login_refused" };
+    assert_eq!(
+        service
+            .audit_events()
+            .count_documents(nobodys)
+            .await
+            .unwrap(),
+        1
+    );
+}

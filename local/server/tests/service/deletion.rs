@@ -1,0 +1,391 @@
+//! The end of an organization: deleted, restored, purged, and all of that interrupted or raced.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use mongod::Mongod;
+use mongodb::bson::{DateTime, doc};
+use serde_json::{Value, json};
+use shared::organizations::Purge;
+
+use crate::harness::{PASSWORD, TestService, Tokens, start_mongod};
+
+const EMAIL: &str = "admin@example.com";
+const NAME: &str = "Akshay Pvt Ltd";
+
+async fn service_with_admin() -> (TestService, Tokens) {
+    let service = TestService::start().await;
+    let tokens = create(&service).await;
+    (service, tokens)
+}
+
+async fn create(service: &TestService) -> Tokens {
+    assert_eq!(service.create(NAME, EMAIL).await.status, 201);
+    service.session_of(EMAIL).await
+}
+
+/// Moves the end of the time in which deleted organizations can be restored: `millis` from now.
+async fn end_grace(service: &TestService, millis: i64) {
+    let moment = DateTime::from_millis(DateTime::now().timestamp_millis() + millis);
+    let set = doc! { "$set": { "purge_at": moment } };
+    let deleted = doc! { "status": "deleted" };
+    let organizations = service.organizations();
+    organizations.update_many(deleted, set).await.unwrap();
+}
+
+async fn purge(service: &TestService) -> Purge {
+    service.purge().await.unwrap()
+}
+
+#[tokio::test]
+async fn t9_a_deleted_organization_is_closed_at_once_and_keeps_its_data() {
+    let (service, tokens) = service_with_admin().await;
+    let other = service.session_of(EMAIL).await;
+    let answer = service.delete(&tokens.access, PASSWORD).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let until = answer.body["restorable_until"].as_str().unwrap();
+    let until = DateTime::parse_rfc3339_str(until).unwrap();
+    let days =
+        (until.timestamp_millis() - DateTime::now().timestamp_millis()) as f64 / 86_400_000.0;
+    assert!((6.99..=7.0).contains(&days), "{days}");
+    for dead in [&tokens, &other] {
+        service
+            .show(&dead.access)
+            .await
+            .problem(401, "invalid_token");
+        service
+            .refresh(&dead.refresh)
+            .await
+            .problem(401, "invalid_token");
+    }
+    service
+        .delete(&tokens.access, PASSWORD)
+        .await
+        .problem(401, "invalid_token");
+    service
+        .log_in(EMAIL, PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    service
+        .create(NAME, "new@example.com")
+        .await
+        .problem(409, "organization_name_taken");
+    service
+        .create("New", EMAIL)
+        .await
+        .problem(409, "email_taken");
+    assert_eq!(purge(&service).await, Purge::default());
+    assert_eq!(service.whole().await, 1);
+}
+
+#[tokio::test]
+async fn deleting_asks_for_the_password_again() {
+    let (service, tokens) = service_with_admin().await;
+    service
+        .delete(&tokens.access, "not this one")
+        .await
+        .problem(401, "invalid_credentials");
+    for body in [
+        json!({}),
+        json!({"password": 1}),
+        json!({"password": PASSWORD, "id": "x"}),
+    ] {
+        let answer = service.call("DELETE", "/org", &tokens.access, &body).await;
+        answer.problem(400, "malformed_request");
+    }
+    let bare = service
+        .call("DELETE", "/org", &tokens.access, &Value::Null)
+        .await;
+    assert!([400, 415].contains(&bare.status.as_u16()), "{bare:?}");
+    assert_eq!(service.show(&tokens.access).await.status, 200);
+    assert_eq!(service.trail(&tokens.access).await[0], "login_refused");
+}
+
+#[tokio::test]
+async fn a_restored_organization_is_as_it_was_and_old_tokens_stay_dead() {
+    let (service, tokens) = service_with_admin().await;
+    let before = service.show(&tokens.access).await.body;
+    let collection = service.tenants().collection("org_akshay_pvt_ltd");
+    collection.insert_one(doc! { "invoice": 1 }).await.unwrap();
+    service.delete(&tokens.access, PASSWORD).await;
+    service
+        .restore(EMAIL, "wrong password")
+        .await
+        .problem(401, "invalid_credentials");
+    service
+        .restore("nobody@example.com", PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    // Whoever repeats the request, for its answer was lost, gets the same.
+    for _ in 0..2 {
+        let restored = service.restore(EMAIL, PASSWORD).await;
+        assert_eq!(restored.status, 200, "{restored:?}");
+        assert_eq!(restored.body["id"], before["id"]);
+        assert_eq!(restored.body["collection_name"], before["collection_name"]);
+    }
+    service
+        .show(&tokens.access)
+        .await
+        .problem(401, "invalid_token");
+    service
+        .refresh(&tokens.refresh)
+        .await
+        .problem(401, "invalid_token");
+    assert_eq!(
+        service.show(&service.token_of(EMAIL).await).await.status,
+        200
+    );
+    assert_eq!(collection.count_documents(doc! {}).await.unwrap(), 1);
+    let kept = service
+        .organizations()
+        .find_one(doc! {})
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(!kept.contains_key("purge_at") && !kept.contains_key("deleted_at"));
+}
+
+#[tokio::test]
+async fn only_a_deleted_organization_in_its_time_is_restored() {
+    let (service, tokens) = service_with_admin().await;
+    service.delete(&tokens.access, PASSWORD).await;
+    end_grace(&service, 0).await;
+    service
+        .restore(EMAIL, PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    for status in ["suspended", "purging"] {
+        let set = doc! { "$set": { "status": status } };
+        service
+            .organizations()
+            .update_one(doc! {}, set)
+            .await
+            .unwrap();
+        service
+            .restore(EMAIL, PASSWORD)
+            .await
+            .problem(401, "invalid_credentials");
+    }
+}
+
+#[tokio::test]
+async fn guesses_at_a_restoration_are_limited_like_those_at_a_login() {
+    let (service, tokens) = service_with_admin().await;
+    service.delete(&tokens.access, PASSWORD).await;
+    for _ in 0..5 {
+        service
+            .restore(EMAIL, "a guess")
+            .await
+            .problem(401, "invalid_credentials");
+    }
+    service
+        .restore(EMAIL, PASSWORD)
+        .await
+        .problem(429, "too_many_attempts");
+}
+
+#[tokio::test]
+async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
+    let service = TestService::start().await;
+    service.create("Other", "other@example.com").await;
+    let other = service.token_of("other@example.com").await;
+    let body = json!({"organization_name": NAME, "email": EMAIL, "password": PASSWORD});
+    let create = || {
+        let request = service.request("POST", "/org/create").json(&body);
+        service.send(request.header("idempotency-key", "one"))
+    };
+    let first = create().await;
+    let tokens = service.session_of(EMAIL).await;
+    service.delete(&tokens.access, PASSWORD).await;
+    end_grace(&service, 0).await;
+    assert_eq!(
+        purge(&service).await,
+        Purge {
+            purged: 1,
+            failed: 0
+        }
+    );
+    assert_eq!(purge(&service).await, Purge::default());
+    assert_eq!(service.whole().await, 1);
+    let id = mongodb::bson::oid::ObjectId::parse_str(first.body["id"].as_str().unwrap()).unwrap();
+    for collection in [service.sessions(), service.audit_events(), service.admins()] {
+        let left = collection
+            .count_documents(doc! { "organization_id": id })
+            .await
+            .unwrap();
+        assert_eq!(left, 0, "{}", collection.name());
+    }
+    service
+        .log_in(EMAIL, PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    service
+        .restore(EMAIL, PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    assert_eq!(service.show(&other).await.status, 200);
+    // Name and email are free, and even the key does not bring back what is gone.
+    let again = create().await;
+    assert_eq!(again.status, 201, "{again:?}");
+    assert_ne!(again.body["id"], first.body["id"]);
+    let name = again.body["collection_name"].as_str().unwrap();
+    assert!(name.starts_with("org_akshay_pvt_ltd_"), "{name}");
+    assert_eq!(service.whole().await, 2);
+}
+
+/// Every command that changes or reads data fails once `steps` of them were let through.
+async fn cut_after(service: &TestService, steps: i32) {
+    let commands = ["find", "update", "drop", "delete", "getMore"];
+    let data = doc! { "failCommands": commands, "errorCode": 8000 };
+    service.failpoint(doc! { "skip": steps }, data).await;
+}
+
+#[tokio::test]
+async fn a_purge_that_is_cut_off_between_any_two_steps_is_taken_up_again() {
+    let mongod: Mongod = start_mongod().await;
+    let service = TestService::start_on(&mongod.uri(), &[]).await;
+    let mut cuts = 0;
+    loop {
+        let tokens = create(&service).await;
+        service.delete(&tokens.access, PASSWORD).await;
+        end_grace(&service, 0).await;
+        cut_after(&service, cuts).await;
+        let result = service.purge().await;
+        service.failpoint_off().await;
+        if result.is_ok_and(|purge| purge.failed == 0) {
+            break;
+        }
+        service
+            .restore(EMAIL, PASSWORD)
+            .await
+            .problem(401, "invalid_credentials");
+        service
+            .log_in(EMAIL, PASSWORD)
+            .await
+            .problem(401, "invalid_credentials");
+        assert_eq!(
+            purge(&service).await,
+            Purge {
+                purged: 1,
+                failed: 0
+            },
+            "after {cuts}"
+        );
+        assert_eq!(service.whole().await, 0, "after {cuts}");
+        cuts += 1;
+    }
+    // Looking for work, claiming, the name, the collection, four kinds of documents, the organization.
+    assert_eq!(cuts, 9);
+    assert_eq!(service.whole().await, 0);
+}
+
+#[tokio::test]
+async fn one_organization_that_cannot_be_purged_does_not_hold_up_the_others() {
+    let mongod: Mongod = start_mongod().await;
+    let service = TestService::start_on(&mongod.uri(), &[]).await;
+    for number in 0..3 {
+        let email = format!("{number}@example.com");
+        service.create(&format!("Name {number}"), &email).await;
+        service
+            .delete(&service.token_of(&email).await, PASSWORD)
+            .await;
+    }
+    end_grace(&service, 0).await;
+    let data = doc! { "failCommands": ["drop"], "errorCode": 8000 };
+    service.failpoint(doc! { "times": 1 }, data).await;
+    assert_eq!(
+        purge(&service).await,
+        Purge {
+            purged: 2,
+            failed: 1
+        }
+    );
+    assert_eq!(
+        purge(&service).await,
+        Purge {
+            purged: 1,
+            failed: 0
+        }
+    );
+    assert_eq!(service.whole().await, 0);
+}
+
+#[tokio::test]
+async fn purges_at_the_same_time_do_not_hurt_each_other() {
+    let (service, tokens) = service_with_admin().await;
+    service.delete(&tokens.access, PASSWORD).await;
+    end_grace(&service, 0).await;
+    let purges = join_all((0..4).map(|_| service.purge())).await;
+    assert!(purges.into_iter().all(|purge| purge.unwrap().failed == 0));
+    assert_eq!(service.whole().await, 0);
+}
+
+#[tokio::test]
+async fn a_restoration_at_the_last_moment_saves_all_or_nothing() {
+    let (service, mut tokens) = service_with_admin().await;
+    for round in 0..6 {
+        service.delete(&tokens.access, PASSWORD).await;
+        // About as long as a hash takes: the one or the other comes first.
+        end_grace(&service, 30 + 20 * round).await;
+        let purges = async {
+            for _ in 0..20 {
+                purge(&service).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let (restored, ()) = tokio::join!(service.restore(EMAIL, PASSWORD), purges);
+        match restored.status.as_u16() {
+            200 => {
+                assert_eq!(service.whole().await, 1);
+                tokens = service.session_of(EMAIL).await;
+            }
+            _ => {
+                restored.problem(401, "invalid_credentials");
+                assert_eq!(service.whole().await, 0);
+                tokens = create(&service).await;
+            }
+        }
+        assert_eq!(service.show(&tokens.access).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_wins_over_logins_refreshes_and_renames_of_the_same_moment() {
+    let (service, tokens) = service_with_admin().await;
+    let other = service.session_of(EMAIL).await;
+    let logins = join_all((0..6).map(|_| service.log_in(EMAIL, PASSWORD)));
+    let refreshes = join_all((0..6).map(|_| service.refresh(&other.refresh)));
+    let names: Vec<_> = (0..6).map(|number| format!("Name {number}")).collect();
+    let renames = join_all(names.iter().map(|name| service.rename(&other.access, name)));
+    let delete = service.delete(&tokens.access, PASSWORD);
+    let (logins, refreshes, renames, deleted) = tokio::join!(logins, refreshes, renames, delete);
+    assert_eq!(deleted.status, 200, "{deleted:?}");
+    for answer in renames {
+        match answer.status.as_u16() {
+            200 => {}
+            _ => drop(answer.problem(401, "invalid_token")),
+        }
+    }
+    let given = logins.iter().chain(&refreshes);
+    let given: Vec<_> = given
+        .filter(|answer| answer.status == 200)
+        .map(Tokens::of)
+        .collect();
+    // Neither now nor after the organization is back.
+    for restored in [false, true] {
+        if restored {
+            assert_eq!(service.restore(EMAIL, PASSWORD).await.status, 200);
+        }
+        for tokens in given.iter().chain([&tokens, &other]) {
+            service
+                .show(&tokens.access)
+                .await
+                .problem(401, "invalid_token");
+            service
+                .refresh(&tokens.refresh)
+                .await
+                .problem(401, "invalid_token");
+        }
+    }
+    assert_eq!(service.whole().await, 1);
+}

@@ -1,0 +1,310 @@
+//! Tenants apart from each other: what the OpenAPI document calls secured is tried with the tokens of another.
+
+use std::net::Ipv4Addr;
+
+use axum::extract::FromRequestParts;
+use axum::http::Request;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, doc};
+use serde_json::{Map, Value, json};
+use shared::http::ClientAddress;
+use shared::tokens::{AuthenticatedAdmin, Secured};
+
+use crate::harness::{Answer, TestService, all};
+use crate::tokens::{claims_of, expired, foreign};
+
+/// Routes for those who have no token, or none yet.
+const PUBLIC: &[&str] = &[
+    "GET /docs",
+    "GET /docs/{file}",
+    "GET /health",
+    "GET /openapi.json",
+    "POST /admin/login",
+    "POST /admin/refresh",
+    "POST /org/create",
+    "POST /org/restore",
+];
+
+struct Operation {
+    method: String,
+    path: String,
+    /// What the document gives as an example, or null where there is no body.
+    body: Value,
+}
+
+/// The operations that need a token, as the document says.
+async fn secured_operations(service: &TestService) -> Vec<Operation> {
+    let document = service.get("/openapi.json").await.body;
+    let mut secured = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let route = format!("{} {path}", method.to_uppercase());
+            let bearer = operation["security"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(|scheme| scheme.get("bearer").is_some()));
+            assert_ne!(bearer, PUBLIC.contains(&route.as_str()), "{route}");
+            if bearer {
+                secured.push(Operation {
+                    method: method.to_uppercase(),
+                    path: path.clone(),
+                    body: example_body(&document, operation),
+                });
+            }
+        }
+    }
+    assert!(
+        secured.len() >= 6,
+        "only {} operations are secured",
+        secured.len()
+    );
+    secured
+}
+
+fn example_body(document: &Value, operation: &Value) -> Value {
+    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let Some(reference) = schema["$ref"].as_str() else {
+        return Value::Null;
+    };
+    let schema = document.pointer(reference.trim_start_matches('#')).unwrap();
+    let properties = schema["properties"].as_object().unwrap();
+    let example = |(name, property): (&String, &Value)| {
+        let example = property["example"].clone();
+        assert!(!example.is_null(), "{reference} has no example for {name}");
+        (name.clone(), example)
+    };
+    Value::Object(properties.iter().map(example).collect::<Map<_, _>>())
+}
+
+/// An organization, and all that is stored of it.
+struct Tenant {
+    id: ObjectId,
+    name: String,
+    email: String,
+    token: String,
+    collection: String,
+}
+
+impl Tenant {
+    async fn create(service: &TestService, number: usize) -> Self {
+        let name = format!("Tenant Number {number}");
+        let email = format!("tenant{number}@example.com");
+        let created = service.create(&name, &email).await;
+        assert_eq!(created.status, 201, "{created:?}");
+        let collection = created.body["collection_name"].as_str().unwrap().to_owned();
+        let secret = doc! { "invoice": format!("of {name}") };
+        let documents = service.tenants().collection(&collection);
+        documents.insert_one(secret).await.unwrap();
+        Self {
+            id: ObjectId::parse_str(created.body["id"].as_str().unwrap()).unwrap(),
+            token: service.token_of(&email).await,
+            name,
+            email,
+            collection,
+        }
+    }
+
+    async fn stored(&self, service: &TestService) -> Vec<Document> {
+        let mut stored = Vec::new();
+        for collection in [
+            service.organizations(),
+            service.admins(),
+            service.sessions(),
+            service.audit_events(),
+        ] {
+            for document in all(collection).await {
+                let own = |key: &str| document.get_object_id(key).ok() == Some(self.id);
+                if own("_id") || own("organization_id") {
+                    stored.push(document);
+                }
+            }
+        }
+        stored.extend(all(service.tenants().collection(&self.collection)).await);
+        assert!(stored.len() >= 6);
+        stored
+    }
+
+    #[track_caller]
+    fn is_not_in(&self, answer: &Answer) {
+        let text = answer.body.to_string();
+        for own in [&self.id.to_hex(), &self.name, &self.email, &self.collection] {
+            assert!(!text.contains(own.as_str()), "{own} is in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn z1_no_secured_route_shows_or_changes_another_organization() {
+    let service = TestService::start().await;
+    let victim = Tenant::create(&service, 0).await;
+    let before = victim.stored(&service).await;
+    for (number, operation) in secured_operations(&service).await.iter().enumerate() {
+        let attacker = Tenant::create(&service, number + 1).await;
+        let Operation { method, path, body } = operation;
+        let id = victim.id.to_hex();
+        let mut bodies = vec![body.clone()];
+        for field in [
+            "id",
+            "organization_id",
+            "org",
+            "admin_id",
+            "collection_name",
+        ] {
+            if let Value::Object(fields) = body {
+                let mut fields = fields.clone();
+                fields.insert(field.to_owned(), json!(id));
+                bodies.push(Value::Object(fields));
+            }
+        }
+        // A path's parameter is the victim's id: nothing is there for anyone else.
+        let has_parameter = path.contains('{');
+        let path = path
+            .split('/')
+            .map(|part| {
+                if part.starts_with('{') {
+                    id.as_str()
+                } else {
+                    part
+                }
+            })
+            .collect::<Vec<_>>()
+            .join("/");
+        for query in [
+            "",
+            &format!("?organization_id={id}"),
+            &format!("?org={id}&id={id}"),
+        ] {
+            for body in bodies.iter().rev() {
+                let request = service.request(method, &format!("{path}{query}"));
+                let request = request
+                    .header("authorization", format!("Bearer {}", attacker.token))
+                    .header("x-organization-id", &id)
+                    .header("x-admin-id", &id);
+                let answer = service
+                    .send(match body {
+                        Value::Null => request,
+                        body => request.json(body),
+                    })
+                    .await;
+                victim.is_not_in(&answer);
+                if has_parameter {
+                    answer.problem(404, "not_found");
+                }
+            }
+        }
+        assert_eq!(victim.stored(&service).await, before, "{method} {path}");
+    }
+    assert_eq!(service.show(&victim.token).await.status, 200);
+}
+
+#[tokio::test]
+async fn each_secured_route_works_with_the_example_and_a_good_token() {
+    let service = TestService::start().await;
+    for (number, operation) in secured_operations(&service).await.iter().enumerate() {
+        let tenant = Tenant::create(&service, number).await;
+        let Operation { method, path, body } = operation;
+        let answer = service.call(method, path, &tenant.token, body).await;
+        assert!(answer.status.is_success(), "{method} {path}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn each_secured_route_refuses_a_missing_expired_or_foreign_token() {
+    let service = TestService::start().await;
+    let tenant = Tenant::create(&service, 0).await;
+    let claims = claims_of(&tenant.token);
+    let before = tenant.stored(&service).await;
+    for Operation { method, path, body } in secured_operations(&service).await {
+        let request = service.request(&method, &path);
+        let missing = service.send(match &body {
+            Value::Null => request,
+            body => request.json(body),
+        });
+        let missing = missing.await;
+        missing.problem(401, "invalid_token");
+        assert_eq!(missing.headers["www-authenticate"], "Bearer");
+        for token in [expired(&claims), foreign(&claims), "x".to_owned()] {
+            let refused = service.call(&method, &path, &token, &body).await;
+            refused.problem(401, "invalid_token");
+            let challenge = "Bearer error=\"invalid_token\"";
+            assert_eq!(refused.headers["www-authenticate"], challenge);
+        }
+    }
+    assert_eq!(tenant.stored(&service).await, before);
+}
+
+async fn authenticated(service: &TestService, tenant: &Tenant) -> AuthenticatedAdmin {
+    let request = Request::builder().header("authorization", format!("Bearer {}", tenant.token));
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    let address = ClientAddress(Ipv4Addr::LOCALHOST.into());
+    parts.extensions.insert(address);
+    let secured = Secured {
+        app: service.app.clone(),
+        tokens: service.tokens.clone(),
+    };
+    AuthenticatedAdmin::from_request_parts(&mut parts, &secured)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_admins_handle_reaches_the_own_collection_alone() {
+    let service = TestService::start().await;
+    let (one, other) = (
+        Tenant::create(&service, 1).await,
+        Tenant::create(&service, 2).await,
+    );
+    let invoices = authenticated(&service, &one).await.collection::<Document>();
+    assert_eq!(invoices.name(), one.collection);
+    let more = doc! { "_id": 7, "invoice": "another", "amount": 3 };
+    invoices.insert_one(&more).await.unwrap();
+    let raised = doc! { "$inc": { "amount": 1 } };
+    invoices
+        .update_one(doc! { "_id": 7 }, raised)
+        .await
+        .unwrap();
+    let found = invoices.find_one(doc! { "_id": 7 }).await.unwrap().unwrap();
+    assert_eq!(found.get_i32("amount").unwrap(), 4);
+    assert_eq!(invoices.count_documents(doc! {}).await.unwrap(), 2);
+    let total = doc! { "$group": { "_id": null, "total": { "$sum": "$amount" } } };
+    let mut totals = invoices.aggregate([total]).unwrap().await.unwrap();
+    assert!(totals.advance().await.unwrap());
+    assert_eq!(
+        totals
+            .deserialize_current()
+            .unwrap()
+            .get_i32("total")
+            .unwrap(),
+        4
+    );
+    let others = authenticated(&service, &other)
+        .await
+        .collection::<Document>();
+    assert_eq!(others.count_documents(doc! {}).await.unwrap(), 1);
+    assert_eq!(others.find_one(doc! { "_id": 7 }).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_aggregation_cannot_leave_the_own_collection() {
+    let service = TestService::start().await;
+    let (one, other) = (
+        Tenant::create(&service, 1).await,
+        Tenant::create(&service, 2).await,
+    );
+    let invoices = authenticated(&service, &one).await.collection::<Document>();
+    let from = &other.collection;
+    let inner = doc! { "$unionWith": from };
+    for stage in [
+        doc! { "$lookup": { "from": from, "pipeline": [], "as": "stolen" } },
+        doc! { "$graphLookup": { "from": from, "startWith": "$x", "connectFromField": "x", "connectToField": "y", "as": "z" } },
+        doc! { "$unionWith": from },
+        doc! { "$facet": { "stolen": [inner] } },
+        doc! { "$out": from },
+        doc! { "$merge": { "into": from } },
+        doc! { "$collStats": { "count": {} } },
+        doc! { "$newStageOfTomorrow": {} },
+    ] {
+        let name = stage.keys().next().unwrap().clone();
+        let refused = invoices.aggregate([doc! { "$match": {} }, stage]);
+        assert!(refused.is_err(), "{name} was let through");
+    }
+}

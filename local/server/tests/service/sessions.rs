@@ -1,0 +1,351 @@
+//! Sessions: refresh tokens, logging out, a new password, and what each of them ends.
+
+use futures_util::future::join_all;
+use mongodb::bson::{DateTime, doc};
+use serde_json::{Value, json};
+
+use crate::harness::{PASSWORD, TestService, Tokens};
+
+const EMAIL: &str = "admin@example.com";
+const NEW_PASSWORD: &str = "correct horse battery staple";
+
+async fn service_with_admin() -> TestService {
+    let service = TestService::start().await;
+    assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);
+    service
+}
+
+/// Asserts that neither token opens anything any more.
+async fn dead(service: &TestService, tokens: &Tokens) {
+    service
+        .show(&tokens.access)
+        .await
+        .problem(401, "invalid_token");
+    service
+        .refresh(&tokens.refresh)
+        .await
+        .problem(401, "invalid_token");
+}
+
+async fn alive(service: &TestService, tokens: &Tokens) {
+    assert_eq!(service.show(&tokens.access).await.status, 200);
+}
+
+/// Moves the moment at which refresh tokens were replaced into the past.
+async fn let_time_pass(service: &TestService, seconds: i64) {
+    let earlier = doc! { "$subtract": ["$replaced.at", seconds * 1000] };
+    let set = vec![doc! { "$set": { "replaced.at": earlier } }];
+    let replaced = doc! { "replaced": { "$type": "object" } };
+    let sessions = service.sessions();
+    sessions.update_many(replaced, set).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refresh_gives_new_tokens_of_the_same_session() {
+    let service = service_with_admin().await;
+    let login = service.log_in(EMAIL, PASSWORD).await;
+    assert_eq!(login.body["refresh_expires_in"], 2_592_000);
+    let first = Tokens::of(&login);
+    let answer = service.refresh(&first.refresh).await;
+    assert_eq!(answer.body["token_type"], "bearer");
+    assert_eq!(answer.body["expires_in"], 1800);
+    let left = answer.body["refresh_expires_in"].as_u64().unwrap();
+    assert!((2_591_900..=2_592_000).contains(&left), "{left}");
+    let second = Tokens::of(&answer);
+    assert!(second.access != first.access && second.refresh != first.refresh);
+    alive(&service, &first).await;
+    alive(&service, &second).await;
+    let third = Tokens::of(&service.refresh(&second.refresh).await);
+    alive(&service, &third).await;
+    assert_eq!(
+        service.sessions().count_documents(doc! {}).await.unwrap(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn only_a_hash_of_a_refresh_token_is_stored() {
+    let service = service_with_admin().await;
+    let first = service.session_of(EMAIL).await;
+    let second = Tokens::of(&service.refresh(&first.refresh).await);
+    let stored = service.sessions().find_one(doc! {}).await.unwrap().unwrap();
+    let stored = format!("{stored:?}");
+    for token in [&first.refresh, &second.refresh] {
+        assert_eq!(token.len(), 80);
+        assert!(!stored.contains(token.as_str()));
+        assert!(!stored.contains(&token[16..59]));
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_given_again_for_a_short_time() {
+    let service = service_with_admin().await;
+    let first = service.session_of(EMAIL).await;
+    let second = Tokens::of(&service.refresh(&first.refresh).await);
+    let_time_pass(&service, 25).await;
+    let again = Tokens::of(&service.refresh(&first.refresh).await);
+    assert_eq!(again.refresh, second.refresh);
+    alive(&service, &again).await;
+}
+
+#[tokio::test]
+async fn a_replaced_token_that_comes_back_ends_the_session() {
+    let service = service_with_admin().await;
+    let other = service.session_of(EMAIL).await;
+    let first = service.session_of(EMAIL).await;
+    let second = Tokens::of(&service.refresh(&first.refresh).await);
+    let_time_pass(&service, 31).await;
+    dead(
+        &service,
+        &Tokens {
+            access: String::new(),
+            refresh: first.refresh.clone(),
+        },
+    )
+    .await;
+    dead(&service, &first).await;
+    dead(&service, &second).await;
+    alive(&service, &other).await;
+    let ended = service.trail(&other.access).await;
+    assert_eq!(
+        ended
+            .iter()
+            .filter(|action| *action == "session_ended")
+            .count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_token_from_before_the_last_one_ends_the_session_at_once() {
+    let service = service_with_admin().await;
+    let first = service.session_of(EMAIL).await;
+    let second = Tokens::of(&service.refresh(&first.refresh).await);
+    let third = Tokens::of(&service.refresh(&second.refresh).await);
+    let refused = service.refresh(&first.refresh).await;
+    refused.problem(401, "invalid_token");
+    assert_eq!(
+        refused.headers["www-authenticate"],
+        "Bearer error=\"invalid_token\""
+    );
+    dead(&service, &third).await;
+}
+
+#[tokio::test]
+async fn an_invented_refresh_token_ends_nothing() {
+    let service = service_with_admin().await;
+    let tokens = service.session_of(EMAIL).await;
+    let mut changed = tokens.refresh.clone();
+    changed.replace_range(40..41, if &changed[40..41] == "A" { "B" } else { "A" });
+    for text in [
+        "",
+        "x",
+        "💥",
+        &changed,
+        &tokens.refresh[1..],
+        &tokens.access,
+    ] {
+        let refused = service.refresh(text).await;
+        refused.problem(401, "invalid_token");
+    }
+    alive(&service, &tokens).await;
+    assert_eq!(service.refresh(&tokens.refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn sixteen_refreshes_at_once_get_one_and_the_same_successor() {
+    let service = service_with_admin().await;
+    let first = service.session_of(EMAIL).await;
+    let answers = join_all((0..16).map(|_| service.refresh(&first.refresh))).await;
+    let tokens: Vec<_> = answers.iter().map(Tokens::of).collect();
+    for token in &tokens {
+        assert_eq!(token.refresh, tokens[0].refresh);
+        alive(&service, token).await;
+    }
+    assert_eq!(service.refresh(&tokens[0].refresh).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_session_ends_with_its_time_even_if_its_document_is_still_there() {
+    let service = service_with_admin().await;
+    let tokens = service.session_of(EMAIL).await;
+    let over = doc! { "$set": { "expires_at": DateTime::now() } };
+    let sessions = service.sessions();
+    sessions.update_many(doc! {}, over).await.unwrap();
+    dead(&service, &tokens).await;
+}
+
+#[tokio::test]
+async fn a_logout_ends_its_own_session() {
+    let service = service_with_admin().await;
+    let (one, other) = (
+        service.session_of(EMAIL).await,
+        service.session_of(EMAIL).await,
+    );
+    assert_eq!(service.log_out(&one.access).await.status, 204);
+    dead(&service, &one).await;
+    alive(&service, &other).await;
+    service
+        .log_out(&one.access)
+        .await
+        .problem(401, "invalid_token");
+}
+
+#[tokio::test]
+async fn a_logout_everywhere_ends_every_session_of_this_admin_alone() {
+    let service = service_with_admin().await;
+    service.create("Other", "other@example.com").await;
+    let foreign = service.session_of("other@example.com").await;
+    let sessions = [
+        service.session_of(EMAIL).await,
+        service.session_of(EMAIL).await,
+    ];
+    for query in [
+        "everywhere=yes",
+        "everywhere",
+        "everywhere=true&everywhere=true",
+        "all=1",
+    ] {
+        let path = format!("/admin/logout?{query}");
+        let answer = service
+            .call("POST", &path, &sessions[0].access, &Value::Null)
+            .await;
+        answer.problem(400, "malformed_request");
+    }
+    let path = "/admin/logout?everywhere=true";
+    let answer = service
+        .call("POST", path, &sessions[0].access, &Value::Null)
+        .await;
+    assert_eq!(answer.status, 204);
+    for session in &sessions {
+        dead(&service, session).await;
+    }
+    alive(&service, &foreign).await;
+    alive(&service, &service.session_of(EMAIL).await).await;
+}
+
+#[tokio::test]
+async fn t9_a_new_password_ends_all_sessions_but_its_own() {
+    let service = service_with_admin().await;
+    let (own, other) = (
+        service.session_of(EMAIL).await,
+        service.session_of(EMAIL).await,
+    );
+    let answer = service
+        .change_password(&own.access, PASSWORD, NEW_PASSWORD)
+        .await;
+    assert_eq!(answer.status, 204, "{answer:?}");
+    dead(&service, &other).await;
+    alive(&service, &own).await;
+    alive(&service, &Tokens::of(&service.refresh(&own.refresh).await)).await;
+    service
+        .log_in(EMAIL, PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    alive(
+        &service,
+        &Tokens::of(&service.log_in(EMAIL, NEW_PASSWORD).await),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_password_follows_the_rules_and_needs_the_current_one() {
+    let service = service_with_admin().await;
+    let tokens = service.session_of(EMAIL).await;
+    for (new, code) in [
+        ("short", "too_short"),
+        ("password123", "too_common"),
+        ("Akshay Pvt Ltd", "too_guessable"),
+        ("ADMIN@example.com", "too_guessable"),
+    ] {
+        let answer = service.change_password(&tokens.access, PASSWORD, new).await;
+        let errors = answer.problem(422, "validation_failed");
+        assert_eq!(errors, [("new_password".to_owned(), code.to_owned())]);
+    }
+    let path = "/admin/password";
+    let unknown =
+        json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD, "email": EMAIL});
+    let answer = service.call("POST", path, &tokens.access, &unknown).await;
+    answer.problem(400, "malformed_request");
+    service
+        .change_password(&tokens.access, "not this one", NEW_PASSWORD)
+        .await
+        .problem(401, "invalid_credentials");
+    alive(&service, &tokens).await;
+    assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_found_token_does_not_help_to_guess_the_password() {
+    let service = service_with_admin().await;
+    let tokens = service.session_of(EMAIL).await;
+    for _ in 0..5 {
+        let answer = service
+            .change_password(&tokens.access, "a guess", NEW_PASSWORD)
+            .await;
+        answer.problem(401, "invalid_credentials");
+    }
+    let guesses = [
+        service
+            .change_password(&tokens.access, PASSWORD, NEW_PASSWORD)
+            .await,
+        service.delete(&tokens.access, PASSWORD).await,
+        service.log_in(EMAIL, PASSWORD).await,
+    ];
+    for answer in guesses {
+        answer.problem(429, "too_many_attempts");
+    }
+}
+
+#[tokio::test]
+async fn of_logins_and_a_new_password_at_the_same_time_no_old_session_survives() {
+    let service = service_with_admin().await;
+    let own = service.session_of(EMAIL).await;
+    let logins = join_all((0..8).map(|_| service.log_in(EMAIL, PASSWORD)));
+    let change = service.change_password(&own.access, PASSWORD, NEW_PASSWORD);
+    let (logins, changed) = tokio::join!(logins, change);
+    assert_eq!(changed.status, 204, "{changed:?}");
+    for login in logins.iter().filter(|login| login.status == 200) {
+        dead(&service, &Tokens::of(login)).await;
+    }
+    alive(&service, &own).await;
+}
+
+#[tokio::test]
+async fn logging_out_everywhere_cannot_be_outrun_by_refreshing() {
+    let service = service_with_admin().await;
+    let (own, other) = (
+        service.session_of(EMAIL).await,
+        service.session_of(EMAIL).await,
+    );
+    let everywhere = service.call(
+        "POST",
+        "/admin/logout?everywhere=true",
+        &own.access,
+        &Value::Null,
+    );
+    let refreshes = join_all((0..16).map(|_| service.refresh(&other.refresh)));
+    let (everywhere, refreshes) = tokio::join!(everywhere, refreshes);
+    assert_eq!(everywhere.status, 204);
+    for answer in refreshes.iter().filter(|answer| answer.status == 200) {
+        dead(&service, &Tokens::of(answer)).await;
+    }
+    dead(&service, &other).await;
+}
+
+#[tokio::test]
+async fn a_session_of_a_disabled_admin_or_suspended_organization_is_not_refreshed() {
+    let service = service_with_admin().await;
+    let tokens = service.session_of(EMAIL).await;
+    for (collection, status) in [
+        (service.admins(), "disabled"),
+        (service.organizations(), "suspended"),
+    ] {
+        let set = |status: &str| doc! { "$set": { "status": status } };
+        collection.update_one(doc! {}, set(status)).await.unwrap();
+        dead(&service, &tokens).await;
+        collection.update_one(doc! {}, set("active")).await.unwrap();
+    }
+    assert_eq!(service.refresh(&tokens.refresh).await.status, 200);
+}
