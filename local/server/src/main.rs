@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongod::{Mongod, NotFound, Purpose, StartError};
-use server::{LocalSettings, api, connected, cors, token_secret};
+use server::{LocalSettings, api, connected, cors, purge_on_schedule, token_secret};
 use shared::app::App;
 use shared::config::{ConfigFaults, MongodbUri};
 use shared::secrets::SecretsManager;
@@ -112,6 +112,7 @@ async fn serve(
     prepare(&app, Some(&tokens)).await?;
     let router =
         shared::http::service(api(&app, &tokens).into()).layer(cors(settings.cors_allowed_origins));
+    tokio::spawn(purge_on_schedule(Arc::clone(&app)));
     println!("{}", welcome(listener.local_addr()?.port(), own_uri));
     let (stopping, mut stopped) = tokio::sync::watch::channel(());
     let server = axum::serve(listener, connected(router)).with_graceful_shutdown(async move {

@@ -40,7 +40,6 @@ pub async fn purge_deleted(app: &App, deadline: Instant) -> Result<Purge, Proble
             }
         }
     }
-    tracing::info!(purge.purged, purge.failed, "purged");
     Ok(purge)
 }
 

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::mongod_binary;
+use crate::harness::{PASSWORD, TestService, mongod, mongod_binary};
 
 /// A server process and what it printed.
 struct Server {
@@ -47,7 +48,14 @@ fn refused(folder: &Path, settings: &[(&str, &str)]) -> String {
 
 impl Server {
     fn start(folder: &Path) -> Self {
-        let mut process = command(folder, &[]).stderr(Stdio::null()).spawn().unwrap();
+        Self::start_with(folder, &[])
+    }
+
+    fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Self {
+        let mut process = command(folder, settings)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let (mut curl_lines, mut mongodb) = (Vec::new(), String::new());
         while curl_lines.len() < 2 {
@@ -99,6 +107,43 @@ impl Server {
             .unwrap();
         TcpStream::connect(address).is_ok()
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_organizations_are_purged_when_their_time_is_over() {
+    let service = TestService::start().await;
+    for (name, email) in [("One", "one@example.com"), ("Two", "two@example.com")] {
+        service.create(name, email).await;
+        service
+            .delete(&service.token_of(email).await, PASSWORD)
+            .await;
+    }
+    let over = doc! { "$set": { "purge_at": DateTime::now() } };
+    let organizations = service.organizations();
+    organizations
+        .update_one(doc! { "name": "One" }, over)
+        .await
+        .unwrap();
+    let folder = TempDir::new().unwrap();
+    let settings = [
+        ("MONGODB_URI", mongod().uri()),
+        ("MASTER_DB", organizations.namespace().db),
+        ("TENANT_DB", service.tenants().name().to_owned()),
+    ];
+    let settings = settings
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let mut server = Server::start_with(folder.path(), &settings);
+    let started = Instant::now();
+    while organizations.count_documents(doc! {}).await.unwrap() == 2 {
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "nothing is purged"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    server.signal("INT");
+    assert_eq!(service.whole().await, 1);
 }
 
 #[test]
