@@ -1,5 +1,19 @@
 //! The one way to a tenant's data: a handle that an authenticated admin yields.
 //!
+//! ```
+//! # use axum::http::StatusCode;
+//! # use shared::{http::JsonBody, problem::Problem, tokens::AuthenticatedAdmin};
+//! # #[derive(serde::Serialize, serde::Deserialize)]
+//! # struct Invoice;
+//! async fn add_invoice(
+//!     caller: AuthenticatedAdmin,
+//!     JsonBody(invoice): JsonBody<Invoice>,
+//! ) -> Result<StatusCode, Problem> {
+//!     caller.collection::<Invoice>().insert_one(&invoice).await?;
+//!     Ok(StatusCode::CREATED)
+//! }
+//! ```
+//!
 //! It is no [`mongodb::Collection`], from which one could reach the client, and by it every other tenant. What
 //! it offers stays in the tenant's own collection. The following does not compile, and nothing like it does:
 //!
