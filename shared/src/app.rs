@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::admins::Hasher;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::mongo::Mongo;
 use crate::secrets::SecretsManager;
@@ -11,15 +12,21 @@ pub struct App {
     pub config: Config,
     pub mongo: Mongo,
     pub hasher: Hasher,
+    pub clock: Clock,
 }
 
 impl App {
     /// Connects to nothing yet: see [`Mongo::connect`].
     pub fn new(config: Config, secrets: Arc<SecretsManager>) -> Self {
+        Self::with_clock(config, secrets, Clock::default())
+    }
+
+    pub fn with_clock(config: Config, secrets: Arc<SecretsManager>, clock: Clock) -> Self {
         Self {
-            mongo: Mongo::new(config.clone(), secrets),
+            mongo: Mongo::new(config.clone(), secrets, clock.clone()),
             hasher: Hasher::new(config.bcrypt_cost),
             config,
+            clock,
         }
     }
 }

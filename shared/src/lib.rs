@@ -8,7 +8,7 @@ pub mod admins;
 pub mod app;
 pub mod attempts;
 pub mod audit;
-mod clock;
+pub mod clock;
 pub mod config;
 pub mod http;
 mod keyed_hash;

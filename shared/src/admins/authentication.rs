@@ -45,18 +45,17 @@ pub(crate) async fn authenticate(
     fit: impl Fn(&Organization) -> bool,
 ) -> Result<(Admin, Organization), Problem> {
     let databases = app.mongo.databases().await?;
-    let (attempts, keyed_hash) = (&databases.attempts, &databases.keyed_hash);
     let email = EmailAddress::parse(credentials.email).ok();
     // What is no email at all is counted like an unknown one.
     let account = email.as_ref().map_or(credentials.email, EmailAddress::key);
     let limit = app.config.login_attempts_per_address;
-    let call = count_call(attempts, keyed_hash, address, AddressUse::Login, limit).await?;
+    let call = count_call(databases, address, AddressUse::Login, limit).await?;
     let limit = app.config.login_attempts_per_account;
-    let guess = reserve_guess(attempts, keyed_hash, account, limit, deadline).await?;
+    let guess = reserve_guess(databases, account, limit, deadline).await?;
     let password = Password::presented(credentials.password);
     let proved = match with_email(databases, email).await {
         Ok(admin) => {
-            let refusal = refusal(admin.as_ref(), address);
+            let refusal = refusal(admin.as_ref(), address, databases.clock.now());
             let proved = prove(app, databases, admin, password, fit, deadline).await;
             record(databases, proved, refusal).await
         }
@@ -77,10 +76,9 @@ pub(crate) async fn confirm_password(
     deadline: Instant,
 ) -> Result<(), Problem> {
     let databases = app.mongo.databases().await?;
-    let (attempts, keyed_hash) = (&databases.attempts, &databases.keyed_hash);
     let admin = caller.admin();
     let limit = app.config.login_attempts_per_account;
-    let guess = reserve_guess(attempts, keyed_hash, &admin.email_key, limit, deadline).await?;
+    let guess = reserve_guess(databases, &admin.email_key, limit, deadline).await?;
     let right = app.hasher.verify(admin.password_hash.clone(), password);
     let confirmed = right.await.and_then(|right| match right {
         true => Ok(()),
@@ -99,8 +97,8 @@ async fn with_email(
     Ok(databases.admins.find_one(filter).await?)
 }
 
-fn refusal(admin: Option<&Admin>, address: ClientAddress) -> Event {
-    let event = Event::new(Action::LoginRefused, address);
+fn refusal(admin: Option<&Admin>, address: ClientAddress, now: DateTime) -> Event {
+    let event = Event::new(Action::LoginRefused, address, now);
     match admin {
         Some(admin) => event.of(admin),
         None => event,
@@ -178,7 +176,8 @@ impl Transaction for HashRenewal<'_> {
         let old = self.admin.password_hash.as_stored();
         let verified = doc! { "_id": self.admin.id, "password_hash": old };
         let new = self.new.as_stored();
-        let change = doc! { "$set": { "password_hash": new, "updated_at": DateTime::now() } };
+        let change =
+            doc! { "$set": { "password_hash": new, "updated_at": self.databases.clock.now() } };
         let renewing = self.databases.admins.update_one(verified, change);
         renewing.session(session).await.map(drop)
     }

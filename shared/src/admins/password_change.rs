@@ -1,7 +1,7 @@
 //! A new password: it ends all sessions but the one it is set in.
 
 use mongodb::ClientSession;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::doc;
 use mongodb::error::Error;
 use mongodb::options::ReturnDocument;
 use tokio::time::Instant;
@@ -54,7 +54,7 @@ impl Transaction for Change<'_> {
             "password_hash": admin.password_hash.as_stored(),
         };
         let change = doc! {
-            "$set": { "password_hash": self.new.as_stored(), "updated_at": DateTime::now() },
+            "$set": { "password_hash": self.new.as_stored(), "updated_at": databases.clock.now() },
             "$inc": { "session_epoch": 1_i64 },
         };
         let changed = databases

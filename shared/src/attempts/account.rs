@@ -6,7 +6,6 @@
 
 use std::time::Duration;
 
-use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
@@ -14,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{too_many, update};
 use crate::clock::{after, before, between};
-use crate::keyed_hash::KeyedHash;
+use crate::mongo::Databases;
 use crate::problem::{Code, Problem};
 
 /// A request is answered within ten seconds; later nobody settles its reservation any more.
@@ -39,7 +38,7 @@ struct Account {
 /// A reserved guess. It must be settled.
 #[must_use]
 pub struct Guess<'a> {
-    attempts: &'a Collection<Document>,
+    databases: &'a Databases,
     key: String,
     limit: u32,
     /// None where there is no limit.
@@ -55,15 +54,14 @@ enum Decision {
 
 /// Reserves a guess at the account of `email_key`, or says how long to wait. `limit` 0 means no limit.
 pub async fn reserve_guess<'a>(
-    attempts: &'a Collection<Document>,
-    keyed_hash: &KeyedHash,
+    databases: &'a Databases,
     email_key: &str,
     limit: u32,
     deadline: Instant,
 ) -> Result<Guess<'a>, Problem> {
     let mut guess = Guess {
-        attempts,
-        key: keyed_hash.of(&["account", email_key]),
+        databases,
+        key: databases.keyed_hash.of(&["account", email_key]),
         limit,
         reservation: None,
     };
@@ -71,7 +69,7 @@ pub async fn reserve_guess<'a>(
         return Ok(guess);
     }
     loop {
-        match guess.decide(DateTime::now()).await? {
+        match guess.decide(databases.clock.now()).await? {
             Decision::Granted(id) => {
                 guess.reservation = Some(id);
                 return Ok(guess);
@@ -91,7 +89,7 @@ impl Guess<'_> {
         let Some(id) = self.reservation else {
             return result;
         };
-        let now = DateTime::now();
+        let now = self.databases.clock.now();
         let others =
             doc! { "$filter": { "input": "$in_flight", "cond": { "$ne": ["$$this.id", id] } } };
         let mut stages = self.up_to_date(now);
@@ -104,14 +102,18 @@ impl Guess<'_> {
             }
             Err(_) => {}
         }
-        update::<Account>(self.attempts, &self.key, stages).await?;
+        update::<Account>(&self.databases.attempts, &self.key, stages).await?;
         result
     }
 
     async fn decide(&self, now: DateTime) -> Result<Decision, Problem> {
         let id = ObjectId::new();
-        let account: Account =
-            update(self.attempts, &self.key, self.reservation_of(id, now)).await?;
+        let account: Account = update(
+            &self.databases.attempts,
+            &self.key,
+            self.reservation_of(id, now),
+        )
+        .await?;
         if account.granted == Some(id) {
             return Ok(Decision::Granted(id));
         }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{too_many, update};
 use crate::clock::{after, between};
 use crate::http::ClientAddress;
-use crate::keyed_hash::KeyedHash;
+use crate::mongo::Databases;
 use crate::problem::Problem;
 
 const WINDOW: Duration = Duration::from_secs(3600);
@@ -36,20 +36,22 @@ pub struct CountedCall<'a> {
 
 /// Counts a call, or says how long to wait. `limit` is per hour; 0 means no limit.
 pub async fn count_call<'a>(
-    attempts: &'a Collection<Document>,
-    keyed_hash: &KeyedHash,
+    databases: &'a Databases,
     address: ClientAddress,
     kind: AddressUse,
     limit: u32,
 ) -> Result<CountedCall<'a>, Problem> {
     if limit == 0 {
         return Ok(CountedCall {
-            attempts,
+            attempts: &databases.attempts,
             key: None,
         });
     }
-    let key = keyed_hash.of(&["address", &format!("{kind:?}"), &address.network()]);
-    let now = DateTime::now();
+    let attempts = &databases.attempts;
+    let key = databases
+        .keyed_hash
+        .of(&["address", &format!("{kind:?}"), &address.network()]);
+    let now = databases.clock.now();
     let over = doc! { "$lte": [{ "$ifNull": ["$expires_at", now] }, now] };
     let counted = doc! { "$add": ["$count", 1_i64] };
     let stage = doc! { "$set": {

@@ -1,6 +1,6 @@
 //! Attempts, counted in MongoDB before they cost anything: guesses at an account, calls from an address.
 //!
-//! Every decision is one atomic update of one document. Where MongoDB cannot be asked, nothing is let through.
+//! Every decision is one atomic update of one document, with the time of the process's clock. Where MongoDB cannot be asked, nothing is let through.
 
 mod account;
 mod address;

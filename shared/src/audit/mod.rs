@@ -75,8 +75,7 @@ pub enum EndReason {
 }
 
 impl Event {
-    pub(crate) fn new(action: Action, address: ClientAddress) -> Self {
-        let now = DateTime::now();
+    pub(crate) fn new(action: Action, address: ClientAddress, now: DateTime) -> Self {
         Self {
             id: ObjectId::new(),
             organization_id: None,

@@ -14,6 +14,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::{Databases, errors, index};
+use crate::clock::Clock;
 use crate::config::{Config, MongodbUri};
 use crate::keyed_hash::KeyedHash;
 use crate::secrets::{SecretError, SecretsManager};
@@ -54,6 +55,7 @@ impl From<Error> for ConnectError {
 pub(super) async fn connect(
     config: &Config,
     secrets: &SecretsManager,
+    clock: &Clock,
 ) -> Result<Databases, ConnectError> {
     let client = Client::with_options(options(config, secrets).await?)?;
     refuse_standalone(&client).await?;
@@ -87,6 +89,7 @@ pub(super) async fn connect(
         audit_events,
         retired_collection_names: master.collection("retired_collection_names"),
         keyed_hash: KeyedHash::new(&secret),
+        clock: clock.clone(),
         tenants: client.database(&config.tenant_db),
         client,
     })

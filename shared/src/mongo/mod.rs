@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 
 use crate::admins::Admin;
 use crate::audit::Event;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::keyed_hash::KeyedHash;
 use crate::organizations::{Onboarding, Organization};
@@ -38,6 +39,7 @@ pub mod index {
 pub struct Mongo {
     config: Config,
     secrets: Arc<SecretsManager>,
+    clock: Clock,
     databases: OnceCell<Databases>,
 }
 
@@ -54,15 +56,18 @@ pub struct Databases {
     /// Names of purged collections, which are given to nobody again.
     pub(crate) retired_collection_names: Collection<Document>,
     pub(crate) keyed_hash: KeyedHash,
+    /// The documents' moments are its.
+    pub(crate) clock: Clock,
     /// Holds the tenants' collections.
     pub(crate) tenants: Database,
 }
 
 impl Mongo {
-    pub fn new(config: Config, secrets: Arc<SecretsManager>) -> Self {
+    pub fn new(config: Config, secrets: Arc<SecretsManager>, clock: Clock) -> Self {
         Self {
             config,
             secrets,
+            clock,
             databases: OnceCell::new(),
         }
     }
@@ -70,7 +75,7 @@ impl Mongo {
     /// Connects, if that has not been done yet, and says why it cannot.
     pub async fn connect(&self) -> Result<&Databases, ConnectError> {
         self.databases
-            .get_or_try_init(|| connect::connect(&self.config, &self.secrets))
+            .get_or_try_init(|| connect::connect(&self.config, &self.secrets, &self.clock))
             .await
     }
 

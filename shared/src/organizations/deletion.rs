@@ -23,7 +23,7 @@ pub async fn delete(
 ) -> Result<DateTime, Problem> {
     let databases = app.mongo.databases().await?;
     confirm_password(app, caller, password, deadline).await?;
-    let now = DateTime::now();
+    let now = databases.clock.now();
     let deleting = Deleting {
         databases,
         caller,

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use mongodb::ClientSession;
 use mongodb::bson::{DateTime, doc};
 use mongodb::error::Error;
-use mongodb::{ClientSession, Collection};
 use serde::{Deserialize, Serialize};
 
 use super::{NewOrganization, Organization};
@@ -54,7 +54,7 @@ impl Repeatable {
         hasher: &Hasher,
         password: &Password,
     ) -> Result<Option<Organization>, Problem> {
-        let live = doc! { "_id": &self.key, "expires_at": { "$gt": DateTime::now() } };
+        let live = doc! { "_id": &self.key, "expires_at": { "$gt": databases.clock.now() } };
         let Some(done) = databases.onboardings.find_one(live).await? else {
             return Ok(None);
         };
@@ -67,13 +67,18 @@ impl Repeatable {
         Ok(Some(done.organization))
     }
 
-    pub fn record(&self, organization: &Organization, password_hash: &PasswordHash) -> Onboarding {
+    pub fn record(
+        &self,
+        organization: &Organization,
+        password_hash: &PasswordHash,
+        now: DateTime,
+    ) -> Onboarding {
         Onboarding {
             key: self.key.clone(),
             fingerprint: self.fingerprint.clone(),
             password_hash: password_hash.clone(),
             organization: organization.clone(),
-            expires_at: after(DateTime::now(), MEMORY),
+            expires_at: after(now, MEMORY),
         }
     }
 }
@@ -82,11 +87,12 @@ impl Onboarding {
     /// Takes the place of one that has expired; one that has not is a duplicate key.
     pub(super) async fn insert(
         &self,
-        onboardings: &Collection<Self>,
+        databases: &Databases,
         session: &mut ClientSession,
     ) -> Result<(), Error> {
-        let expired = doc! { "_id": &self.key, "expires_at": { "$lte": DateTime::now() } };
-        onboardings
+        let expired = doc! { "_id": &self.key, "expires_at": { "$lte": databases.clock.now() } };
+        databases
+            .onboardings
             .replace_one(expired, self)
             .upsert(true)
             .session(session)

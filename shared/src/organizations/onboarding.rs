@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use mongodb::ClientSession;
+use mongodb::bson::doc;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, doc};
 use mongodb::error::Error;
 use tokio::time::Instant;
 
@@ -78,15 +78,7 @@ pub async fn onboard(
 ) -> Result<Organization, Problem> {
     let databases = app.mongo.databases().await?;
     let limit = app.config.onboardings_per_address;
-    let (attempts, keyed_hash) = (&databases.attempts, &databases.keyed_hash);
-    count_call(
-        attempts,
-        keyed_hash,
-        caller.address,
-        AddressUse::Onboarding,
-        limit,
-    )
-    .await?;
+    count_call(databases, caller.address, AddressUse::Onboarding, limit).await?;
     let key = caller.idempotency_key.as_deref();
     let repeatable = key.map(|key| Repeatable::new(databases, key, &new));
     if let Some(repeatable) = &repeatable {
@@ -212,7 +204,7 @@ impl<'a> Founding<'a> {
         repeatable: Option<&Repeatable>,
         address: ClientAddress,
     ) -> Self {
-        let now = DateTime::now();
+        let now = databases.clock.now();
         let organization = Organization {
             id,
             name: new.name.as_str().to_owned(),
@@ -241,9 +233,9 @@ impl<'a> Founding<'a> {
         };
         Self {
             databases,
-            event: Event::new(created, address).of(&admin),
+            event: Event::new(created, address, now).of(&admin),
             onboarding: repeatable
-                .map(|repeatable| repeatable.record(&organization, password_hash)),
+                .map(|repeatable| repeatable.record(&organization, password_hash, now)),
             organization,
             admin,
             started: Instant::now(),
@@ -255,9 +247,7 @@ impl<'a> Founding<'a> {
         let Some(onboarding) = &self.onboarding else {
             return Ok(());
         };
-        let taken = onboarding
-            .insert(&self.databases.onboardings, session)
-            .await;
+        let taken = onboarding.insert(self.databases, session).await;
         taken.map_err(|error| {
             // Another transaction holds the key. Most are done in a moment; then its answer is ours, too.
             if is_write_conflict(&error) && self.started.elapsed() > PATIENCE {

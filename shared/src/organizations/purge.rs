@@ -3,7 +3,7 @@
 //! The organization's document goes last. Until then the next run finds it and does all steps again; each
 //! may find its work done.
 
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::doc;
 use mongodb::error::Error;
 use tokio::time::Instant;
 
@@ -25,7 +25,7 @@ pub async fn purge_deleted(app: &App, deadline: Instant) -> Result<Purge, Proble
     let databases = app.mongo.databases().await?;
     let due = doc! {
         "status": { "$in": ["deleted", "purging"] },
-        "purge_at": { "$lte": DateTime::now() },
+        "purge_at": { "$lte": databases.clock.now() },
     };
     let mut found = databases.organizations.find(due).await?;
     let mut purge = Purge::default();
@@ -78,7 +78,7 @@ async fn claim(databases: &Databases, organization: &Organization) -> Result<boo
     let due = doc! {
         "_id": organization.id,
         "status": { "$in": ["deleted", "purging"] },
-        "purge_at": { "$lte": DateTime::now() },
+        "purge_at": { "$lte": databases.clock.now() },
     };
     let purging = doc! { "$set": { "status": "purging" } };
     let claimed = databases.organizations.update_one(due, purging).await?;
@@ -88,7 +88,7 @@ async fn claim(databases: &Databases, organization: &Organization) -> Result<boo
 /// Its collection's name is never given to another.
 async fn retire_name(databases: &Databases, organization: &Organization) -> Result<(), Error> {
     let name = doc! { "_id": organization.collection_name.as_str() };
-    let once = doc! { "$setOnInsert": { "retired_at": DateTime::now() } };
+    let once = doc! { "$setOnInsert": { "retired_at": databases.clock.now() } };
     databases
         .retired_collection_names
         .update_one(name, once)

@@ -1,7 +1,7 @@
 //! Renaming: one document changes, and the collection keeps its name.
 
 use mongodb::ClientSession;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::doc;
 use mongodb::error::Error;
 use tokio::time::Instant;
 
@@ -48,7 +48,7 @@ impl Transaction for Renaming<'_> {
         let change = doc! { "$set": {
             "name": self.name.as_str(),
             "name_key": self.name.key(),
-            "updated_at": DateTime::now(),
+            "updated_at": self.databases.clock.now(),
         } };
         let active = doc! { "_id": self.caller.organization().id, "status": "active" };
         let before = self

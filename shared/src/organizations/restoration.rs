@@ -1,7 +1,7 @@
 //! Restoring a deleted organization, as long as its purge has not begun.
 
 use mongodb::ClientSession;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::doc;
 use mongodb::error::Error;
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ pub async fn restore(
     let databases = app.mongo.databases().await?;
     let restorable = |organization: &Organization| match organization.status {
         OrganizationStatus::Active => true,
-        OrganizationStatus::Deleted => organization.purge_at > Some(DateTime::now()),
+        OrganizationStatus::Deleted => organization.purge_at > Some(databases.clock.now()),
         OrganizationStatus::Suspended | OrganizationStatus::Purging => false,
     };
     let (admin, organization) =
@@ -32,7 +32,7 @@ pub async fn restore(
     if organization.status == OrganizationStatus::Active {
         return Ok(organization);
     }
-    let event = Event::new(Action::OrganizationRestored, address).of(&admin);
+    let event = Event::new(Action::OrganizationRestored, address, databases.clock.now()).of(&admin);
     let restoring = Restoring {
         databases,
         organization: &organization,
@@ -54,7 +54,7 @@ impl Transaction for Restoring<'_> {
 
     async fn run(&self, session: &mut ClientSession) -> Result<Self::Output, Error> {
         let (databases, id) = (self.databases, self.organization.id);
-        let now = DateTime::now();
+        let now = databases.clock.now();
         let deleted = doc! { "_id": id, "status": "deleted", "purge_at": { "$gt": now } };
         let change = doc! {
             "$set": { "status": "active", "updated_at": now },

@@ -55,7 +55,11 @@ pub(super) async fn end_reused(
         "a replaced refresh token came back: its session is ended"
     );
     let reason = EndReason::RefreshTokenReused;
-    let event = Event::new(Action::SessionEnded { reason }, address);
+    let event = Event::new(
+        Action::SessionEnded { reason },
+        address,
+        databases.clock.now(),
+    );
     let ending = EndOne {
         databases,
         session_id,

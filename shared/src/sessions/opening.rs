@@ -1,7 +1,6 @@
 //! The begin of a session: a login.
 
 use mongodb::ClientSession;
-use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
 use mongodb::error::Error;
 use tokio::time::Instant;
@@ -24,7 +23,7 @@ pub async fn open(
     deadline: Instant,
 ) -> Result<TokenResponse, Problem> {
     let databases = app.mongo.databases().await?;
-    let now = DateTime::now();
+    let now = databases.clock.now();
     let refresh_token = RefreshToken::random(ObjectId::new())?;
     let session = Session {
         id: refresh_token.session_id,
@@ -37,8 +36,8 @@ pub async fn open(
         expires_at: after(now, app.config.session_ttl),
     };
     // Signed first: a session without tokens would be of no use to anyone.
-    let access_token = tokens.issue(admin, session.id).await?;
-    let event = Event::new(Action::Login, address)
+    let access_token = tokens.issue(admin, session.id, now).await?;
+    let event = Event::new(Action::Login, address, now)
         .of(admin)
         .in_session(session.id);
     let opening = Opening {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mongodb::ClientSession;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, DateTime, Document, doc};
+use mongodb::bson::{Binary, Document, doc};
 use mongodb::error::Error;
 use tokio::time::Instant;
 
@@ -33,10 +33,11 @@ pub async fn refresh(
     deadline: Instant,
 ) -> Result<TokenResponse, Problem> {
     let databases = app.mongo.databases().await?;
+    let now = databases.clock.now();
     let token = RefreshToken::parse(text, &databases.keyed_hash).ok_or_else(refused)?;
     let (session, admin) = find(databases, &token).await?.ok_or_else(refused)?;
-    let access_token = tokens.issue(&admin, session.id).await?;
-    let left = between(DateTime::now(), session.expires_at);
+    let access_token = tokens.issue(&admin, session.id, now).await?;
+    let left = between(now, session.expires_at);
     let Some(successor) = replace(databases, &token, session, deadline).await? else {
         end_reused(databases, &admin, token.session_id, address, deadline).await?;
         return Err(refused());
@@ -64,7 +65,9 @@ async fn find(
     let (admin, organization) = tokio::try_join!(admin, organization)?;
     let active = organization.is_some_and(|found| found.status == OrganizationStatus::Active);
     let admin = admin.filter(|admin| {
-        active && admin.status == AdminStatus::Active && session.is_alive(admin, DateTime::now())
+        active
+            && admin.status == AdminStatus::Active
+            && session.is_alive(admin, databases.clock.now())
     });
     Ok(admin.map(|admin| (session, admin)))
 }
@@ -92,7 +95,7 @@ async fn replace(
         session = by_id(databases, token).await?.ok_or_else(refused)?;
     }
     let fresh = |replaced: &ReplacedToken| {
-        replaced.hash == hash && between(replaced.at, DateTime::now()) < GRACE
+        replaced.hash == hash && between(replaced.at, databases.clock.now()) < GRACE
     };
     let replaced = session.replaced.filter(fresh);
     Ok(replaced.map(|replaced| token.successor(&replaced.salt.bytes)))
@@ -119,7 +122,7 @@ impl<'a> Replacing<'a> {
             current: doc! { "_id": token.session_id, "refresh_token_hash": hash },
             change: doc! { "$set": {
                 "refresh_token_hash": successor.hash(&databases.keyed_hash),
-                "replaced": { "hash": hash, "salt": salt, "at": DateTime::now() },
+                "replaced": { "hash": hash, "salt": salt, "at": databases.clock.now() },
             } },
             successor,
         })

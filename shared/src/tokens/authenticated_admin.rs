@@ -3,7 +3,6 @@
 //! They are read with the token, and so is the session: the token dies at once with any of them.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -16,6 +15,7 @@ use super::{Bearer, Tokens};
 use crate::admins::{Admin, AdminStatus};
 use crate::app::App;
 use crate::audit::{Action, Event};
+use crate::clock::{Clock, numeric_date};
 use crate::http::ClientAddress;
 use crate::organizations::{Organization, OrganizationStatus};
 use crate::problem::Problem;
@@ -33,6 +33,7 @@ pub struct AuthenticatedAdmin {
     organization: Organization,
     session_id: ObjectId,
     address: ClientAddress,
+    clock: Clock,
     tenants: Database,
 }
 
@@ -57,7 +58,7 @@ impl AuthenticatedAdmin {
 
     /// What the caller does, for the audit trail.
     pub(crate) fn event(&self, action: Action) -> Event {
-        Event::new(action, self.address)
+        Event::new(action, self.address, self.clock.now())
             .of(&self.admin)
             .in_session(self.session_id)
     }
@@ -68,13 +69,10 @@ impl FromRequestParts<Secured> for AuthenticatedAdmin {
 
     async fn from_request_parts(parts: &mut Parts, secured: &Secured) -> Result<Self, Problem> {
         let token = bearer_token(parts)?;
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let now = i64::try_from(now.as_secs()).map_err(|_| Problem::internal())?;
-        let bearer = secured.tokens.verify(token, now).await?;
+        let now = secured.app.clock.now();
+        let bearer = secured.tokens.verify(token, numeric_date(now)).await?;
         let address = ClientAddress::from_request_parts(parts, secured).await?;
-        let found = find(&secured.app, bearer, address).await?;
+        let found = find(&secured.app, bearer, address, now).await?;
         found.ok_or_else(Problem::not_active)
     }
 }
@@ -104,6 +102,7 @@ async fn find(
     app: &App,
     bearer: Bearer,
     address: ClientAddress,
+    now: DateTime,
 ) -> Result<Option<AuthenticatedAdmin>, Problem> {
     let databases = app.mongo.databases().await?;
     let admin = databases.admins.find_one(doc! { "_id": bearer.admin_id });
@@ -120,12 +119,13 @@ async fn find(
     let good = admin.status == AdminStatus::Active
         && admin.organization_id == organization.id
         && organization.status == OrganizationStatus::Active
-        && session.is_alive(&admin, DateTime::now());
+        && session.is_alive(&admin, now);
     Ok(good.then(|| AuthenticatedAdmin {
         admin,
         organization,
         session_id: session.id,
         address,
+        clock: databases.clock.clone(),
         tenants: databases.tenants.clone(),
     }))
 }

@@ -1,11 +1,13 @@
 //! Issues access tokens.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
 
 use super::{Claims, Tokens};
 use crate::admins::Admin;
+use crate::clock::numeric_date;
 use crate::problem::Problem;
 
 pub struct AccessToken {
@@ -14,15 +16,16 @@ pub struct AccessToken {
 }
 
 impl Tokens {
-    /// A token for `admin` that is good from now on, while the session is.
+    /// A token for `admin` that is good from `now` on, while the session is.
     pub(crate) async fn issue(
         &self,
         admin: &Admin,
         session_id: ObjectId,
+        now: DateTime,
     ) -> Result<AccessToken, Problem> {
         let key = self.signing_key().await?;
         let claims = self
-            .claims(admin, session_id)
+            .claims(admin, session_id, now)
             .ok_or_else(Problem::internal)?;
         let jwt = jsonwebtoken::encode(&key.header, &claims, &key.encoding).map_err(|error| {
             tracing::error!(%error, "a token could not be signed");
@@ -34,9 +37,8 @@ impl Tokens {
         })
     }
 
-    fn claims(&self, admin: &Admin, session_id: ObjectId) -> Option<Claims> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-        let issued = i64::try_from(now).ok()?;
+    fn claims(&self, admin: &Admin, session_id: ObjectId, now: DateTime) -> Option<Claims> {
+        let issued = numeric_date(now);
         let lifetime = i64::try_from(self.config.access_token_ttl.as_secs()).ok()?;
         Some(Claims {
             iss: self.config.issuer.clone(),

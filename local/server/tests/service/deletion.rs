@@ -24,13 +24,9 @@ async fn create(service: &TestService) -> Tokens {
     service.session_of(EMAIL).await
 }
 
-/// Moves the end of the time in which deleted organizations can be restored: `millis` from now.
-async fn end_grace(service: &TestService, millis: i64) {
-    let moment = DateTime::from_millis(DateTime::now().timestamp_millis() + millis);
-    let set = doc! { "$set": { "purge_at": moment } };
-    let deleted = doc! { "status": "deleted" };
-    let organizations = service.organizations();
-    organizations.update_many(deleted, set).await.unwrap();
+/// Lets the time pass in which deleted organizations can be restored.
+fn end_grace(service: &TestService) {
+    service.pass(Duration::from_secs(7 * 24 * 3600));
 }
 
 async fn purge(service: &TestService) -> Purge {
@@ -149,7 +145,7 @@ async fn a_restored_organization_is_as_it_was_and_old_tokens_stay_dead() {
 async fn only_a_deleted_organization_in_its_time_is_restored() {
     let (service, tokens) = service_with_admin().await;
     service.delete(&tokens.access, PASSWORD).await;
-    end_grace(&service, 0).await;
+    end_grace(&service);
     service
         .restore(EMAIL, PASSWORD)
         .await
@@ -188,7 +184,6 @@ async fn guesses_at_a_restoration_are_limited_like_those_at_a_login() {
 async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
     let service = TestService::start().await;
     service.create("Other", "other@example.com").await;
-    let other = service.token_of("other@example.com").await;
     let body = json!({"organization_name": NAME, "email": EMAIL, "password": PASSWORD});
     let create = || {
         let request = service.request("POST", "/org/create").json(&body);
@@ -197,7 +192,7 @@ async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
     let first = create().await;
     let tokens = service.session_of(EMAIL).await;
     service.delete(&tokens.access, PASSWORD).await;
-    end_grace(&service, 0).await;
+    end_grace(&service);
     assert_eq!(
         purge(&service).await,
         Purge {
@@ -223,6 +218,7 @@ async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
         .restore(EMAIL, PASSWORD)
         .await
         .problem(401, "invalid_credentials");
+    let other = service.token_of("other@example.com").await;
     assert_eq!(service.show(&other).await.status, 200);
     // Name and email are free, and even the key does not bring back what is gone.
     let again = create().await;
@@ -248,7 +244,7 @@ async fn a_purge_that_is_cut_off_between_any_two_steps_is_taken_up_again() {
     loop {
         let tokens = create(&service).await;
         service.delete(&tokens.access, PASSWORD).await;
-        end_grace(&service, 0).await;
+        end_grace(&service);
         cut_after(&service, cuts).await;
         let result = service.purge().await;
         service.failpoint_off().await;
@@ -290,7 +286,7 @@ async fn one_organization_that_cannot_be_purged_does_not_hold_up_the_others() {
             .delete(&service.token_of(&email).await, PASSWORD)
             .await;
     }
-    end_grace(&service, 0).await;
+    end_grace(&service);
     let data = doc! { "failCommands": ["drop"], "errorCode": 8000 };
     service.failpoint(doc! { "times": 1 }, data).await;
     assert_eq!(
@@ -314,7 +310,7 @@ async fn one_organization_that_cannot_be_purged_does_not_hold_up_the_others() {
 async fn purges_at_the_same_time_do_not_hurt_each_other() {
     let (service, tokens) = service_with_admin().await;
     service.delete(&tokens.access, PASSWORD).await;
-    end_grace(&service, 0).await;
+    end_grace(&service);
     let purges = join_all((0..4).map(|_| service.purge())).await;
     assert!(purges.into_iter().all(|purge| purge.unwrap().failed == 0));
     assert_eq!(service.whole().await, 0);
@@ -326,7 +322,7 @@ async fn a_restoration_at_the_last_moment_saves_all_or_nothing() {
     for round in 0..6 {
         service.delete(&tokens.access, PASSWORD).await;
         // About as long as a hash takes: the one or the other comes first.
-        end_grace(&service, 30 + 20 * round).await;
+        service.pass(Duration::from_secs(7 * 24 * 3600) - Duration::from_millis(30 + 20 * round));
         let purges = async {
             for _ in 0..20 {
                 purge(&service).await;

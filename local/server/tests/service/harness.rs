@@ -1,15 +1,17 @@
 //! Starts the service for a test, and speaks to it as its callers do.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mongod::{Mongod, Purpose};
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client, Collection, Database};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::app::App;
+use shared::clock::Clock;
 use shared::config::{Config, Settings, TokenConfig};
 use shared::organizations::{Purge, purge_deleted};
 use shared::problem::Problem;
@@ -52,6 +54,8 @@ pub struct TestService {
     base: String,
     http: reqwest::Client,
     mongo: Client,
+    /// Milliseconds by which the service's clock is ahead of the system's.
+    ahead: Arc<AtomicI64>,
 }
 
 /// What a login or a refresh gives.
@@ -137,7 +141,8 @@ impl TestService {
             value: SIGNING_SECRET.into(),
             version_id: "test".to_owned(),
         });
-        let app = Arc::new(App::new(config, secrets));
+        let ahead: Arc<AtomicI64> = Arc::default();
+        let app = Arc::new(App::with_clock(config, secrets, clock(Arc::clone(&ahead))));
         let tokens = Arc::new(tokens::Tokens::new(token_config, secret));
         let router = shared::http::service(server::api(&app, &tokens).into());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -152,7 +157,14 @@ impl TestService {
             base,
             http,
             mongo,
+            ahead,
         }
+    }
+
+    /// Lets time pass for the service.
+    pub fn pass(&self, time: Duration) {
+        let millis = i64::try_from(time.as_millis()).unwrap();
+        self.ahead.fetch_add(millis, Ordering::Relaxed);
     }
 
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
@@ -283,10 +295,6 @@ impl TestService {
         self.mongo.database(&self.name).collection("audit_events")
     }
 
-    pub fn onboardings(&self) -> Collection<Document> {
-        self.mongo.database(&self.name).collection("onboardings")
-    }
-
     pub fn tenants(&self) -> Database {
         self.mongo.database(&format!("{}_tenants", self.name))
     }
@@ -348,6 +356,13 @@ pub async fn all(collection: Collection<Document>) -> Vec<Document> {
         documents.push(cursor.deserialize_current().unwrap());
     }
     documents
+}
+
+fn clock(ahead: Arc<AtomicI64>) -> Clock {
+    Clock::new(move || {
+        let now = DateTime::now().timestamp_millis();
+        DateTime::from_millis(now + ahead.load(Ordering::Relaxed))
+    })
 }
 
 fn config(uri: &str, name: &str, settings: &[(&str, &str)]) -> (Config, TokenConfig) {
