@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use crate::harness::{PASSWORD, TestService, mongod, mongod_binary};
 
 /// A server process and what it printed.
-struct Server {
+pub struct Server {
+    pub base: String,
     process: Child,
     _stdout: BufReader<ChildStdout>,
     curl_lines: Vec<String>,
@@ -51,24 +52,28 @@ impl Server {
         Self::start_with(folder, &[])
     }
 
-    fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Self {
+    pub fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Self {
         let mut process = command(folder, settings)
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        let (mut curl_lines, mut mongodb) = (Vec::new(), String::new());
+        let (mut curl_lines, mut base, mut mongodb) = (Vec::new(), String::new(), String::new());
         while curl_lines.len() < 2 {
             let mut line = String::new();
             assert!(stdout.read_line(&mut line).unwrap() > 0, "the server ended");
             if let Some(uri) = line.trim().strip_prefix("MongoDB") {
                 mongodb = uri.trim().to_owned();
             }
+            if let Some(url) = line.trim().strip_prefix("API") {
+                base = url.trim().to_owned();
+            }
             if line.trim().starts_with("curl ") {
                 curl_lines.push(line);
             }
         }
         Self {
+            base,
             process,
             _stdout: stdout,
             curl_lines,
@@ -85,7 +90,13 @@ impl Server {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    fn signal(&mut self, signal: &str) -> Option<i32> {
+    /// Sends a signal that ends the process, and waits for that.
+    pub fn signal(&mut self, signal: &str) -> Option<i32> {
+        self.send_signal(signal);
+        self.process.wait().unwrap().code()
+    }
+
+    pub fn send_signal(&self, signal: &str) {
         let id = self.process.id().to_string();
         assert!(
             Command::new("kill")
@@ -94,7 +105,6 @@ impl Server {
                 .unwrap()
                 .success()
         );
-        self.process.wait().unwrap().code()
     }
 
     /// Whether something answers where its MongoDB was.

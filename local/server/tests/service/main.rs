@@ -20,5 +20,6 @@ mod idempotency;
 mod isolation;
 mod login;
 mod onboarding;
+mod processes;
 mod sessions;
 mod tokens;

@@ -1,0 +1,244 @@
+//! Real processes that are killed, frozen and started again: the service's, and the database's under it.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use mongodb::Client;
+use mongodb::bson::{Document, doc};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cargo_run::Server;
+use crate::harness::{PASSWORD, TestService, mongod_binary};
+
+/// A one-node replica set on a port of its own, which it has again after a restart.
+struct Database {
+    port: u16,
+    folder: TempDir,
+    process: Child,
+}
+
+impl Database {
+    async fn start() -> Self {
+        let port = free_port();
+        let folder = tempfile::tempdir().unwrap();
+        let process = Self::spawn(port, folder.path());
+        let database = Self {
+            port,
+            folder,
+            process,
+        };
+        let member = doc! { "_id": 0, "host": format!("127.0.0.1:{port}") };
+        let config = doc! { "_id": "rs0", "members": [member] };
+        let initiate = doc! { "replSetInitiate": config };
+        database.admin().await.run_command(initiate).await.unwrap();
+        database.wait_for_primary().await;
+        database
+    }
+
+    fn spawn(port: u16, folder: &Path) -> Child {
+        Command::new(mongod_binary())
+            .args([
+                "--bind_ip",
+                "127.0.0.1",
+                "--nounixsocket",
+                "--replSet",
+                "rs0",
+            ])
+            .args(["--setParameter", "enableTestCommands=1"])
+            // A transaction whose client is gone holds its locks for so long, 60 seconds unless told.
+            .args(["--setParameter", "transactionLifetimeLimitSeconds=3"])
+            .args(["--port", &port.to_string(), "--dbpath"])
+            .arg(folder)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    async fn admin(&self) -> mongodb::Database {
+        let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port);
+        Client::with_uri_str(uri).await.unwrap().database("admin")
+    }
+
+    async fn wait_for_primary(&self) {
+        let started = Instant::now();
+        let admin = self.admin().await;
+        loop {
+            let hello = admin.run_command(doc! { "hello": 1 }).await;
+            if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or_default()) {
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "no primary");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn uri(&self) -> String {
+        format!("mongodb://127.0.0.1:{}/?replicaSet=rs0", self.port)
+    }
+
+    fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    async fn start_again(&mut self) {
+        self.process = Self::spawn(self.port, self.folder.path());
+        self.wait_for_primary().await;
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// Sixteen creations at once, each with a key, and `fault` in the middle of them. Then those without an answer
+/// are repeated until there is one.
+async fn creations_survive(service: &TestService, fault: impl Future<Output = ()>) {
+    let create = async |number: usize| {
+        let body = json!({
+            "organization_name": format!("Organization {number}"),
+            "email": format!("{number}@example.com"),
+            "password": PASSWORD,
+        });
+        let request = service.request("POST", "/org/create").json(&body);
+        service
+            .send(request.header("idempotency-key", format!("key-{number}")))
+            .await
+    };
+    let (answers, ()) = tokio::join!(join_all((0..16).map(create)), fault);
+    for (number, answer) in answers.into_iter().enumerate() {
+        let mut answer = answer;
+        let started = Instant::now();
+        while answer.status != 201 {
+            match answer.status.as_u16() {
+                409 => drop(answer.problem(409, "request_in_flight")),
+                _ => drop(answer.problem(503, "service_unavailable")),
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "{answer:?}");
+            answer = create(number).await;
+        }
+    }
+    assert_eq!(service.whole().await, 16);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f6_a_killed_database_loses_nothing() {
+    let mut database = Database::start().await;
+    let service = TestService::start_on(&database.uri(), &[]).await;
+    assert_eq!(service.get("/health").await.status, 200);
+    let fault = async {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        database.kill();
+        database.start_again().await;
+    };
+    creations_survive(&service, fault).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f6_a_stepdown_loses_nothing() {
+    let database = Database::start().await;
+    let service = TestService::start_on(&database.uri(), &[]).await;
+    assert_eq!(service.get("/health").await.status, 200);
+    let fault = async {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let stepdown = doc! { "replSetStepDown": 1, "force": true };
+        let admin = database.admin().await;
+        let _ = admin.run_command(stepdown).await;
+        database.wait_for_primary().await;
+    };
+    creations_survive(&service, fault).await;
+}
+
+fn server(database: &Database, folder: &Path) -> Server {
+    Server::start_with(folder, &[("MONGODB_URI", &database.uri())])
+}
+
+async fn post(server: &Server, path: &str, key: &str, body: &Value) -> reqwest::Response {
+    let url = format!("{}{path}", server.base);
+    let request = reqwest::Client::new().post(url).json(body);
+    request.header("idempotency-key", key).send().await.unwrap()
+}
+
+fn acme() -> Value {
+    json!({"organization_name": "Acme", "email": "a@example.com", "password": PASSWORD})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f9_a_thawed_process_serves_its_first_request_from_a_restarted_database() {
+    let mut database = Database::start().await;
+    let folder = TempDir::new().unwrap();
+    let mut server = server(&database, folder.path());
+    assert_eq!(
+        post(&server, "/org/create", "1", &acme()).await.status(),
+        201
+    );
+    server.send_signal("STOP");
+    database.kill();
+    database.start_again().await;
+    server.send_signal("CONT");
+    let credentials = json!({"email": "a@example.com", "password": PASSWORD});
+    let login = post(&server, "/admin/login", "-", &credentials).await;
+    assert_eq!(login.status(), 200);
+    server.signal("KILL");
+}
+
+/// Kills the server while `command` of a creation is blocked, and repeats the creation with another server.
+async fn killed_during(command: &str) {
+    let database = Database::start().await;
+    let folder = TempDir::new().unwrap();
+    let mut killed = server(&database, folder.path());
+    let admin = database.admin().await;
+    let block = doc! { "failCommands": [command], "blockConnection": true, "blockTimeMS": 1500, "appName": "org-management" };
+    let failpoint =
+        |mode: Document| doc! { "configureFailPoint": "failCommand", "mode": mode, "data": &block };
+    admin
+        .run_command(failpoint(doc! { "times": 1 }))
+        .await
+        .unwrap();
+    let url = format!("{}/org/create", killed.base);
+    let request = reqwest::Client::new().post(url).json(&acme());
+    let request = tokio::spawn(request.header("idempotency-key", "1").send());
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    killed.signal("KILL");
+    assert!(request.await.unwrap().is_err(), "{command} was not blocked");
+    let mut server = server(&database, folder.path());
+    let started = Instant::now();
+    loop {
+        let again = post(&server, "/org/create", "1", &acme()).await;
+        if again.status() == 201 {
+            break;
+        }
+        assert!([409, 503].contains(&again.status().as_u16()), "{again:?}");
+        assert!(started.elapsed() < Duration::from_secs(30), "{command}");
+    }
+    let control = database.admin().await.client().database("master_db");
+    let tenants = database.admin().await.client().database("tenants");
+    for name in ["organizations", "admins"] {
+        let documents = control.collection::<Document>(name);
+        assert_eq!(
+            documents.count_documents(doc! {}).await.unwrap(),
+            1,
+            "{command}: {name}"
+        );
+    }
+    assert_eq!(tenants.list_collection_names().await.unwrap(), ["org_acme"]);
+    server.signal("KILL");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f10_a_process_killed_at_any_step_of_a_creation_leaves_all_or_nothing() {
+    for command in ["insert", "create", "commitTransaction"] {
+        killed_during(command).await;
+    }
+}
