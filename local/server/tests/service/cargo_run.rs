@@ -41,7 +41,7 @@ fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
 }
 
 /// Runs a server that is expected not to start.
-fn refused(folder: &Path, settings: &[(&str, &str)]) -> String {
+pub fn refused(folder: &Path, settings: &[(&str, &str)]) -> String {
     let Output { status, stderr, .. } = command(folder, settings).output().unwrap();
     assert_eq!(status.code(), Some(1));
     String::from_utf8(stderr).unwrap()

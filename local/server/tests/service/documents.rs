@@ -226,6 +226,36 @@ async fn every_event_gets_the_status_that_is_documented_for_it() {
 }
 
 #[tokio::test]
+async fn f22_an_event_that_is_delivered_twice_makes_one_organization() {
+    let service = TestService::start().await;
+    let event = fs::read_to_string(root().join("events/create-org.json")).unwrap();
+    let mut repeatable: Value = serde_json::from_str(&event).unwrap();
+    repeatable["headers"]["idempotency-key"] = "one".into();
+    let other =
+        r#"{"organization_name":"Other","email":"other@example.com","password":"Admin@123"}"#;
+    repeatable["body"] = other.into();
+    for (event, second) in [(event, 409), (repeatable.to_string(), 201)] {
+        let twice = || invoke(&service, "create-org", &event);
+        let (one, two) = tokio::join!(twice(), twice());
+        let mut statuses = [&one, &two].map(|answer| answer["statusCode"].as_u64().unwrap());
+        statuses.sort_unstable();
+        assert_eq!(
+            statuses,
+            if second == 201 {
+                [201, 201]
+            } else {
+                [201, 409]
+            }
+        );
+        if second == 201 {
+            assert_eq!(one["body"], two["body"]);
+        }
+        assert_eq!(twice().await["statusCode"], second);
+    }
+    assert_eq!(service.whole().await, 2);
+}
+
+#[tokio::test]
 async fn a_function_answers_before_its_own_deadline() {
     let service = TestService::start().await;
     let event = fs::read_to_string(root().join("events/health.json")).unwrap();

@@ -3,12 +3,13 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use mongod::Mongod;
 use mongodb::bson::doc;
 use shared::app::App;
 use shared::start::prepare;
 
-use crate::harness::{PASSWORD, TestService, mongod_binary, start_mongod};
+use crate::harness::{PASSWORD, TestService, mongod, mongod_binary, start_mongod};
 
 /// A service on a mongod that no other test uses: a failpoint is the whole server's.
 async fn service_on_own_mongod() -> (TestService, Mongod) {
@@ -151,6 +152,40 @@ async fn a_database_that_dies_is_missed_and_nothing_else() {
         .get("/health")
         .await
         .problem(503, "service_unavailable");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f23_an_exhausted_pool_ends_in_answers() {
+    let uri = format!("{}&maxPoolSize=2", mongod().uri());
+    let service = TestService::start_on(&uri, &[]).await;
+    service.create("Acme", "a@example.com").await;
+    let token = service.token_of("a@example.com").await;
+    let started = Instant::now();
+    let creations = (0..40).map(async |number: usize| {
+        let email = format!("{number}@example.com");
+        service
+            .create(&format!("Organization {number}"), &email)
+            .await
+    });
+    let (created, shown, refreshed) = tokio::join!(
+        join_all(creations),
+        join_all((0..40).map(|_| service.show(&token))),
+        join_all(
+            (0..20)
+                .map(|number| service.rename(&token, if number % 2 == 0 { "One" } else { "Two" }))
+        ),
+    );
+    assert!(started.elapsed() < Duration::from_secs(12));
+    for answer in created.iter().chain(&shown).chain(&refreshed) {
+        match answer.status.as_u16() {
+            200 | 201 => {}
+            _ => drop(answer.problem(503, "service_unavailable")),
+        }
+    }
+    let created = created.iter().filter(|answer| answer.status == 201).count();
+    assert!(created > 0);
+    assert!(service.whole().await > created);
+    assert_eq!(service.show(&token).await.status, 200);
 }
 
 #[tokio::test]

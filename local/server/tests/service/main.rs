@@ -21,5 +21,6 @@ mod isolation;
 mod login;
 mod onboarding;
 mod processes;
+mod secrets;
 mod sessions;
 mod tokens;
