@@ -14,6 +14,7 @@ pub mod http;
 mod keyed_hash;
 pub mod lambda;
 pub mod log;
+pub mod metrics;
 pub mod mongo;
 pub mod organizations;
 pub mod problem;

@@ -2,6 +2,7 @@
 
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
@@ -18,13 +19,23 @@ pub fn filter(settings: &mut Settings<'_>) -> Targets {
     )
 }
 
-/// One JSON object a line, as CloudWatch reads it.
+/// One JSON object a line on the standard output, and metrics in their embedded form: as CloudWatch reads them.
 pub fn start_json(filter: Targets) {
+    crate::metrics::start_embedded();
+    start_json_to(filter, std::io::stdout);
+}
+
+/// As [`start_json`] writes lines, without the metrics.
+pub fn start_json_to<W>(filter: Targets, writer: W)
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let format = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(false)
-        .with_span_list(false);
+        .with_span_list(false)
+        .with_writer(writer);
     start(filter, format);
 }
 

@@ -12,7 +12,8 @@ use super::{Admin, AdminStatus, EmailAddress, Password, PasswordHash};
 use crate::app::App;
 use crate::attempts::{AddressUse, count_call, reserve_guess};
 use crate::audit::{Action, Event};
-use crate::http::ClientAddress;
+use crate::http::{ClientAddress, note_organization};
+use crate::metrics::{self, Metric};
 use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::organizations::{Organization, OrganizationStatus};
 use crate::problem::{Code, Problem};
@@ -62,6 +63,7 @@ pub(crate) async fn authenticate(
         Err(problem) => Err(problem),
     };
     let proved = guess.settle(proved).await?;
+    note_organization(proved.1.id);
     // The address is for those who guess, not for an office full of admins.
     call.take_back().await?;
     Ok(proved)
@@ -115,6 +117,7 @@ async fn record<T>(
     if let Err(problem) = &result
         && problem.code == Code::InvalidCredentials
     {
+        metrics::record(Metric::LoginsRefused, 1.0);
         databases.audit_events.insert_one(refusal).await?;
     }
     result

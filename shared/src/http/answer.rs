@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::Deadline;
+use super::organization::with_organization;
 use super::request_id::request_id;
 use crate::problem::Problem;
 
@@ -46,7 +47,8 @@ async fn answer(mut request: Request, next: Next) -> Response {
     let deadline = Deadline::of(&request);
     let method = request.method().clone();
     request.extensions_mut().insert(deadline);
-    let answered = tokio::time::timeout_at(deadline.0, next.run(request)).await;
+    let running = tokio::time::timeout_at(deadline.0, next.run(request));
+    let (answered, organization) = with_organization(running).await;
     let mut response = answered.unwrap_or_else(|_| Problem::unavailable().into_response());
     let route = response.extensions_mut().remove::<Route>();
     let problem = response.extensions_mut().remove::<Problem>();
@@ -60,6 +62,7 @@ async fn answer(mut request: Request, next: Next) -> Response {
         route = route.as_ref().map_or("", |route| route.0.as_str()),
         status = response.status().as_u16(),
         code = problem.as_ref().map(|problem| problem.code.as_str()),
+        organization_id = organization.map(|id| id.to_hex()),
         duration_ms = u64::try_from(started.elapsed().as_millis()).ok(),
         "answered"
     );

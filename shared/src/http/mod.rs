@@ -5,6 +5,7 @@ mod client_address;
 mod deadline;
 mod idempotency_key;
 mod json_body;
+mod organization;
 mod query;
 mod request_id;
 
@@ -13,4 +14,5 @@ pub use client_address::ClientAddress;
 pub use deadline::Deadline;
 pub use idempotency_key::IdempotencyKey;
 pub use json_body::JsonBody;
+pub(crate) use organization::note_organization;
 pub use query::Query;

@@ -16,7 +16,8 @@ use crate::admins::{
 use crate::app::App;
 use crate::attempts::{AddressUse, count_call};
 use crate::audit::{Action, Event};
-use crate::http::ClientAddress;
+use crate::http::{ClientAddress, note_organization};
+use crate::metrics::{self, Metric};
 use crate::mongo::{
     Databases, Transaction, TransactionError, duplicate_index, index, is_write_conflict,
     names_existing_collection, run_transaction,
@@ -107,6 +108,8 @@ pub async fn onboard(
         );
         let Err(error) = run_transaction(&databases.client, caller.deadline, &founding).await
         else {
+            metrics::record(Metric::OrganizationsCreated, 1.0);
+            note_organization(id);
             return Ok(founding.organization);
         };
         match (Refusal::of(&error), &repeatable) {
@@ -130,11 +133,17 @@ pub async fn onboard(
 /// Past its limit the cluster would fail, and take every tenant with it.
 async fn refuse_past_capacity(databases: &Databases, limit: u64) -> Result<(), Problem> {
     let organizations = databases.organizations.estimated_document_count().await?;
+    metrics::record(Metric::CapacityUsed, percent(organizations, limit));
     if organizations < limit {
         return Ok(());
     }
+    metrics::record(Metric::CapacityRefusals, 1.0);
     tracing::error!(organizations, limit, "the tenant limit is reached");
     Err(Problem::capacity_reached())
+}
+
+fn percent(part: u64, whole: u64) -> f64 {
+    part as f64 * 100.0 / whole as f64
 }
 
 /// Whether a collection of this name is there already, whoever made it: it is never adopted.

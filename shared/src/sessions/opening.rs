@@ -11,6 +11,7 @@ use crate::admins::Admin;
 use crate::audit::{Action, Event};
 use crate::clock::after;
 use crate::http::ClientAddress;
+use crate::metrics::{self, Metric};
 use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::problem::Problem;
 use crate::tokens::{Secured, TokenResponse};
@@ -46,6 +47,7 @@ pub async fn open(
         event,
     };
     run_transaction(&databases.client, deadline, &opening).await?;
+    metrics::record(Metric::LoginsSucceeded, 1.0);
     Ok(TokenResponse::new(
         access_token,
         refresh_token.to_text(&databases.keyed_hash),

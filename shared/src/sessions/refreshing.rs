@@ -15,7 +15,7 @@ use super::refresh_token::{RefreshToken, random_bytes};
 use super::{ReplacedToken, Session};
 use crate::admins::{Admin, AdminStatus};
 use crate::clock::between;
-use crate::http::ClientAddress;
+use crate::http::{ClientAddress, note_organization};
 use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::organizations::OrganizationStatus;
 use crate::problem::Problem;
@@ -36,6 +36,7 @@ pub async fn refresh(
     let now = databases.clock.now();
     let token = RefreshToken::parse(text, &databases.keyed_hash).ok_or_else(refused)?;
     let (session, admin) = find(databases, &token).await?.ok_or_else(refused)?;
+    note_organization(session.organization_id);
     let access_token = tokens.issue(&admin, session.id, now).await?;
     let left = between(now, session.expires_at);
     let Some(successor) = replace(databases, &token, session, deadline).await? else {

@@ -16,7 +16,7 @@ use crate::admins::{Admin, AdminStatus};
 use crate::app::App;
 use crate::audit::{Action, Event};
 use crate::clock::{Clock, numeric_date};
-use crate::http::ClientAddress;
+use crate::http::{ClientAddress, note_organization};
 use crate::organizations::{Organization, OrganizationStatus};
 use crate::problem::Problem;
 
@@ -72,6 +72,7 @@ impl FromRequestParts<Secured> for AuthenticatedAdmin {
         let now = secured.app.clock.now();
         let bearer = secured.tokens.verify(token, numeric_date(now)).await?;
         let address = ClientAddress::from_request_parts(parts, secured).await?;
+        note_organization(bearer.organization_id);
         let found = find(&secured.app, bearer, address, now).await?;
         found.ok_or_else(Problem::not_active)
     }

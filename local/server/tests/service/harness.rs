@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::logs;
 use mongod::{Mongod, Purpose};
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::{Client, Collection, Database};
@@ -130,10 +131,8 @@ impl TestService {
 
     /// `uri` must have a query.
     pub async fn start_on(uri: &str, settings: &[(&str, &str)]) -> Self {
-        // `RUST_LOG=info cargo test` shows what the services of the tests log.
-        if let Ok(filter) = std::env::var("RUST_LOG") {
-            shared::log::start_text(filter.parse().unwrap());
-        }
+        // `RUST_LOG=1 cargo test` shows what the services of the tests log.
+        logs::watch();
         let name = format!("t{:016x}", fastrand::u64(..));
         let (config, token_config) = config(&format!("{uri}&appName={name}"), &name, settings);
         let secrets: Arc<SecretsManager> = Arc::default();

@@ -19,6 +19,7 @@ mod harness;
 mod idempotency;
 mod isolation;
 mod login;
+mod logs;
 mod onboarding;
 mod processes;
 mod secrets;

@@ -1,0 +1,179 @@
+//! L1: what the service logs. Every test's log lines pass through here, and a secret in one of them ends the run.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::{Mutex, Once};
+
+use mongodb::bson::doc;
+use serde_json::{Value, json};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use crate::harness::{PASSWORD, SIGNING_SECRET, TestService, Tokens};
+
+/// What is in no line: the tests' passwords and the signing secret, and how hashes, tokens and credentials of
+/// connection strings begin.
+const CANARIES: &[&str] = &[
+    PASSWORD,
+    "Admin@124",
+    "correct horse",
+    "canary",
+    SIGNING_SECRET,
+    "$bcrypt-sha256$",
+    "$2a$",
+    "$2b$",
+    "$2y$",
+    "eyJ",
+    "hunter2",
+];
+/// Lines that tests can still look at.
+const KEPT: usize = 20_000;
+
+static LINES: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
+
+/// Catches what all services of this process log, down to the least important.
+pub fn watch() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let everything = Targets::new().with_default(LevelFilter::TRACE);
+        shared::log::start_json_to(everything, || Watch);
+    });
+}
+
+struct Watch;
+
+impl Write for Watch {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        if let Some(canary) = CANARIES.iter().find(|canary| text.contains(**canary)) {
+            eprintln!("L1: {canary:?} was logged: {text}");
+            std::process::abort();
+        }
+        if std::env::var_os("RUST_LOG").is_some() {
+            eprint!("{text}");
+        }
+        let mut lines = LINES.lock().unwrap();
+        lines.push_back(text);
+        if lines.len() > KEPT {
+            lines.pop_front();
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The lines about the request with this id.
+fn lines_of(request_id: &str) -> Vec<Value> {
+    let lines = LINES.lock().unwrap();
+    let found = lines.iter().filter(|line| line.contains(request_id));
+    found
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn l1_each_request_has_one_line_that_says_what_it_was() {
+    let service = TestService::start().await;
+    let created = service.create("Acme", "a@example.com").await;
+    let organization = created.body["id"].clone();
+    let login = service.log_in("a@example.com", PASSWORD).await;
+    let token = Tokens::of(&login).access;
+    let refused = service.log_in("a@example.com", "Admin@124").await;
+    let shown = service.show(&token).await;
+    let nothing = service.get("/org/6744a1f0c3b2a1908f7e6d5c").await;
+    for (answer, method, route, organization, code) in [
+        (&created, "POST", "/org/create", &organization, Value::Null),
+        (&login, "POST", "/admin/login", &organization, Value::Null),
+        (
+            &refused,
+            "POST",
+            "/admin/login",
+            &Value::Null,
+            "invalid_credentials".into(),
+        ),
+        (&shown, "GET", "/org", &organization, Value::Null),
+        (&nothing, "GET", "/{*path}", &Value::Null, "not_found".into()),
+    ] {
+        let request_id = answer.headers["x-request-id"].to_str().unwrap();
+        let lines = lines_of(request_id);
+        let [line] = &lines[..] else {
+            panic!("{lines:?}")
+        };
+        assert_eq!(line["message"], "answered");
+        assert_eq!(
+            (&line["method"], &line["route"]),
+            (&method.into(), &route.into())
+        );
+        assert_eq!(line["status"], answer.status.as_u16());
+        assert_eq!(
+            (&line["organization_id"], &line["code"]),
+            (organization, &code)
+        );
+        assert!(line["duration_ms"].is_u64() && line["timestamp"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn l1_nothing_of_a_request_gets_into_the_log() {
+    let service = TestService::start().await;
+    let evil = "canary\r\n{\"level\":\"INFO\",\"message\":\"canary\"}";
+    let body = json!({"organization_name": evil, "email": evil, "password": evil});
+    service
+        .post("/org/create", &body)
+        .await
+        .problem(422, "validation_failed");
+    let body = json!({"organization_name": "canary", "email": "canary@example.com", "password": "canary canary"});
+    service.post("/org/create", &body).await;
+    let login = service.log_in("canary@example.com", "canary canary").await;
+    let tokens = Tokens::of(&login);
+    service
+        .log_in("canary@example.com", evil)
+        .await
+        .problem(401, "invalid_credentials");
+    service
+        .log_in(evil, evil)
+        .await
+        .problem(401, "invalid_credentials");
+    service.show("canary").await.problem(401, "invalid_token");
+    service
+        .refresh("canary")
+        .await
+        .problem(401, "invalid_token");
+    service.rename(&tokens.access, "another canary").await;
+    service
+        .change_password(&tokens.access, "canary canary", "canary bird")
+        .await;
+    service
+        .get("/canary?canary=canary%0d%0acanary")
+        .await
+        .problem(404, "not_found");
+    service.get("/org/audit?canary=%0d%0acanary").await;
+    let request = service.request("POST", "/org/create");
+    let request = request
+        .header("idempotency-key", "canary")
+        .header("user-agent", "canary");
+    service
+        .send(
+            request
+                .header("content-type", "application/json")
+                .body("{canary"),
+        )
+        .await;
+    // What the database complains about quotes what it was given.
+    let set = doc! { "$set": { "password_hash": "canary", "name": { "canary": 1 } } };
+    service
+        .admins()
+        .update_one(doc! {}, set.clone())
+        .await
+        .unwrap();
+    service
+        .organizations()
+        .update_one(doc! {}, set)
+        .await
+        .unwrap();
+    service.log_in("canary@example.com", "canary bird").await;
+    service.show(&tokens.access).await;
+    service.refresh(&tokens.refresh).await;
+}
