@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn length_counts_characters() {
+    fn p1_length_counts_characters() {
         assert_eq!(refusal("Adm@123"), Some("too_short"));
         assert_eq!(refusal("Admin@123"), None);
         assert_eq!(refusal(&"🦀".repeat(7)), Some("too_short"));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn every_common_password_is_refused() {
+    fn p7_every_common_password_is_refused() {
         for common in COMMON.iter().filter(|common| common.chars().count() >= 8) {
             assert_eq!(refusal(common), Some("too_common"), "{common}");
         }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn the_email_and_the_organizations_name_are_refused() {
+    fn p7_the_email_and_the_organizations_name_are_refused() {
         assert_eq!(refusal("ADMIN@example.com"), Some("too_guessable"));
         assert_eq!(refusal("akshay pvt ltd"), Some("too_guessable"));
     }

@@ -126,6 +126,7 @@ fn prehash(password: &Password, salt_text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::nfc;
 
     fn stored(text: &str) -> PasswordHash {
         PasswordHash(text.to_owned())
@@ -157,8 +158,28 @@ mod tests {
         }
     }
 
+    #[derive(Deserialize)]
+    struct Vector {
+        password: String,
+        hash: PasswordHash,
+    }
+
     #[test]
-    fn no_length_is_truncated_and_nul_is_distinct() {
+    fn hashes_that_python_made_verify() {
+        let vectors = include_str!("password-hash-vectors.json");
+        let vectors: Vec<Vector> = serde_json::from_str(vectors).unwrap();
+        assert_eq!(vectors.len(), 13);
+        for one in &vectors {
+            for other in &vectors {
+                let same = nfc(&one.password) == nfc(&other.password);
+                let password = Password::presented(&other.password);
+                assert_eq!(one.hash.verify(&password), same, "{:?}", other.password);
+            }
+        }
+    }
+
+    #[test]
+    fn p3_p4_no_length_is_truncated_and_nul_is_distinct() {
         for length in [71, 72, 73, 74, 100] {
             let hash = PasswordHash::compute(&Password::presented(&("x".repeat(length) + "a")), 4)
                 .unwrap();
@@ -181,13 +202,13 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_one_character_are_one_password() {
+    fn p5_spellings_of_one_character_are_one_password() {
         let hash = PasswordHash::compute(&Password::presented("caf\u{e9}"), 4).unwrap();
         assert!(hash.verify(&Password::presented("cafe\u{301}")));
     }
 
     #[test]
-    fn hashes_of_an_older_service_verify_and_are_outdated() {
+    fn p8_hashes_of_an_older_service_verify_and_are_outdated() {
         let plain = bcrypt::hash("Admin@123", 4).unwrap();
         for version in ["$2a$", "$2b$", "$2y$"] {
             let hash = stored(&plain.replacen("$2b$", version, 1));
@@ -200,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_hash_is_nobodys_and_answers_at_once() {
+    fn p9_a_damaged_hash_is_nobodys_and_answers_at_once() {
         let costly = ADMIN_123.replace("r=10", "r=31");
         let foreign = ADMIN_123.replace("njLg", "nj\u{e9}g");
         for text in [

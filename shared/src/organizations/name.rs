@@ -31,8 +31,9 @@ impl OrganizationName {
                 "must not contain control characters",
             ));
         }
-        let key = caseless_key(&name);
-        if key.trim().is_empty() {
+        // Some characters are white space in their compatibility form, and more.
+        let key = fold_white_space(&caseless_key(&name));
+        if key.is_empty() {
             return Err(invalid("invisible", "must contain a visible character"));
         }
         Ok(Self { name, key })
@@ -94,6 +95,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_key_is_the_same_for_every_normal_form(text in "\\PC{0,60}") {
+            use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+            let Ok(name) = OrganizationName::parse(&text) else { return Ok(()) };
+            for form in [
+                ComposingNormalizerBorrowed::new_nfc().normalize(&text),
+                ComposingNormalizerBorrowed::new_nfkc().normalize(&text),
+                DecomposingNormalizerBorrowed::new_nfd().normalize(&text),
+                DecomposingNormalizerBorrowed::new_nfkd().normalize(&text),
+            ] {
+                // A longer form may be too long.
+                if let Ok(other) = OrganizationName::parse(&form) {
+                    prop_assert_eq!(other.key(), name.key(), "{:?}", form);
+                }
+            }
+        }
+
         #[test]
         fn a_name_parses_to_itself(text in "\\PC{0,110}") {
             if let Ok(name) = OrganizationName::parse(&text) {

@@ -30,7 +30,7 @@ async fn guesses(service: &TestService, count: usize) -> Vec<Answer> {
 }
 
 #[tokio::test]
-async fn of_50_parallel_guesses_at_most_the_limit_reach_the_hash() {
+async fn a3_of_50_parallel_guesses_at_most_the_limit_reach_the_hash() {
     let service = service_with_admin(&[]).await;
     let answers = guesses(&service, 50).await;
     let decided = answers.iter().filter(|answer| answer.status == 401).count();
@@ -42,7 +42,7 @@ async fn of_50_parallel_guesses_at_most_the_limit_reach_the_hash() {
 }
 
 #[tokio::test]
-async fn waits_grow_and_end_and_the_right_password_ends_them() {
+async fn a4_waits_grow_and_end_and_the_right_password_ends_them() {
     let service = service_with_admin(&[]).await;
     guesses(&service, 5).await;
     let mut last = 0;
@@ -66,7 +66,7 @@ async fn waits_grow_and_end_and_the_right_password_ends_them() {
 }
 
 #[tokio::test]
-async fn guesses_at_unknown_accounts_are_limited_just_the_same() {
+async fn a4_guesses_at_unknown_accounts_are_limited_just_the_same() {
     let service = service_with_admin(&[]).await;
     for email in ["nobody@example.com", "no email at all"] {
         for _ in 0..5 {
@@ -90,7 +90,7 @@ async fn an_admin_who_knows_the_password_may_log_in_many_times_at_once() {
 }
 
 #[tokio::test]
-async fn an_abandoned_guess_counts_as_a_wrong_one_and_an_old_one_is_forgotten() {
+async fn a3_an_abandoned_guess_counts_as_a_wrong_one_and_an_old_one_is_forgotten() {
     let service = service_with_admin(&[]).await;
     guesses(&service, 4).await;
     // Its function is killed while the hash is computed.
@@ -106,7 +106,7 @@ async fn an_abandoned_guess_counts_as_a_wrong_one_and_an_old_one_is_forgotten() 
 }
 
 #[tokio::test]
-async fn an_address_has_a_limit_of_its_own() {
+async fn a2_n1_an_address_has_a_limit_of_its_own() {
     let settings = [
         ("LOGIN_ATTEMPTS_PER_ADDRESS", "3"),
         ("ONBOARDINGS_PER_ADDRESS", "2"),

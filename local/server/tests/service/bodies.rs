@@ -1,4 +1,4 @@
-//! What cannot be read, on both routes that read a body, and what is not there at all.
+//! What cannot be read, on routes that read a body, and what is not there at all.
 
 use serde_json::json;
 
@@ -7,7 +7,11 @@ use crate::harness::TestService;
 const CREATE: &str =
     r#"{"organization_name":"Acme","email":"a@example.com","password":"Admin@123"}"#;
 const LOGIN: &str = r#"{"email":"a@example.com","password":"Admin@123"}"#;
-const ROUTES: [(&str, &str); 2] = [("/org/create", CREATE), ("/admin/login", LOGIN)];
+const ROUTES: [(&str, &str); 3] = [
+    ("/org/create", CREATE),
+    ("/admin/login", LOGIN),
+    ("/org/restore", LOGIN),
+];
 
 /// Sends `body` as `content_type` and asserts the problem, and that nothing was written.
 async fn refused(
@@ -31,7 +35,7 @@ async fn refused(
 }
 
 #[tokio::test]
-async fn a_malformed_body_is_a_malformed_request() {
+async fn z2_f21_a_malformed_body_is_a_malformed_request() {
     let service = TestService::start().await;
     for (path, good) in ROUTES {
         let bodies: Vec<Vec<u8>> = vec![
@@ -118,7 +122,7 @@ async fn only_json_is_a_supported_media_type() {
 }
 
 #[tokio::test]
-async fn a_body_of_16_kib_is_read_and_one_byte_more_is_too_large() {
+async fn f21_a_body_of_16_kib_is_read_and_one_byte_more_is_too_large() {
     let service = TestService::start().await;
     for (path, good) in ROUTES {
         let padded = |length: usize| {

@@ -20,7 +20,7 @@ async fn service_on_own_mongod() -> (TestService, Mongod) {
 }
 
 #[tokio::test]
-async fn a_transient_error_is_tried_again() {
+async fn f1_a_transient_error_is_tried_again() {
     let (service, _mongod) = service_on_own_mongod().await;
     for (command, code) in [("insert", 112), ("create", 112), ("commitTransaction", 91)] {
         let labels = ["TransientTransactionError"];
@@ -35,7 +35,7 @@ async fn a_transient_error_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_cut_connection_leaves_one_organization_or_none() {
+async fn f2_a_cut_connection_leaves_one_organization_or_none() {
     let (service, _mongod) = service_on_own_mongod().await;
     let mut created = 0;
     for command in [
@@ -63,7 +63,24 @@ async fn a_cut_connection_leaves_one_organization_or_none() {
 }
 
 #[tokio::test]
-async fn a_commit_that_never_answers_ends_by_the_deadline_with_all_or_nothing() {
+async fn f3_a_commit_whose_outcome_is_unknown_is_asked_for_again() {
+    let (service, _mongod) = service_on_own_mongod().await;
+    let timeout = doc! { "code": 64, "codeName": "WriteConcernTimeout", "errmsg": "timed out" };
+    let faults = [
+        doc! { "failCommands": ["commitTransaction"], "closeConnection": true },
+        doc! { "failCommands": ["commitTransaction"], "writeConcernError": timeout },
+    ];
+    for (number, fault) in faults.into_iter().enumerate() {
+        service.failpoint(doc! { "times": 1 }, fault).await;
+        let email = format!("{number}@example.com");
+        let answer = service.create(&format!("Number {number}"), &email).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+    assert_eq!(service.whole().await, 2);
+}
+
+#[tokio::test]
+async fn f3_a_commit_that_never_answers_ends_by_the_deadline_with_all_or_nothing() {
     let (service, _mongod) = service_on_own_mongod().await;
     let data = doc! { "failCommands": ["commitTransaction"], "closeConnection": true };
     service.failpoint(doc! { "times": 1_000_000 }, data).await;
@@ -97,22 +114,22 @@ async fn hangs_at(command: &str) {
 }
 
 #[tokio::test]
-async fn an_insert_that_hangs_is_given_up() {
+async fn f5_an_insert_that_hangs_is_given_up() {
     hangs_at("insert").await;
 }
 
 #[tokio::test]
-async fn a_create_that_hangs_is_given_up() {
+async fn f5_a_create_that_hangs_is_given_up() {
     hangs_at("create").await;
 }
 
 #[tokio::test]
-async fn a_commit_that_hangs_is_given_up() {
+async fn f5_a_commit_that_hangs_is_given_up() {
     hangs_at("commitTransaction").await;
 }
 
 #[tokio::test]
-async fn without_a_database_every_answer_says_so() {
+async fn f8_f19_e1_without_a_database_every_answer_says_so() {
     let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=300";
     let service = TestService::start_on(uri, &[]).await;
     service
@@ -134,7 +151,7 @@ async fn without_a_database_every_answer_says_so() {
 }
 
 #[tokio::test]
-async fn a_database_that_dies_is_missed_and_nothing_else() {
+async fn f6_f19_a_database_that_dies_is_missed_and_nothing_else() {
     let mongod = start_mongod().await;
     let uri = format!("{}&serverSelectionTimeoutMS=300", mongod.uri());
     let service = TestService::start_on(&uri, &[]).await;

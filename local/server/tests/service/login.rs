@@ -83,7 +83,7 @@ async fn the_token_says_who_it_is_for() {
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_looks_the_same() {
+async fn a1_whatever_is_wrong_looks_the_same() {
     let service = service_with_admin().await;
     let wrong_password = service.log_in(EMAIL, "Admin@124").await;
     wrong_password.problem(401, "invalid_credentials");
@@ -109,7 +109,7 @@ async fn whatever_is_wrong_looks_the_same() {
 }
 
 #[tokio::test]
-async fn a_password_counts_to_its_last_character() {
+async fn p2_p3_a_password_counts_to_its_last_character() {
     let service = TestService::start().await;
     let passwords = [
         ("x".repeat(71) + "a", "x".repeat(71) + "b"),
@@ -131,7 +131,7 @@ async fn a_password_counts_to_its_last_character() {
 }
 
 #[tokio::test]
-async fn two_spellings_of_one_password_are_one() {
+async fn p5_two_spellings_of_one_password_are_one() {
     let service = TestService::start().await;
     let body =
         json!({"organization_name": "Acme", "email": EMAIL, "password": "caf\u{e9} cr\u{e8}me"});
@@ -146,7 +146,7 @@ async fn two_spellings_of_one_password_are_one() {
 }
 
 #[tokio::test]
-async fn a_hash_of_an_older_service_is_accepted_and_replaced() {
+async fn p8_a_hash_of_an_older_service_is_accepted_and_replaced() {
     let service = service_with_admin().await;
     set(&service, doc! { "password_hash": LEGACY }).await;
     assert_eq!(service.log_in(EMAIL, "Admin@124").await.status, 401);
@@ -162,7 +162,7 @@ async fn a_hash_of_an_older_service_is_accepted_and_replaced() {
 }
 
 #[tokio::test]
-async fn a_damaged_hash_lets_nobody_in() {
+async fn p9_a_damaged_hash_lets_nobody_in() {
     let service = service_with_admin().await;
     let cost_31 = LEGACY.replace("$10$", "$31$");
     for damaged in [

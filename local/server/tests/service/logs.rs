@@ -94,7 +94,13 @@ async fn l1_each_request_has_one_line_that_says_what_it_was() {
             "invalid_credentials".into(),
         ),
         (&shown, "GET", "/org", &organization, Value::Null),
-        (&nothing, "GET", "/{*path}", &Value::Null, "not_found".into()),
+        (
+            &nothing,
+            "GET",
+            "/{*path}",
+            &Value::Null,
+            "not_found".into(),
+        ),
     ] {
         let request_id = answer.headers["x-request-id"].to_str().unwrap();
         let lines = lines_of(request_id);

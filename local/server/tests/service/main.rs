@@ -22,6 +22,7 @@ mod login;
 mod logs;
 mod onboarding;
 mod processes;
+mod properties;
 mod secrets;
 mod sessions;
 mod tokens;

@@ -199,7 +199,7 @@ async fn the_longest_names_have_legal_collections() {
 }
 
 #[tokio::test]
-async fn a_stray_collection_is_never_adopted() {
+async fn f12_a_stray_collection_is_never_adopted() {
     let service = TestService::start().await;
     let stray = service.tenants().collection::<Document>("org_acme");
     stray.insert_one(doc! { "left": "behind" }).await.unwrap();
@@ -212,7 +212,7 @@ async fn a_stray_collection_is_never_adopted() {
 }
 
 #[tokio::test]
-async fn of_64_parallel_creations_of_one_name_one_succeeds() {
+async fn b1_f11_of_64_parallel_creations_of_one_name_one_succeeds() {
     let service = TestService::start().await;
     let emails: Vec<_> = (0..64).map(|n| format!("a{n}@example.com")).collect();
     let answers = parallel(emails.iter().map(|email| service.create("Acme", email))).await;
@@ -227,7 +227,7 @@ async fn of_64_parallel_creations_of_one_name_one_succeeds() {
 }
 
 #[tokio::test]
-async fn of_64_parallel_creations_with_one_email_one_succeeds() {
+async fn b1_f11_of_64_parallel_creations_with_one_email_one_succeeds() {
     let service = TestService::start().await;
     let names: Vec<_> = (0..64).map(|n| format!("Acme {n}")).collect();
     let answers = parallel(

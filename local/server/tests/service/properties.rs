@@ -1,0 +1,125 @@
+//! What must hold for any input: an answer of the contract, and no password in it.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use serde_json::{Map, Value, json};
+use tokio::runtime::Runtime;
+
+use crate::harness::{Answer, TestService};
+
+/// Creations that succeed cost a hash each.
+const CASES: u32 = 96;
+
+static SERVICE: LazyLock<(Runtime, TestService)> = LazyLock::new(|| {
+    let runtime = Runtime::new().unwrap();
+    let service = runtime.block_on(TestService::start_with(&[(
+        "LOGIN_ATTEMPTS_PER_ACCOUNT",
+        "0",
+    )]));
+    (runtime, service)
+});
+
+fn send(method: &str, path: &str, headers: &[(&str, &[u8])], body: Vec<u8>) -> Answer {
+    let (runtime, service) = &*SERVICE;
+    let mut request = service.request(method, path).body(body);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    runtime.block_on(service.send(request))
+}
+
+/// A value that a field of a body can have, the expected kinds more often than others.
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        4 => "\\PC{0,120}".prop_map(Value::from),
+        2 => "[a-z]{1,9}@[a-z]{1,9}\\.example".prop_map(Value::from),
+        1 => any::<i64>().prop_map(Value::from),
+        1 => Just(Value::Null),
+        1 => Just(json!({"$gt": ""})),
+        1 => Just(json!([["nested"], {"deeply": [true]}])),
+    ]
+}
+
+fn field() -> impl Strategy<Value = String> {
+    prop_oneof![
+        6 => prop::sample::select(vec![
+            "organization_name", "email", "password", "refresh_token", "current_password", "new_password",
+        ])
+        .prop_map(str::to_owned),
+        1 => "\\PC{0,12}",
+    ]
+}
+
+fn route() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "/org/create",
+        "/admin/login",
+        "/admin/refresh",
+        "/org/restore",
+    ])
+}
+
+fn is_of_the_contract(answer: &Answer) -> Result<(), TestCaseError> {
+    let status = answer.status.as_u16();
+    prop_assert!(
+        [200, 201, 400, 401, 409, 413, 415, 422].contains(&status),
+        "{answer:?}"
+    );
+    if status >= 400 {
+        prop_assert_eq!(&answer.headers["content-type"], "application/problem+json");
+        prop_assert!(answer.body["code"].is_string() && answer.body["request_id"].is_string());
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(Config { cases: CASES, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn any_fields_get_an_answer_of_the_contract(
+        path in route(),
+        fields in prop::collection::vec((field(), value()), 0..5),
+        password in "secret-\\PC{8,70}",
+    ) {
+        let mut body: Map<_, _> = fields.into_iter().collect();
+        body.insert("password".to_owned(), json!(password));
+        let json = [("content-type", &b"application/json"[..])];
+        let answer = send("POST", path, &json, Value::Object(body).to_string().into());
+        is_of_the_contract(&answer)?;
+        let text = answer.body.to_string();
+        let quoted = json!(password).to_string();
+        prop_assert!(!text.contains(quoted.trim_matches('"')), "{}", text);
+    }
+
+    #[test]
+    fn any_bytes_get_an_answer_of_the_contract(
+        path in route(),
+        media_type in prop_oneof!["application/json", "[ -~]{0,30}"],
+        body in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let answer = send("POST", path, &[("content-type", media_type.as_bytes())], body);
+        is_of_the_contract(&answer)?;
+        prop_assert!(answer.status.as_u16() >= 400);
+    }
+
+    #[test]
+    fn any_made_up_token_is_refused(token in "[!-~]{0,300}") {
+        let bearer = format!("Bearer {token}");
+        let answer = send("GET", "/org", &[("authorization", bearer.as_bytes())], Vec::new());
+        answer.problem(401, "invalid_token");
+    }
+
+    #[test]
+    fn any_header_and_query_get_an_answer_of_the_contract(
+        header in prop::collection::vec(prop_oneof![0x20..=0x7e_u8, 0x80..=0xff_u8], 0..80),
+        query in "[!-\"$-~]{0,80}",
+    ) {
+        for name in ["authorization", "idempotency-key", "content-type", "x-forwarded-for"] {
+            let path = format!("/org/audit?{query}");
+            is_of_the_contract(&send("GET", &path, &[(name, &header)], Vec::new()))?;
+            is_of_the_contract(&send("POST", "/org/create", &[(name, &header)], b"{}".to_vec()))?;
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Events of API Gateway: whatever one holds, there is an answer, and its body does not repeat the password.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::routing::any;
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Context, LambdaEvent, Service};
+use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
+use shared::http::{IdempotencyKey, JsonBody};
+use tokio::runtime::{Builder, Runtime};
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().build().expect("a runtime")
+});
+
+async fn read(_: IdempotencyKey, JsonBody(_): JsonBody<Value>) {}
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(payload) = serde_json::from_slice::<LambdaRequest>(bytes) else {
+        return;
+    };
+    let mut context = Context::default();
+    context.deadline = u64::MAX;
+    let router = Router::new().fallback(any(read));
+    let mut handler = shared::lambda::handler(router);
+    let answer = RUNTIME.block_on(handler.call(LambdaEvent { payload, context }));
+    let answer = serde_json::to_value(answer.expect("infallible")).expect("JSON");
+    let status = answer["statusCode"].as_u64().expect("a status");
+    assert!(status < 500, "{answer}");
+});

@@ -1,0 +1,20 @@
+//! Names and the collections named after them: a name parses to itself, and every slug is legal.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use mongodb::bson::oid::ObjectId;
+use shared::organizations::{CollectionName, OrganizationName};
+
+fuzz_target!(|text: &str| {
+    let Ok(name) = OrganizationName::parse(text) else {
+        return;
+    };
+    let again = OrganizationName::parse(name.as_str()).expect("a name is a name");
+    assert_eq!((again.as_str(), again.key()), (name.as_str(), name.key()));
+    for collection in CollectionName::candidates(&name, ObjectId::from_bytes([7; 12])) {
+        let slug = collection.as_str().strip_prefix("org_").expect("org_");
+        let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        assert!(!slug.is_empty() && slug.len() <= 44 && slug.chars().all(legal));
+    }
+});

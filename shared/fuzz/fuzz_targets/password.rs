@@ -1,0 +1,18 @@
+//! New passwords: no text panics, and a refusal does not repeat it.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use shared::admins::{Password, PasswordPolicy};
+
+fuzz_target!(|text: &str| {
+    let policy = PasswordPolicy {
+        field: "password",
+        min_length: 8,
+        context: &["admin@example.com", "Akshay Pvt Ltd"],
+    };
+    match Password::choose(text, &policy) {
+        Ok(password) => assert!(text.len() < 16 || !format!("{password:?}").contains(text)),
+        Err(error) => assert!(text.chars().count() < 8 || !error.message.contains(text)),
+    }
+});
