@@ -8,6 +8,8 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError as 
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
 
+const NOT_FOUND: &str = "ResourceNotFoundException";
+
 /// A client that is built on its first use: who needs no secret pays for none.
 #[derive(Default)]
 pub struct SecretsManager {
@@ -32,10 +34,29 @@ pub enum SecretError {
 }
 
 impl SecretsManager {
+    /// With a client that is there already.
+    pub fn with_client(client: Client) -> Self {
+        Self {
+            client: OnceCell::new_with(Some(client)),
+        }
+    }
+
     /// The current version (`AWSCURRENT`) of the secret with this id.
     pub async fn current(&self, id: &str) -> Result<SecretVersion, SecretError> {
+        self.version(id, "AWSCURRENT").await
+    }
+
+    /// The version before the current one (`AWSPREVIOUS`), once there was one.
+    pub async fn previous(&self, id: &str) -> Result<Option<SecretVersion>, SecretError> {
+        match self.version(id, "AWSPREVIOUS").await {
+            Err(SecretError::Unusable { reason, .. }) if reason == NOT_FOUND => Ok(None),
+            previous => previous.map(Some),
+        }
+    }
+
+    async fn version(&self, id: &str, stage: &str) -> Result<SecretVersion, SecretError> {
         let client = self.client.get_or_init(build).await;
-        let request = client.get_secret_value().secret_id(id);
+        let request = client.get_secret_value().secret_id(id).version_stage(stage);
         let answer = request.send().await.map_err(|error| classify(id, &error))?;
         let unusable = |reason: &str| SecretError::Unusable {
             id: id.to_owned(),
@@ -73,7 +94,7 @@ fn classify<R: std::fmt::Debug>(id: &str, error: &SdkError<GetError, R>) -> Secr
         .and_then(|e| e.meta().code())
         .unwrap_or_default();
     let final_faults = [
-        "ResourceNotFoundException",
+        NOT_FOUND,
         "AccessDeniedException",
         "DecryptionFailure",
         "InvalidRequestException",

@@ -29,7 +29,7 @@ impl From<ConfigFaults> for StartRefused {
 /// What only an operator can mend refuses the start. What may be back in a moment does not: requests answer
 /// 503 until it is.
 pub async fn prepare(app: &App, tokens: Option<&Tokens>) -> Result<(), StartRefused> {
-    tokio::try_join!(prepare_mongo(app), prepare_tokens(tokens))?;
+    tokio::try_join!(prepare_mongo(app), prepare_tokens(app, tokens))?;
     Ok(())
 }
 
@@ -44,13 +44,16 @@ async fn prepare_mongo(app: &App) -> Result<(), StartRefused> {
     }
 }
 
-async fn prepare_tokens(tokens: Option<&Tokens>) -> Result<(), StartRefused> {
+async fn prepare_tokens(app: &App, tokens: Option<&Tokens>) -> Result<(), StartRefused> {
     let Some(tokens) = tokens else { return Ok(()) };
-    tokens.prepare().await.or_else(|error: SigningSecretError| {
-        if error.is_final() {
-            return Err(StartRefused(error.to_string()));
-        }
-        tracing::error!(reason = %error, "started without the signing secret");
-        Ok(())
-    })
+    tokens
+        .prepare(app.clock.now())
+        .await
+        .or_else(|error: SigningSecretError| {
+            if error.is_final() {
+                return Err(StartRefused(error.to_string()));
+            }
+            tracing::error!(reason = %error, "started without the signing secret");
+            Ok(())
+        })
 }

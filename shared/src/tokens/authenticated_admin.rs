@@ -15,7 +15,7 @@ use super::{Bearer, Tokens};
 use crate::admins::{Admin, AdminStatus};
 use crate::app::App;
 use crate::audit::{Action, Event};
-use crate::clock::{Clock, numeric_date};
+use crate::clock::Clock;
 use crate::http::{ClientAddress, note_organization};
 use crate::organizations::{Organization, OrganizationStatus};
 use crate::problem::Problem;
@@ -70,7 +70,7 @@ impl FromRequestParts<Secured> for AuthenticatedAdmin {
     async fn from_request_parts(parts: &mut Parts, secured: &Secured) -> Result<Self, Problem> {
         let token = bearer_token(parts)?;
         let now = secured.app.clock.now();
-        let bearer = secured.tokens.verify(token, numeric_date(now)).await?;
+        let bearer = secured.tokens.verify(token, now).await?;
         let address = ClientAddress::from_request_parts(parts, secured).await?;
         note_organization(bearer.organization_id);
         let found = find(&secured.app, bearer, address, now).await?;

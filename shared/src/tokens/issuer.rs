@@ -5,7 +5,7 @@ use std::time::Duration;
 use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
 
-use super::{Claims, Tokens};
+use super::{Claims, Tokens, unavailable};
 use crate::admins::Admin;
 use crate::clock::numeric_date;
 use crate::problem::Problem;
@@ -23,7 +23,8 @@ impl Tokens {
         session_id: ObjectId,
         now: DateTime,
     ) -> Result<AccessToken, Problem> {
-        let key = self.signing_key().await?;
+        let ring = self.keys.ring(now).await.map_err(unavailable)?;
+        let key = &ring.current;
         let claims = self
             .claims(admin, session_id, now)
             .ok_or_else(Problem::internal)?;

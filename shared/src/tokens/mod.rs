@@ -3,14 +3,14 @@
 mod authenticated_admin;
 mod claims;
 mod issuer;
+mod keys;
 mod signing_secret;
 mod token_response;
 mod verifier;
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use secrecy::ExposeSecret;
-use tokio::sync::OnceCell;
+use mongodb::bson::DateTime;
 
+use self::keys::Keys;
 use crate::config::TokenConfig;
 use crate::problem::Problem;
 
@@ -24,55 +24,28 @@ pub use verifier::Bearer;
 /// The media type of an access token (RFC 9068, section 2.1).
 const TYPE: &str = "at+jwt";
 
-/// Makes and checks tokens. The signing secret is fetched on its first use; a failed fetch is tried again by
-/// the next who asks.
+/// Makes and checks tokens.
 pub struct Tokens {
     config: TokenConfig,
-    source: SecretSource,
-    key: OnceCell<SigningKey>,
-}
-
-struct SigningKey {
-    header: Header,
-    encoding: EncodingKey,
-    decoding: DecodingKey,
+    keys: Keys,
 }
 
 impl Tokens {
     pub fn new(config: TokenConfig, source: SecretSource) -> Self {
         Self {
             config,
-            source,
-            key: OnceCell::new(),
+            keys: Keys::new(source),
         }
     }
 
     /// Fetches the signing secret, if that has not been done yet, and says why it cannot.
-    pub async fn prepare(&self) -> Result<(), SigningSecretError> {
-        self.key().await.map(|_| ())
+    pub async fn prepare(&self, now: DateTime) -> Result<(), SigningSecretError> {
+        self.keys.ring(now).await.map(drop)
     }
+}
 
-    /// As [`Self::prepare`], for a request: the reason goes to the log.
-    async fn signing_key(&self) -> Result<&SigningKey, Problem> {
-        self.key().await.map_err(|error| {
-            tracing::error!(%error, "the signing secret cannot be used");
-            Problem::unavailable()
-        })
-    }
-
-    async fn key(&self) -> Result<&SigningKey, SigningSecretError> {
-        let fetch = || async {
-            let secret = self.source.current().await?;
-            let mut header = Header::new(Algorithm::HS256);
-            header.typ = Some(TYPE.to_owned());
-            header.kid = Some(secret.version_id);
-            let bytes = secret.value.expose_secret().as_bytes();
-            Ok(SigningKey {
-                header,
-                encoding: EncodingKey::from_secret(bytes),
-                decoding: DecodingKey::from_secret(bytes),
-            })
-        };
-        self.key.get_or_try_init(fetch).await
-    }
+/// The reason goes to the log.
+fn unavailable(error: SigningSecretError) -> Problem {
+    tracing::error!(%error, "the signing secret cannot be used");
+    Problem::unavailable()
 }

@@ -34,15 +34,26 @@ impl SigningSecretError {
 }
 
 impl SecretSource {
-    /// The version to sign with.
-    pub(super) async fn current(&self) -> Result<SecretVersion, SigningSecretError> {
-        let version = match self {
-            Self::Local(version) => version.clone(),
-            Self::SecretsManager { client, id } => client.current(id).await?,
+    /// The version to sign with, and the one before it, which verifies, too.
+    pub(super) async fn versions(
+        &self,
+    ) -> Result<(SecretVersion, Option<SecretVersion>), SigningSecretError> {
+        let (current, previous) = match self {
+            Self::Local(version) => (version.clone(), None),
+            Self::SecretsManager { client, id } => {
+                tokio::try_join!(client.current(id), client.previous(id))?
+            }
         };
-        match version.value.expose_secret().len() {
+        match bytes(&current) {
             bytes if bytes < MIN_BYTES => Err(SigningSecretError::TooShort(bytes)),
-            _ => Ok(version),
+            _ => Ok((
+                current,
+                previous.filter(|previous| bytes(previous) >= MIN_BYTES),
+            )),
         }
     }
+}
+
+fn bytes(version: &SecretVersion) -> usize {
+    version.value.expose_secret().len()
 }

@@ -2,11 +2,16 @@
 //!
 //! What is asked of a token: RFC 8725 (best current practices) and RFC 9068 (access tokens).
 
+use std::sync::Arc;
+
 use jsonwebtoken::{Algorithm, Validation};
+use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
-use super::{Claims, SigningKey, TYPE, Tokens};
+use super::keys::{KeyRing, SigningKey};
+use super::{Claims, TYPE, Tokens, unavailable};
+use crate::clock::numeric_date;
 use crate::problem::Problem;
 
 /// Clocks of two functions may differ by so much, in seconds.
@@ -25,16 +30,29 @@ pub struct Bearer {
 }
 
 impl Tokens {
-    /// Whom `token` is for at `now` (seconds since 1970), or why it is refused.
-    pub async fn verify(&self, token: &str, now: i64) -> Result<Bearer, Problem> {
-        let key = self.signing_key().await?;
-        let claims =
-            decode(token, key).ok_or_else(|| refused("The token is not one of this service."))?;
+    /// Whom `token` is for at `now`, or why it is refused.
+    pub async fn verify(&self, token: &str, now: DateTime) -> Result<Bearer, Problem> {
+        let not_ours = || refused("The token is not one of this service.");
+        let key_id = key_id(token).ok_or_else(not_ours)?;
+        let ring = self.ring_for(&key_id, now).await?.ok_or_else(not_ours)?;
+        let key = ring.find(&key_id).ok_or_else(not_ours)?;
+        let claims = decode(token, key).ok_or_else(not_ours)?;
+        let now = numeric_date(now);
         if claims.exp <= now {
             return Err(refused("The token has expired."));
         }
         self.whom(&claims, now)
             .ok_or_else(|| refused("The token's claims are not those of this service."))
+    }
+
+    /// Keys among which the one is that signed the token, if there is one.
+    async fn ring_for(&self, key_id: &str, now: DateTime) -> Result<Option<Arc<KeyRing>>, Problem> {
+        let ring = self.keys.ring(now).await.map_err(unavailable)?;
+        if ring.find(key_id).is_some() {
+            return Ok(Some(ring));
+        }
+        let ring = self.keys.ring_with(key_id, now).await;
+        ring.map_err(unavailable)
     }
 
     fn whom(&self, claims: &Claims, now: i64) -> Option<Bearer> {
@@ -63,9 +81,6 @@ fn refused(detail: &str) -> Problem {
 /// The claims, where header and signature are right. `exp` and the like are checked on the claims, with the
 /// caller's clock.
 fn decode(token: &str, key: &SigningKey) -> Option<Claims> {
-    if token.len() > MAX_LENGTH || !is_our_header(token, key) {
-        return None;
-    }
     let mut validation = Validation::new(Algorithm::HS256);
     validation.validate_exp = false;
     validation.validate_aud = false;
@@ -74,20 +89,18 @@ fn decode(token: &str, key: &SigningKey) -> Option<Claims> {
     decoded.ok().map(|token| token.claims)
 }
 
-/// Whether the header says what ours say, and nothing that asks for more: a `jwk`, `jku`, `x5u`, `x5c` or
-/// `crit` is in none of ours.
-fn is_our_header(token: &str, key: &SigningKey) -> bool {
+/// The `kid` of the header, where that says what ours say, and nothing that asks for more: a `jwk`, `jku`,
+/// `x5u`, `x5c` or `crit` is in none of ours.
+fn key_id(token: &str) -> Option<String> {
     use base64::Engine;
+    if token.len() > MAX_LENGTH {
+        return None;
+    }
     let encoded = token.split('.').next().unwrap_or_default();
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(encoded);
-    let header = bytes
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Map<String, Value>>(&bytes).ok());
-    header.is_some_and(|header| {
-        let text = |name: &str| header.get(name).and_then(Value::as_str);
-        header.len() == 3
-            && text("alg") == Some("HS256")
-            && text("typ") == Some(TYPE)
-            && text("kid") == key.header.kid.as_deref()
-    })
+    let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let bytes = engine.decode(encoded).ok()?;
+    let header: Map<String, Value> = serde_json::from_slice(&bytes).ok()?;
+    let text = |name: &str| header.get(name).and_then(Value::as_str);
+    let ours = header.len() == 3 && text("alg") == Some("HS256") && text("typ") == Some(TYPE);
+    text("kid").filter(|_| ours).map(str::to_owned)
 }

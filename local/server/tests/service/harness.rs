@@ -131,15 +131,19 @@ impl TestService {
 
     /// `uri` must have a query.
     pub async fn start_on(uri: &str, settings: &[(&str, &str)]) -> Self {
+        let secret = SecretSource::Local(SecretVersion {
+            value: SIGNING_SECRET.into(),
+            version_id: "test".to_owned(),
+        });
+        Self::start_from(uri, settings, secret).await
+    }
+
+    pub async fn start_from(uri: &str, settings: &[(&str, &str)], secret: SecretSource) -> Self {
         // `RUST_LOG=1 cargo test` shows what the services of the tests log.
         logs::watch();
         let name = format!("t{:016x}", fastrand::u64(..));
         let (config, token_config) = config(&format!("{uri}&appName={name}"), &name, settings);
         let secrets: Arc<SecretsManager> = Arc::default();
-        let secret = SecretSource::Local(SecretVersion {
-            value: SIGNING_SECRET.into(),
-            version_id: "test".to_owned(),
-        });
         let ahead: Arc<AtomicI64> = Arc::default();
         let app = Arc::new(App::with_clock(config, secrets, clock(Arc::clone(&ahead))));
         let tokens = Arc::new(tokens::Tokens::new(token_config, secret));
@@ -158,6 +162,18 @@ impl TestService {
             mongo,
             ahead,
         }
+    }
+
+    /// Another process of the same service, on the same databases, and with the clock as it is now.
+    pub async fn twin(&self, secret: SecretSource) -> Self {
+        let settings = [
+            ("MASTER_DB", self.app.config.master_db.as_str()),
+            ("TENANT_DB", &self.app.config.tenant_db),
+        ];
+        let twin = Self::start_from(&mongod().uri(), &settings, secret).await;
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        twin.ahead.store(ahead, Ordering::Relaxed);
+        twin
     }
 
     /// Lets time pass for the service.

@@ -1,7 +1,9 @@
 //! Secrets Manager as functions meet it: good, down, slow, throttling, and with secrets that cannot be used.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,10 +13,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
+use shared::tokens::SecretSource;
 use tempfile::TempDir;
 
 use crate::cargo_run::{Server, refused};
-use crate::harness::{PASSWORD, mongod};
+use crate::harness::{PASSWORD, TestService, Tokens, mongod};
+use crate::tokens::with_key_id;
 
 const GOOD: &str = "a signing secret of 32 bytes or more";
 
@@ -30,24 +34,60 @@ enum Mood {
 #[derive(Clone)]
 struct SecretsManager {
     mood: Arc<Mutex<Mood>>,
-    secrets: Arc<HashMap<&'static str, String>>,
+    secrets: Arc<Mutex<HashMap<String, Secret>>>,
+    calls: Arc<AtomicUsize>,
     url: String,
+}
+
+#[derive(Clone, Default)]
+struct Secret {
+    current: String,
+    previous: Option<String>,
 }
 
 impl SecretsManager {
     async fn start(secrets: &[(&'static str, &str)]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let secrets = secrets.iter().map(|(id, value)| (*id, (*value).to_owned()));
         let manager = Self {
             mood: Arc::new(Mutex::new(Mood::Good)),
-            secrets: Arc::new(secrets.collect()),
+            secrets: Arc::default(),
+            calls: Arc::default(),
             url: format!("http://{}", listener.local_addr().unwrap()),
         };
+        for (id, value) in secrets {
+            manager.rotate(id, value);
+        }
         let router = axum::Router::new()
             .route("/", post(answer))
             .with_state(manager.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
         manager
+    }
+
+    /// Makes `value` the current version. Its version id is a hash of it.
+    fn rotate(&self, id: &str, value: &str) {
+        let mut secrets = self.secrets.lock().unwrap();
+        let secret = secrets.entry(id.to_owned()).or_default();
+        let before = std::mem::replace(&mut secret.current, value.to_owned());
+        secret.previous = Some(before).filter(|before| !before.is_empty());
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The source of a service in this process.
+    async fn source(&self, id: &str) -> SecretSource {
+        use aws_sdk_secretsmanager::config::{Credentials, Region};
+        let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .endpoint_url(&self.url)
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::for_tests());
+        let client = aws_sdk_secretsmanager::Client::new(&config.load().await);
+        SecretSource::SecretsManager {
+            client: Arc::new(shared::secrets::SecretsManager::with_client(client)),
+            id: id.to_owned(),
+        }
     }
 
     fn be(&self, mood: Mood) {
@@ -71,6 +111,7 @@ impl SecretsManager {
 }
 
 async fn answer(State(manager): State<SecretsManager>, body: String) -> Response {
+    manager.calls.fetch_add(1, Ordering::Relaxed);
     let mood = *manager.mood.lock().unwrap();
     let error = |status: u16, name: &str| {
         let status = StatusCode::from_u16(status).unwrap();
@@ -83,8 +124,20 @@ async fn answer(State(manager): State<SecretsManager>, body: String) -> Response
         Mood::Hanging => tokio::time::sleep(Duration::from_secs(60)).await,
     }
     let body: Value = serde_json::from_str(&body).unwrap();
-    match manager.secrets.get(body["SecretId"].as_str().unwrap()) {
-        Some(value) => Json(json!({"SecretString": value, "VersionId": "v1"})).into_response(),
+    let secrets = manager.secrets.lock().unwrap();
+    let secret = secrets.get(body["SecretId"].as_str().unwrap());
+    let value = match body["VersionStage"].as_str().unwrap() {
+        "AWSCURRENT" => secret.map(|secret| secret.current.clone()),
+        "AWSPREVIOUS" => secret.and_then(|secret| secret.previous.clone()),
+        other => panic!("nobody asks for {other}"),
+    };
+    match value {
+        Some(value) => {
+            let mut hasher = DefaultHasher::new();
+            value.hash(&mut hasher);
+            let version = format!("v{:x}", hasher.finish());
+            Json(json!({"SecretString": value, "VersionId": version})).into_response()
+        }
         None => error(400, "ResourceNotFoundException"),
     }
 }
@@ -205,4 +258,90 @@ async fn the_connection_string_can_come_from_a_secret() {
     let mut server = server_with_admin(folder.path(), &settings).await;
     assert_eq!(log_in(&server).await.0, 200);
     server.signal("KILL");
+}
+
+/// A service of this process, with an admin, whose secret is `manager`'s.
+async fn service_with_admin(manager: &SecretsManager) -> TestService {
+    let source = manager.source("jwt").await;
+    let service = TestService::start_from(&mongod().uri(), &[], source).await;
+    assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
+    service
+}
+
+#[tokio::test]
+async fn f15_a_rotation_refuses_no_valid_token() {
+    let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
+    // Two processes on one database, as functions are.
+    let one = service_with_admin(&manager).await;
+    let before = one.session_of("a@example.com").await;
+    assert_eq!(one.show(&before.access).await.status, 200);
+    let other = one.twin(manager.source("jwt").await).await;
+    assert_eq!(other.show(&before.access).await.status, 200);
+    manager.rotate("jwt", "another signing secret of 32 bytes or more");
+    // A process that starts now signs with the new secret, which the others meet in a token first.
+    let third = one.twin(manager.source("jwt").await).await;
+    let after = third.session_of("a@example.com").await;
+    let calls = manager.calls();
+    let shows = futures_util::future::join_all((0..16).map(|_| other.show(&after.access)));
+    assert!(shows.await.iter().all(|answer| answer.status == 200));
+    assert_eq!(manager.calls() - calls, 2, "one question for both versions");
+    for service in [&one, &other, &third] {
+        for tokens in [&before, &after] {
+            assert_eq!(service.show(&tokens.access).await.status, 200);
+        }
+    }
+    // Two rotations later the first secret is nobody's.
+    manager.rotate("jwt", "a third signing secret of 32 bytes or more");
+    one.pass(Duration::from_secs(301));
+    one.show(&before.access).await.problem(401, "invalid_token");
+    assert_eq!(one.show(&after.access).await.status, 200);
+}
+
+#[tokio::test]
+async fn f17_a_flood_of_unknown_keys_asks_a_few_times() {
+    let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
+    let service = service_with_admin(&manager).await;
+    let good = service.session_of("a@example.com").await;
+    let calls = manager.calls();
+    for flood in 0..10 {
+        let forged: Vec<_> = (0..100)
+            .map(|number| with_key_id(&format!("unknown-{flood}-{number}")))
+            .collect();
+        let answers = forged.iter().map(|token| service.show(token));
+        for answer in futures_util::future::join_all(answers).await {
+            answer.problem(401, "invalid_token");
+        }
+    }
+    let questions = (manager.calls() - calls) / 2;
+    assert!((1..=5 + 60).contains(&questions), "{questions} questions");
+    assert_eq!(service.show(&good.access).await.status, 200);
+    // Whoever needs it is served again right after.
+    manager.rotate("jwt", "another signing secret of 32 bytes or more");
+    service.pass(Duration::from_secs(5));
+    let twin = service.twin(manager.source("jwt").await).await;
+    let new = Tokens::of(&twin.log_in("a@example.com", PASSWORD).await);
+    assert_eq!(service.show(&new.access).await.status, 200);
+}
+
+#[tokio::test]
+async fn f13_known_keys_go_on_while_secrets_manager_is_away_and_are_refreshed_when_it_is_back() {
+    let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
+    let service = service_with_admin(&manager).await;
+    let tokens = service.session_of("a@example.com").await;
+    manager.rotate("jwt", "another signing secret of 32 bytes or more");
+    for mood in [Mood::Down, Mood::Throttling, Mood::Hanging] {
+        manager.be(mood);
+        service.pass(Duration::from_secs(301));
+        let started = Instant::now();
+        assert_eq!(service.show(&tokens.access).await.status, 200, "{mood:?}");
+        assert!(started.elapsed() < Duration::from_secs(3), "{mood:?}");
+        // A key that may be new cannot be told from one that is made up.
+        let unknown = service.show(&with_key_id("unknown")).await;
+        unknown.problem(503, "service_unavailable");
+    }
+    manager.be(Mood::Good);
+    service.pass(Duration::from_secs(31));
+    let again = service.session_of("a@example.com").await;
+    let header = |token: &str| token.split('.').next().unwrap().to_owned();
+    assert_ne!(header(&again.access), header(&tokens.access));
 }

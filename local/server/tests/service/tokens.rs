@@ -58,6 +58,12 @@ pub fn foreign(claims: &Value) -> String {
     )
 }
 
+/// A token that names this key, signed by nobody.
+pub fn with_key_id(kid: &str) -> String {
+    let header = json!({"typ": "at+jwt", "alg": "HS256", "kid": kid});
+    forge(&header, "{}", hmac::HMAC_SHA256, "nobody's")
+}
+
 struct Session {
     service: TestService,
     token: String,

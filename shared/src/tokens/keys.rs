@@ -1,0 +1,172 @@
+//! The keys that sign and verify: the secret's current version, and for verifying the one before it, too.
+//!
+//! A process knows them from its first use on. It asks again every few minutes, and when a token names a key
+//! that it does not know: the secret may have been rotated since. Where Secrets Manager is away, it carries on
+//! with what it knows.
+
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
+use mongodb::bson::DateTime;
+use secrecy::ExposeSecret;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::{SecretSource, SigningSecretError, TYPE};
+use crate::clock::after;
+use crate::secrets::SecretVersion;
+
+/// What is known is asked for again after so long, and after a failure sooner.
+const REFRESH_AFTER: Duration = Duration::from_secs(300);
+const REFRESH_AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// A caller who could be served with what is known waits for so long.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Unknown keys are asked for that often in the long run, and [`BURST`] times at once: whoever makes them up
+/// must not make us flood Secrets Manager.
+const BETWEEN_UNKNOWN: Duration = Duration::from_secs(1);
+const BURST: u32 = 5;
+
+/// The keys of one moment.
+pub(super) struct KeyRing {
+    pub current: SigningKey,
+    previous: Option<SigningKey>,
+}
+
+pub(super) struct SigningKey {
+    pub header: Header,
+    pub encoding: EncodingKey,
+    pub decoding: DecodingKey,
+}
+
+pub(super) struct Keys {
+    source: SecretSource,
+    known: RwLock<Option<Known>>,
+    /// Locked while the source is asked: all who need it wait for one answer.
+    asking: Mutex<UnknownKeys>,
+}
+
+#[derive(Clone)]
+struct Known {
+    ring: Arc<KeyRing>,
+    refresh_at: DateTime,
+}
+
+/// How often the source is asked for keys that are unknown (the generic cell rate algorithm).
+#[derive(Default)]
+struct UnknownKeys {
+    /// When the burst will be whole again.
+    until: Option<DateTime>,
+}
+
+impl UnknownKeys {
+    fn may_ask(&mut self, now: DateTime) -> bool {
+        let until = self.until.map_or(now, |until| until.max(now));
+        let may = until <= after(now, BETWEEN_UNKNOWN * (BURST - 1));
+        if may {
+            self.until = Some(after(until, BETWEEN_UNKNOWN));
+        }
+        may
+    }
+}
+
+impl SigningKey {
+    fn new(version: SecretVersion) -> Self {
+        let mut header = Header::new(Algorithm::HS256);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(version.version_id);
+        let bytes = version.value.expose_secret().as_bytes();
+        Self {
+            header,
+            encoding: EncodingKey::from_secret(bytes),
+            decoding: DecodingKey::from_secret(bytes),
+        }
+    }
+}
+
+impl KeyRing {
+    pub fn find(&self, key_id: &str) -> Option<&SigningKey> {
+        let mut keys = [Some(&self.current), self.previous.as_ref()]
+            .into_iter()
+            .flatten();
+        keys.find(|key| key.header.kid.as_deref() == Some(key_id))
+    }
+}
+
+impl Keys {
+    pub fn new(source: SecretSource) -> Self {
+        Self {
+            source,
+            known: RwLock::default(),
+            asking: Mutex::default(),
+        }
+    }
+
+    /// The keys, as fresh as they must be.
+    pub async fn ring(&self, now: DateTime) -> Result<Arc<KeyRing>, SigningSecretError> {
+        let Some(known) = self.known() else {
+            return self.first(now).await;
+        };
+        if known.refresh_at > now {
+            return Ok(known.ring);
+        }
+        // Those who come meanwhile need not wait for it.
+        self.set(&known.ring, after(now, REFRESH_AFTER_FAILURE));
+        let _asking = self.asking.lock().await;
+        match timeout(PATIENCE, self.ask(now)).await {
+            Ok(Ok(ring)) => return Ok(ring),
+            Ok(Err(error)) => tracing::warn!(%error, "the signing secret is not refreshed"),
+            Err(_) => tracing::warn!("the signing secret is not refreshed: no answer in time"),
+        }
+        Ok(known.ring)
+    }
+
+    /// The keys after asking the source for `key_id`; none where it has been asked for unknown keys too often.
+    pub async fn ring_with(
+        &self,
+        key_id: &str,
+        now: DateTime,
+    ) -> Result<Option<Arc<KeyRing>>, SigningSecretError> {
+        let mut unknown = self.asking.lock().await;
+        // Whoever was first may have found it for us.
+        let known = self.known().map(|known| known.ring);
+        if let Some(ring) = known.filter(|ring| ring.find(key_id).is_some()) {
+            return Ok(Some(ring));
+        }
+        match unknown.may_ask(now) {
+            true => self.ask(now).await.map(Some),
+            false => Ok(None),
+        }
+    }
+
+    async fn first(&self, now: DateTime) -> Result<Arc<KeyRing>, SigningSecretError> {
+        let _asking = self.asking.lock().await;
+        match self.known() {
+            Some(known) => Ok(known.ring),
+            None => self.ask(now).await,
+        }
+    }
+
+    async fn ask(&self, now: DateTime) -> Result<Arc<KeyRing>, SigningSecretError> {
+        let (current, previous) = self.source.versions().await?;
+        let ring = Arc::new(KeyRing {
+            current: SigningKey::new(current),
+            previous: previous.map(SigningKey::new),
+        });
+        self.set(&ring, after(now, REFRESH_AFTER));
+        Ok(ring)
+    }
+
+    fn known(&self) -> Option<Known> {
+        self.known.read().ok()?.clone()
+    }
+
+    fn set(&self, ring: &Arc<KeyRing>, refresh_at: DateTime) {
+        if let Ok(mut known) = self.known.write() {
+            *known = Some(Known {
+                ring: Arc::clone(ring),
+                refresh_at,
+            });
+        }
+    }
+}
