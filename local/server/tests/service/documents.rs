@@ -136,6 +136,110 @@ async fn every_function_is_a_folder_and_has_a_resource() {
     assert_eq!(binaries, folders);
 }
 
+/// What a `!Ref` refers to.
+fn referenced(value: &Yaml) -> String {
+    match value {
+        Yaml::Tagged(tagged) if tagged.tag == "Ref" => tagged.value.as_str().unwrap().to_owned(),
+        other => panic!("{other:?} is no !Ref"),
+    }
+}
+
+#[tokio::test]
+async fn s1_each_function_may_read_its_own_secrets_and_nothing_else() {
+    let template = template();
+    let resources = template["Resources"].as_mapping().unwrap().values();
+    let functions = resources.filter(|resource| resource["Type"] == "AWS::Serverless::Function");
+    let mut count = 0;
+    for function in functions {
+        let binary = function["Metadata"]["BuildProperties"]["Binary"]
+            .as_str()
+            .unwrap();
+        let [policy] = &function["Properties"]["Policies"].as_sequence().unwrap()[..] else {
+            panic!("{binary} has more than one policy")
+        };
+        let [statement] = &policy["Statement"].as_sequence().unwrap()[..] else {
+            panic!("{binary} has more than one statement")
+        };
+        assert_eq!(statement["Effect"], "Allow");
+        assert_eq!(
+            statement["Action"], "secretsmanager:GetSecretValue",
+            "{binary}"
+        );
+        let resources = match &statement["Resource"] {
+            Yaml::Sequence(several) => several.iter().map(referenced).collect(),
+            one => vec![referenced(one)],
+        };
+        let main = root().join("functions").join(binary).join("src/main.rs");
+        let needs_tokens = fs::read_to_string(main)
+            .unwrap()
+            .contains("start_with_tokens");
+        let expected = match needs_tokens {
+            true => vec!["MongodbUriSecretArn", "JwtSecret"],
+            false => vec!["MongodbUriSecretArn"],
+        };
+        assert_eq!(resources, expected, "{binary}");
+        count += 1;
+    }
+    assert_eq!(
+        count,
+        fs::read_dir(root().join("functions")).unwrap().count()
+    );
+}
+
+/// Names of the tests in all sources.
+fn tests() -> BTreeSet<String> {
+    let mut folders = vec![
+        root().join("shared/src"),
+        root().join("functions"),
+        root().join("local"),
+    ];
+    let mut tests = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let source = fs::read_to_string(path).unwrap();
+                let names = source.split("fn ").skip(1);
+                tests.extend(names.filter_map(|rest| Some(rest.split_once('(')?.0.to_owned())));
+            }
+        }
+    }
+    tests
+}
+
+#[test]
+fn the_security_table_names_tests_that_there_are() {
+    let table = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let (tests, mut named) = (tests(), BTreeSet::new());
+    for row in table.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        for name in cells
+            .iter()
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        {
+            if let Some((_, name)) = name.split_once("::") {
+                assert!(tests.contains(name), "{name} is no test");
+                named.insert(name.to_owned());
+            }
+        }
+    }
+    // A test that is named after a row stands in the table.
+    let is_row = |name: &String| {
+        let row = name.split('_').next().unwrap();
+        let (letter, number) = row.split_at(1);
+        "patzbelsnf".contains(letter)
+            && !number.is_empty()
+            && number.chars().all(|c| c.is_ascii_digit())
+    };
+    let missing: Vec<_> = tests
+        .iter()
+        .filter(|name| is_row(name) && !named.contains(*name))
+        .collect();
+    assert!(missing.is_empty(), "not in SECURITY.md: {missing:?}");
+}
+
 /// Gives the event to the function, as the Lambda runtime does, and the answer as its invoker gets it.
 async fn invoke(service: &TestService, function: &str, event: &str) -> Value {
     let (app, tokens) = (service.app.clone(), service.tokens.clone());

@@ -191,6 +191,9 @@ impl TestService {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.unwrap();
+        if status.as_u16() >= 400 {
+            shows_no_internals(&String::from_utf8_lossy(&body));
+        }
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         Answer {
             status,
@@ -360,6 +363,26 @@ impl TestService {
             );
             ids.len()
         }
+    }
+}
+
+/// E1: asserted on every refusal that any test gets.
+fn shows_no_internals(body: &str) {
+    for internal in [
+        "E11000",
+        "dup key",
+        "mongodb",
+        "127.0.0.1",
+        "localhost",
+        "src/",
+        ".rs",
+        "panicked",
+        "bcrypt",
+        "org_",
+        "$set",
+        "WriteConflict",
+    ] {
+        assert!(!body.contains(internal), "{internal} is in {body}");
     }
 }
 

@@ -260,6 +260,30 @@ async fn parallel_creations_of_one_slug_all_succeed() {
 }
 
 #[tokio::test]
+async fn p6_a_password_needs_no_mixture_of_characters() {
+    let service = TestService::start().await;
+    for (number, password) in [
+        "correct horse battery",
+        "31415926535897932384",
+        "пароль подлиннее",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = json!({
+            "organization_name": format!("Organization {number}"),
+            "email": format!("{number}@example.com"),
+            "password": password,
+        });
+        assert_eq!(
+            service.post("/org/create", &body).await.status,
+            201,
+            "{password}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn every_field_that_is_wrong_is_named_at_once() {
     let service = TestService::start().await;
     let body = json!({"organization_name": "\u{7}", "email": "nobody", "password": "short"});

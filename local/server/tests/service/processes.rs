@@ -160,6 +160,19 @@ async fn f6_a_stepdown_loses_nothing() {
     creations_survive(&service, fault).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn f8_a_service_recovers_when_its_database_comes() {
+    let mut database = Database::start().await;
+    database.kill();
+    let uri = format!("{}&serverSelectionTimeoutMS=300", database.uri());
+    let service = TestService::start_on(&uri, &[]).await;
+    let missed = service.create("Acme", "a@example.com").await;
+    missed.problem(503, "service_unavailable");
+    database.start_again().await;
+    assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
+    assert_eq!(service.whole().await, 1);
+}
+
 fn server(database: &Database, folder: &Path) -> Server {
     Server::start_with(folder, &[("MONGODB_URI", &database.uri())])
 }

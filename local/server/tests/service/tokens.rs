@@ -2,7 +2,7 @@
 
 use aws_lc_rs::hmac;
 use base64::Engine;
-use mongodb::bson::doc;
+use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, PASSWORD, SIGNING_SECRET, TestService};
@@ -245,6 +245,26 @@ async fn t4_times_are_strict() {
         session.with_claim("exp", json!(now() + 60)).await.status,
         200
     );
+}
+
+#[tokio::test]
+async fn t4_one_second_decides() {
+    let session = Session::start().await;
+    let claim = |name: &str| session.claims[name].as_i64().unwrap();
+    let (issued, expires) = (claim("iat"), claim("exp"));
+    // The clocks of two functions may differ by five seconds; an expiry is what it says.
+    for (now, good) in [
+        (issued - 6, false),
+        (issued - 5, true),
+        (issued, true),
+        (expires - 1, true),
+        (expires, false),
+        (expires + 1, false),
+    ] {
+        let now = DateTime::from_millis(now * 1000);
+        let verified = session.service.tokens.verify(&session.token, now).await;
+        assert_eq!(verified.is_ok(), good, "{now}");
+    }
 }
 
 #[tokio::test]
