@@ -41,6 +41,14 @@ pub fn start_with_tokens() -> Result<(Arc<App>, Arc<Tokens>), StartRefused> {
     Ok((Arc::new(app), Arc::new(tokens)))
 }
 
+/// Starts the log of a function that needs no other configuration.
+pub fn start_log() -> Result<(), StartRefused> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let mut settings = Settings::new(&lookup);
+    log::start_json(log::filter(&mut settings));
+    Ok(settings.finish()?)
+}
+
 fn read_settings<T>(
     more: impl FnOnce(&mut Settings<'_>) -> T,
 ) -> Result<(Config, T), StartRefused> {
@@ -74,6 +82,16 @@ where
     A: Serialize,
 {
     prepare(app, tokens).await?;
+    run(handler).await
+}
+
+/// As [`serve_events`], for a function that needs none of what the others do.
+pub async fn run<E, S, A>(handler: S) -> Result<(), StartRefused>
+where
+    E: for<'de> Deserialize<'de>,
+    S: Service<LambdaEvent<E>, Response = A, Error: Into<Diagnostic> + Debug>,
+    A: Serialize,
+{
     lambda_runtime::run(handler)
         .await
         .map_err(|error| StartRefused(error.to_string()))

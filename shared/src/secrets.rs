@@ -1,13 +1,21 @@
 //! Secrets Manager: reads secrets by id, with the SDK's standard variables (`AWS_ENDPOINT_URL` among them).
 
+use std::collections::HashMap;
+use std::fmt::Debug;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::SdkError;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError as GetError;
-use secrecy::SecretString;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::{
+    GetSecretValueError, GetSecretValueOutput,
+};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 
+/// Staging labels: the version in use, the one before it, and the one that a rotation prepares.
+pub(crate) const CURRENT: &str = "AWSCURRENT";
+const PREVIOUS: &str = "AWSPREVIOUS";
+pub(crate) const PENDING: &str = "AWSPENDING";
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
 /// A client that is built on its first use: who needs no secret pays for none.
@@ -41,36 +49,105 @@ impl SecretsManager {
         }
     }
 
-    /// The current version (`AWSCURRENT`) of the secret with this id.
+    /// The current version of the secret with this id.
     pub async fn current(&self, id: &str) -> Result<SecretVersion, SecretError> {
-        self.version(id, "AWSCURRENT").await
+        let request = self.client().await.get_secret_value();
+        let answer = request.secret_id(id).version_stage(CURRENT).send().await;
+        version(id, answer)
     }
 
-    /// The version before the current one (`AWSPREVIOUS`), once there was one.
+    /// The version before the current one, once there was one.
     pub async fn previous(&self, id: &str) -> Result<Option<SecretVersion>, SecretError> {
-        match self.version(id, "AWSPREVIOUS").await {
-            Err(SecretError::Unusable { reason, .. }) if reason == NOT_FOUND => Ok(None),
-            previous => previous.map(Some),
-        }
+        let request = self.client().await.get_secret_value();
+        let answer = request.secret_id(id).version_stage(PREVIOUS).send().await;
+        if_found(version(id, answer))
     }
 
-    async fn version(&self, id: &str, stage: &str) -> Result<SecretVersion, SecretError> {
-        let client = self.client.get_or_init(build).await;
-        let request = client.get_secret_value().secret_id(id).version_stage(stage);
-        let answer = request.send().await.map_err(|error| classify(id, &error))?;
-        let unusable = |reason: &str| SecretError::Unusable {
-            id: id.to_owned(),
-            reason: reason.to_owned(),
-        };
-        Ok(SecretVersion {
-            value: answer
-                .secret_string
-                .ok_or_else(|| unusable("it is binary, a string is expected"))?
-                .into(),
-            version_id: answer
-                .version_id
-                .ok_or_else(|| unusable("it has no version id"))?,
-        })
+    /// The value of the version that a rotation prepares, once it has one.
+    pub(crate) async fn pending(
+        &self,
+        id: &str,
+        version_id: &str,
+    ) -> Result<Option<SecretVersion>, SecretError> {
+        let request = self.client().await.get_secret_value().secret_id(id);
+        let request = request.version_id(version_id).version_stage(PENDING);
+        if_found(version(id, request.send().await))
+    }
+
+    pub(crate) async fn put_pending(
+        &self,
+        id: &str,
+        version_id: &str,
+        value: SecretString,
+    ) -> Result<(), SecretError> {
+        let request = self.client().await.put_secret_value().secret_id(id);
+        let request = request
+            .client_request_token(version_id)
+            .version_stages(PENDING)
+            .secret_string(value.expose_secret());
+        let put = request.send().await;
+        put.map(drop).map_err(|error| classify(id, &error))
+    }
+
+    /// The staging labels of every version, by its id.
+    pub(crate) async fn stages(
+        &self,
+        id: &str,
+    ) -> Result<HashMap<String, Vec<String>>, SecretError> {
+        let request = self.client().await.describe_secret().secret_id(id);
+        let described = request.send().await.map_err(|error| classify(id, &error))?;
+        Ok(described.version_ids_to_stages.unwrap_or_default())
+    }
+
+    /// Gives a version the label `stage`, and takes it from another, where there is one.
+    pub(crate) async fn move_stage(
+        &self,
+        id: &str,
+        stage: &str,
+        from: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<(), SecretError> {
+        let request = self.client().await.update_secret_version_stage();
+        let request = request
+            .secret_id(id)
+            .version_stage(stage)
+            .set_remove_from_version_id(from.map(str::to_owned))
+            .set_move_to_version_id(to.map(str::to_owned));
+        let moved = request.send().await;
+        moved.map(drop).map_err(|error| classify(id, &error))
+    }
+
+    async fn client(&self) -> &Client {
+        self.client.get_or_init(build).await
+    }
+}
+
+fn version<R: Debug>(
+    id: &str,
+    answer: Result<GetSecretValueOutput, SdkError<GetSecretValueError, R>>,
+) -> Result<SecretVersion, SecretError> {
+    let answer = answer.map_err(|error| classify(id, &error))?;
+    let unusable = |reason: &str| SecretError::Unusable {
+        id: id.to_owned(),
+        reason: reason.to_owned(),
+    };
+    Ok(SecretVersion {
+        value: answer
+            .secret_string
+            .ok_or_else(|| unusable("it is binary, a string is expected"))?
+            .into(),
+        version_id: answer
+            .version_id
+            .ok_or_else(|| unusable("it has no version id"))?,
+    })
+}
+
+fn if_found(
+    version: Result<SecretVersion, SecretError>,
+) -> Result<Option<SecretVersion>, SecretError> {
+    match version {
+        Err(SecretError::Unusable { reason, .. }) if reason == NOT_FOUND => Ok(None),
+        version => version.map(Some),
     }
 }
 
@@ -88,10 +165,14 @@ async fn build() -> Client {
     Client::new(&config)
 }
 
-fn classify<R: std::fmt::Debug>(id: &str, error: &SdkError<GetError, R>) -> SecretError {
+fn classify<E, R>(id: &str, error: &SdkError<E, R>) -> SecretError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+    R: Debug,
+{
     let service_error = error.as_service_error();
     let code = service_error
-        .and_then(|e| e.meta().code())
+        .and_then(ProvideErrorMetadata::code)
         .unwrap_or_default();
     let final_faults = [
         NOT_FOUND,

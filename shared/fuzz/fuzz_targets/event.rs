@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let mut context = Context::default();
     context.deadline = u64::MAX;
-    let router = Router::new().fallback(any(read));
+    let router = Router::new().route("/{*path}", any(read));
     let mut handler = shared::lambda::handler(router);
     let answer = RUNTIME.block_on(handler.call(LambdaEvent { payload, context }));
     let answer = serde_json::to_value(answer.expect("infallible")).expect("JSON");

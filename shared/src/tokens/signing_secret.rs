@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use crate::secrets::{SecretError, SecretVersion, SecretsManager};
 
 /// HS256 wants a key at least as long as its hash (RFC 7518, section 3.2).
-const MIN_BYTES: usize = 32;
+pub(super) const MIN_BYTES: usize = 32;
 
 pub enum SecretSource {
     /// The local server's own, in a file.

@@ -1,0 +1,17 @@
+//! Gives the signing secret a new version, in the steps in which Secrets Manager asks for it.
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use shared::lambda;
+use shared::secrets::SecretsManager;
+use shared::start::StartRefused;
+use shared::tokens::{RotationEvent, rotate};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), StartRefused> {
+    lambda::start_log()?;
+    let secrets = SecretsManager::default();
+    let step = async |event: LambdaEvent<RotationEvent>| -> Result<(), Error> {
+        Ok(rotate(&secrets, &event.payload).await?)
+    };
+    lambda::run(service_fn(step)).await
+}
