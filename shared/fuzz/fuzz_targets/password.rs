@@ -15,6 +15,7 @@ fuzz_target!(|text: &str| {
         Ok(password) => {
             assert_eq!(format!("{password:?}"), "Password(SecretBox<str>([REDACTED]))");
         }
-        Err(error) => assert!(text.chars().count() < 8 || !error.message.contains(text)),
+        // The same few sentences for every text.
+        Err(error) => assert!(error.message.is_ascii() && error.message.len() < 60),
     }
 });

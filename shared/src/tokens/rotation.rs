@@ -65,6 +65,7 @@ pub async fn rotate(secrets: &SecretsManager, event: &RotationEvent) -> Result<(
         Step::SetSecret => Ok(()),
         Step::TestSecret => test(secrets, id, version).await,
         Step::FinishSecret if has(PENDING) => {
+            test(secrets, id, version).await?;
             let current = stages
                 .iter()
                 .find(|(_, labels)| labels.iter().any(|label| label == CURRENT));

@@ -1,7 +1,6 @@
 //! Secrets Manager as functions meet it: good, down, slow, throttling, and with secrets that cannot be used.
 
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
-use shared::tokens::SecretSource;
+use shared::tokens::{RotationEvent, SecretSource, Step, rotate};
 use tempfile::TempDir;
 
 use crate::cargo_run::{Server, refused};
@@ -32,21 +31,24 @@ enum Mood {
 
 /// Speaks Secrets Manager's protocol (AWS JSON 1.1), in whatever mood it is told to be.
 #[derive(Clone)]
-struct SecretsManager {
+pub struct SecretsManager {
     mood: Arc<Mutex<Mood>>,
-    secrets: Arc<Mutex<HashMap<String, Secret>>>,
+    secrets: Arc<Mutex<BTreeMap<String, Versions>>>,
     calls: Arc<AtomicUsize>,
     url: String,
 }
 
+/// The versions of a secret, by their ids.
+type Versions = BTreeMap<String, Version>;
+
 #[derive(Clone, Default)]
-struct Secret {
-    current: String,
-    previous: Option<String>,
+struct Version {
+    value: Option<String>,
+    stages: BTreeSet<String>,
 }
 
 impl SecretsManager {
-    async fn start(secrets: &[(&'static str, &str)]) -> Self {
+    pub async fn start(secrets: &[(&str, &str)]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let manager = Self {
             mood: Arc::new(Mutex::new(Mood::Good)),
@@ -64,12 +66,33 @@ impl SecretsManager {
         manager
     }
 
-    /// Makes `value` the current version. Its version id is a hash of it.
+    /// Makes `value` the current version.
     fn rotate(&self, id: &str, value: &str) {
         let mut secrets = self.secrets.lock().unwrap();
-        let secret = secrets.entry(id.to_owned()).or_default();
-        let before = std::mem::replace(&mut secret.current, value.to_owned());
-        secret.previous = Some(before).filter(|before| !before.is_empty());
+        let versions = secrets.entry(id.to_owned()).or_default();
+        let version = format!("version-{}", versions.len());
+        versions.entry(version.clone()).or_default().value = Some(value.to_owned());
+        move_stage(versions, "AWSCURRENT", &version);
+    }
+
+    /// Begins a rotation as Secrets Manager does: the new version has a label, and no value yet.
+    fn begin_rotation(&self, id: &str, version: &str) {
+        let mut secrets = self.secrets.lock().unwrap();
+        let versions = secrets.get_mut(id).unwrap();
+        let pending = versions.entry(version.to_owned()).or_default();
+        pending.stages.insert("AWSPENDING".to_owned());
+    }
+
+    /// The labels of every version that has some, and the number of values.
+    fn labels(&self, id: &str) -> Vec<(String, String)> {
+        let secrets = self.secrets.lock().unwrap();
+        let labelled = secrets[id].iter().flat_map(|(version, state)| {
+            let label = |stage: &String| (stage.clone(), version.clone());
+            state.stages.iter().map(label).collect::<Vec<_>>()
+        });
+        let mut labels: Vec<_> = labelled.collect();
+        labels.sort();
+        labels
     }
 
     fn calls(&self) -> usize {
@@ -78,16 +101,20 @@ impl SecretsManager {
 
     /// The source of a service in this process.
     async fn source(&self, id: &str) -> SecretSource {
+        SecretSource::SecretsManager {
+            client: Arc::new(self.client().await),
+            id: id.to_owned(),
+        }
+    }
+
+    pub async fn client(&self) -> shared::secrets::SecretsManager {
         use aws_sdk_secretsmanager::config::{Credentials, Region};
         let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
             .endpoint_url(&self.url)
             .region(Region::new("eu-central-1"))
             .credentials_provider(Credentials::for_tests());
         let client = aws_sdk_secretsmanager::Client::new(&config.load().await);
-        SecretSource::SecretsManager {
-            client: Arc::new(shared::secrets::SecretsManager::with_client(client)),
-            id: id.to_owned(),
-        }
+        shared::secrets::SecretsManager::with_client(client)
     }
 
     fn be(&self, mood: Mood) {
@@ -110,7 +137,29 @@ impl SecretsManager {
     }
 }
 
-async fn answer(State(manager): State<SecretsManager>, body: String) -> Response {
+/// What moving `AWSCURRENT` does to the other labels is Secrets Manager's own rule.
+fn move_stage(versions: &mut Versions, stage: &str, to: &str) {
+    let mut before = None;
+    for (version, state) in versions.iter_mut() {
+        if state.stages.remove(stage) {
+            before = Some(version.clone());
+        }
+    }
+    versions
+        .entry(to.to_owned())
+        .or_default()
+        .stages
+        .insert(stage.to_owned());
+    if let Some(before) = before.filter(|before| stage == "AWSCURRENT" && before != to) {
+        move_stage(versions, "AWSPREVIOUS", &before);
+    }
+}
+
+async fn answer(
+    State(manager): State<SecretsManager>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
     manager.calls.fetch_add(1, Ordering::Relaxed);
     let mood = *manager.mood.lock().unwrap();
     let error = |status: u16, name: &str| {
@@ -124,21 +173,51 @@ async fn answer(State(manager): State<SecretsManager>, body: String) -> Response
         Mood::Hanging => tokio::time::sleep(Duration::from_secs(60)).await,
     }
     let body: Value = serde_json::from_str(&body).unwrap();
-    let secrets = manager.secrets.lock().unwrap();
-    let secret = secrets.get(body["SecretId"].as_str().unwrap());
-    let value = match body["VersionStage"].as_str().unwrap() {
-        "AWSCURRENT" => secret.map(|secret| secret.current.clone()),
-        "AWSPREVIOUS" => secret.and_then(|secret| secret.previous.clone()),
-        other => panic!("nobody asks for {other}"),
-    };
-    match value {
-        Some(value) => {
-            let mut hasher = DefaultHasher::new();
-            value.hash(&mut hasher);
-            let version = format!("v{:x}", hasher.finish());
-            Json(json!({"SecretString": value, "VersionId": version})).into_response()
+    let action = headers["x-amz-target"].to_str().unwrap().to_owned();
+    let mut secrets = manager.secrets.lock().unwrap();
+    let found = secrets.get_mut(body["SecretId"].as_str().unwrap());
+    let done = found.and_then(|versions| act(versions, &action, &body));
+    done.map_or_else(
+        || error(400, "ResourceNotFoundException"),
+        |answer| Json(answer).into_response(),
+    )
+}
+
+fn act(versions: &mut Versions, action: &str, body: &Value) -> Option<Value> {
+    let text = |name: &str| body[name].as_str();
+    match action.trim_start_matches("secretsmanager.") {
+        "GetSecretValue" => {
+            let (version, state) = versions.iter().find(|(version, state)| {
+                text("VersionId").is_none_or(|id| id == *version)
+                    && text("VersionStage").is_none_or(|stage| state.stages.contains(stage))
+            })?;
+            Some(json!({"SecretString": state.value.as_ref()?, "VersionId": version}))
         }
-        None => error(400, "ResourceNotFoundException"),
+        "DescribeSecret" => {
+            let stages = versions
+                .iter()
+                .map(|(version, state)| (version.clone(), json!(state.stages)));
+            Some(json!({"VersionIdsToStages": stages.collect::<serde_json::Map<_, _>>()}))
+        }
+        "PutSecretValue" => {
+            let version = text("ClientRequestToken")?.to_owned();
+            versions.entry(version.clone()).or_default().value =
+                Some(text("SecretString")?.to_owned());
+            for stage in body["VersionStages"].as_array()? {
+                move_stage(versions, stage.as_str()?, &version);
+            }
+            Some(json!({"VersionId": version}))
+        }
+        "UpdateSecretVersionStage" => {
+            let stage = text("VersionStage")?;
+            match (text("RemoveFromVersionId"), text("MoveToVersionId")) {
+                (_, Some(to)) => move_stage(versions, stage, to),
+                (Some(from), None) => drop(versions.get_mut(from)?.stages.remove(stage)),
+                (None, None) => return None,
+            }
+            Some(json!({}))
+        }
+        other => panic!("nobody asks for {other}"),
     }
 }
 
@@ -344,4 +423,82 @@ async fn f13_known_keys_go_on_while_secrets_manager_is_away_and_are_refreshed_wh
     let again = service.session_of("a@example.com").await;
     let header = |token: &str| token.split('.').next().unwrap().to_owned();
     assert_ne!(header(&again.access), header(&tokens.access));
+}
+
+fn step(version: &str, step: Step) -> RotationEvent {
+    RotationEvent {
+        secret_id: "jwt".to_owned(),
+        client_request_token: version.to_owned(),
+        step,
+    }
+}
+
+const STEPS: [Step; 4] = [
+    Step::CreateSecret,
+    Step::SetSecret,
+    Step::TestSecret,
+    Step::FinishSecret,
+];
+
+#[tokio::test]
+async fn a_rotation_keeps_the_version_before_and_each_step_can_be_repeated() {
+    let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
+    let service = service_with_admin(&manager).await;
+    let before = service.session_of("a@example.com").await;
+    let client = manager.client().await;
+    manager.begin_rotation("jwt", "new");
+    for done in STEPS {
+        for _ in 0..3 {
+            rotate(&client, &step("new", done)).await.unwrap();
+        }
+        // Half done, it changes nothing for anyone.
+        assert_eq!(service.show(&before.access).await.status, 200);
+    }
+    let label = |stage: &str, version: &str| (stage.to_owned(), version.to_owned());
+    assert_eq!(
+        manager.labels("jwt"),
+        [
+            label("AWSCURRENT", "new"),
+            label("AWSPREVIOUS", "version-0")
+        ]
+    );
+    // A late delivery of an earlier step is done already.
+    for late in STEPS {
+        rotate(&client, &step("new", late)).await.unwrap();
+    }
+    service.pass(Duration::from_secs(301));
+    let after = service.session_of("a@example.com").await;
+    assert_eq!(service.show(&before.access).await.status, 200);
+    assert_eq!(service.show(&after.access).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_rotation_is_not_finished_without_its_beginning() {
+    let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
+    let client = manager.client().await;
+    assert!(
+        rotate(&client, &step("never", Step::TestSecret))
+            .await
+            .is_err()
+    );
+    assert!(
+        rotate(&client, &step("never", Step::FinishSecret))
+            .await
+            .is_err()
+    );
+    manager.begin_rotation("jwt", "new");
+    for too_soon in [Step::TestSecret, Step::FinishSecret] {
+        let empty = rotate(&client, &step("new", too_soon)).await;
+        assert!(empty.is_err(), "{too_soon:?} of a version without a value");
+    }
+    manager.be(Mood::Down);
+    assert!(
+        rotate(&client, &step("new", Step::CreateSecret))
+            .await
+            .is_err()
+    );
+    manager.be(Mood::Good);
+    for done in STEPS {
+        rotate(&client, &step("new", done)).await.unwrap();
+    }
 }

@@ -1,18 +1,20 @@
 //! A function's life on Lambda: start once, then serve events, most of them of an HTTP API (payload format 2.0).
 
+mod convertible;
+
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use base64::Engine;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent, Service};
 use lambda_runtime::{Context, Diagnostic};
 use serde::{Deserialize, Serialize};
 use tower::ServiceBuilder;
 
+use self::convertible::convertible;
 use crate::app::App;
 use crate::config::{Config, Settings, TokenConfig};
 use crate::log;
@@ -116,18 +118,4 @@ pub fn handler(
     ServiceBuilder::new()
         .map_request(convertible)
         .service(Adapter::from(crate::http::service(router)))
-}
-
-/// `lambda_http` panics on what it cannot convert into a request; here that becomes a request that is answered.
-fn convertible(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
-    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
-        let body = request.body.as_deref().unwrap_or_default();
-        let standard = base64::engine::general_purpose::STANDARD;
-        if request.is_base64_encoded && standard.decode(body).is_err() {
-            request.body = None;
-        }
-        // It becomes the scheme of the URL, whatever it holds; without it, https does.
-        request.headers.remove("x-forwarded-proto");
-    }
-    event
 }

@@ -1,0 +1,106 @@
+//! Events that `lambda_http` can turn into requests: it panics on what it cannot, and the function with it.
+
+use base64::Engine;
+use lambda_http::LambdaEvent;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_http::http::header::HOST;
+use lambda_http::http::uri::PathAndQuery;
+use lambda_http::request::LambdaRequest;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+/// What a client may have sent as it is, and no URI has in its query (RFC 3986, section 3.4).
+const NOT_IN_QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// The event as it can be converted. What could not becomes a request that is answered.
+pub(super) fn convertible(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+    if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
+        body(request);
+        uri(request);
+    }
+    event
+}
+
+/// Without a body, a request that needs one is malformed.
+fn body(request: &mut ApiGatewayV2httpRequest) {
+    let body = request.body.as_deref().unwrap_or_default();
+    let standard = base64::engine::general_purpose::STANDARD;
+    if request.is_base64_encoded && standard.decode(body).is_err() {
+        request.body = None;
+    }
+}
+
+/// Path and query are all that routes need. Scheme and host would be taken from headers, whatever they hold.
+fn uri(request: &mut ApiGatewayV2httpRequest) {
+    request.headers.remove("x-forwarded-proto");
+    request.headers.remove(HOST);
+    request.request_context.domain_name = None;
+    let path = request.raw_path.take().unwrap_or_default();
+    let query = request.raw_query_string.take().unwrap_or_default();
+    let query = utf8_percent_encode(&query, NOT_IN_QUERY).to_string();
+    let whole = format!("{}?{query}", utf8_percent_encode(&path, CONTROLS));
+    // A path that begins otherwise would become part of the host; one that is too long is nowhere.
+    let fits = path.starts_with('/') && whole.parse::<PathAndQuery>().is_ok();
+    if fits {
+        request.raw_path = Some(path);
+        request.raw_query_string = Some(query);
+    } else {
+        request.raw_path = Some("/".to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::request::LambdaRequest;
+    use proptest::prelude::*;
+
+    fn event(path: &str, query: &str, host: &str) -> LambdaEvent<LambdaRequest> {
+        let mut request = ApiGatewayV2httpRequest::default();
+        request.raw_path = Some(path.to_owned());
+        request.raw_query_string = Some(query.to_owned());
+        if let Ok(host) = host.parse() {
+            request.headers.insert(HOST, host);
+        }
+        request.request_context.domain_name = Some(host.to_owned());
+        request.request_context.stage = Some("$default".to_owned());
+        let payload = LambdaRequest::ApiGatewayV2(request);
+        LambdaEvent::new(payload, lambda_http::Context::default())
+    }
+
+    #[test]
+    fn a_query_arrives_as_it_was_sent() {
+        let event = convertible(event("/org/audit", "limit=10&cursor=\"<é>\"#", "xn--"));
+        let request: lambda_http::Request = event.payload.into();
+        assert_eq!(request.uri().path(), "/org/audit");
+        let query = "limit=10&cursor=%22%3C%C3%A9%3E%22%23";
+        assert_eq!(request.uri().query(), Some(query));
+    }
+
+    proptest! {
+        #[test]
+        fn every_event_becomes_a_request(path in "\\PC{0,40}", query in "\\PC{0,40}", host in "\\PC{0,20}") {
+            let event = convertible(event(&path, &query, &host));
+            let _: lambda_http::Request = event.payload.into();
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_becomes_a_request() {
+        let long = format!("/{}", "ü".repeat(40_000));
+        for (path, query) in [(long.as_str(), ""), ("/org", long.as_str()), ("", ":x")] {
+            let event = convertible(event(path, query, "localhost"));
+            let _: lambda_http::Request = event.payload.into();
+        }
+    }
+}
