@@ -15,8 +15,9 @@ use super::errors::describe;
 use super::log_error;
 use crate::problem::Problem;
 
-/// Time kept back before the deadline to end what is unfinished.
-const TIME_TO_END: Duration = Duration::from_millis(500);
+/// Time kept back before the deadline to end what is unfinished. After a cut connection the driver looks for
+/// the server half a second later.
+const TIME_TO_END: Duration = Duration::from_millis(1200);
 const FIRST_WAIT: Duration = Duration::from_millis(5);
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
