@@ -19,14 +19,8 @@ pub fn filter(settings: &mut Settings<'_>) -> Targets {
     )
 }
 
-/// One JSON object a line on the standard output, and metrics in their embedded form: as CloudWatch reads them.
-pub fn start_json(filter: Targets) {
-    crate::metrics::start_embedded();
-    start_json_to(filter, std::io::stdout);
-}
-
-/// As [`start_json`] writes lines, without the metrics.
-pub fn start_json_to<W>(filter: Targets, writer: W)
+/// One JSON object a line: as CloudWatch reads them.
+pub fn start_json<W>(filter: Targets, writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {

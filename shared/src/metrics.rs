@@ -3,15 +3,17 @@
 //! See <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 
 use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 use std::time::UNIX_EPOCH;
 
 use serde_json::{Map, Value, json};
 
-const NAMESPACE: &str = "OrganizationService";
+use crate::config::Settings;
 
-/// Whether metrics go to the standard output, where Lambda hands them to CloudWatch.
-static EMBEDDED: AtomicBool = AtomicBool::new(false);
+const DEFAULT_NAMESPACE: &str = "OrganizationService";
+
+/// The namespace of the metrics that go to the standard output, where Lambda hands them to CloudWatch.
+static EMBEDDED: OnceLock<String> = OnceLock::new();
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
@@ -43,21 +45,24 @@ impl Metric {
     }
 }
 
-/// From now on metrics are written in the embedded format.
-pub(crate) fn start_embedded() {
-    EMBEDDED.store(true, Ordering::Relaxed);
+/// From now on metrics are written in the embedded format. `METRICS_NAMESPACE` tells apart what is counted by
+/// several deployments in one account.
+pub(crate) fn start_embedded(settings: &Settings<'_>) {
+    let namespace = settings.optional("METRICS_NAMESPACE");
+    EMBEDDED.get_or_init(|| namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()));
 }
 
 pub(crate) fn record(metric: Metric, value: f64) {
-    if EMBEDDED.load(Ordering::Relaxed) {
+    match EMBEDDED.get() {
         // A metric that cannot be written is no reason to fail a request.
-        let _ = writeln!(std::io::stdout(), "{}", embedded(metric, value));
-    } else {
-        tracing::debug!(value, "metric {}", metric.name());
+        Some(namespace) => {
+            let _ = writeln!(std::io::stdout(), "{}", embedded(namespace, metric, value));
+        }
+        None => tracing::debug!(value, "metric {}", metric.name()),
     }
 }
 
-fn embedded(metric: Metric, value: f64) -> Value {
+fn embedded(namespace: &str, metric: Metric, value: f64) -> Value {
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
     let definition = json!({ "Name": metric.name(), "Unit": metric.unit() });
     let mut line = Map::new();
@@ -66,7 +71,7 @@ fn embedded(metric: Metric, value: f64) -> Value {
         json!({
             "Timestamp": u64::try_from(now).unwrap_or_default(),
             "CloudWatchMetrics": [
-                { "Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": [definition] },
+                { "Namespace": namespace, "Dimensions": [[]], "Metrics": [definition] },
             ],
         }),
     );
@@ -80,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_line_has_the_form_that_cloudwatch_reads() {
-        let line = embedded(Metric::CapacityUsed, 12.5);
+        let line = embedded(DEFAULT_NAMESPACE, Metric::CapacityUsed, 12.5);
         assert_eq!(line["CapacityUsed"], 12.5);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], "OrganizationService");

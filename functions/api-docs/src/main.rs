@@ -1,10 +1,10 @@
-//! `GET /docs`, `/openapi.json` and `/health` as a Lambda function.
+//! `GET /docs` and `/openapi.json` as a Lambda function.
 
 use shared::lambda;
 use shared::start::StartRefused;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartRefused> {
-    let app = lambda::start()?;
-    lambda::serve(&app, None, api_docs::router(app.clone()).into()).await
+    lambda::start_log()?;
+    lambda::run(lambda::handler(api_docs::router().into())).await
 }

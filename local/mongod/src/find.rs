@@ -21,9 +21,7 @@ pub fn find() -> Result<PathBuf, NotFound> {
     if let Some(installed) = on_path() {
         return Ok(installed);
     }
-    fetch::cached_or_fetched().map_err(|error| NotFound {
-        reason: error.to_string(),
-    })
+    fetch::cached_or_fetched().map_err(|reason| NotFound { reason })
 }
 
 fn on_path() -> Option<PathBuf> {

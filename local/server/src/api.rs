@@ -24,7 +24,8 @@ pub fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
             Arc::clone(app),
             Arc::clone(tokens),
         ))
-        .merge(api_docs::router(Arc::clone(app)))
+        .merge(health::router(Arc::clone(app)))
+        .merge(api_docs::router())
 }
 
 /// The document that `functions/api-docs/openapi.json` is a copy of.

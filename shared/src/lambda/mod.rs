@@ -18,6 +18,7 @@ use self::convertible::convertible;
 use crate::app::App;
 use crate::config::{Config, Settings, TokenConfig};
 use crate::log;
+use crate::metrics;
 use crate::secrets::SecretsManager;
 use crate::start::{StartRefused, prepare};
 use crate::tokens::{SecretSource, Tokens};
@@ -47,7 +48,7 @@ pub fn start_with_tokens() -> Result<(Arc<App>, Arc<Tokens>), StartRefused> {
 pub fn start_log() -> Result<(), StartRefused> {
     let lookup = |name: &str| std::env::var(name).ok();
     let mut settings = Settings::new(&lookup);
-    log::start_json(log::filter(&mut settings));
+    start_output(&mut settings);
     Ok(settings.finish()?)
 }
 
@@ -56,11 +57,17 @@ fn read_settings<T>(
 ) -> Result<(Config, T), StartRefused> {
     let lookup = |name: &str| std::env::var(name).ok();
     let mut settings = Settings::new(&lookup);
-    log::start_json(log::filter(&mut settings));
+    start_output(&mut settings);
     let config = Config::read(&mut settings);
     let more = more(&mut settings);
     settings.finish()?;
     Ok((config, more))
+}
+
+/// Logs and metrics go to the standard output.
+fn start_output(settings: &mut Settings<'_>) {
+    log::start_json(log::filter(settings), std::io::stdout);
+    metrics::start_embedded(settings);
 }
 
 /// Kept back from a function's own deadline, at which Lambda kills it without an answer.

@@ -1,4 +1,4 @@
-//! What stands beside the code and must agree with it: the OpenAPI document, the template's routes, the events.
+//! What stands beside the code and must agree with it: the OpenAPI document, and the table of promises.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,12 +7,8 @@ use std::path::{Path, PathBuf};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Context, LambdaEvent, Service};
 use serde_json::Value;
-use serde_norway::Value as Yaml;
 
-use shared::tokens::{RotationEvent, Secured, rotate};
-
-use crate::harness::{SIGNING_SECRET, TestService};
-use crate::secrets::SecretsManager;
+use crate::harness::TestService;
 
 /// Method and path, such as `POST /org/create`.
 type Routes = BTreeSet<String>;
@@ -31,24 +27,6 @@ fn openapi_routes(document: &Value) -> Routes {
             .collect::<Vec<_>>()
     };
     paths.iter().flat_map(of_path).collect()
-}
-
-fn template() -> Yaml {
-    serde_norway::from_str(&fs::read_to_string(root().join("template.yaml")).unwrap()).unwrap()
-}
-
-/// The routes of the template's functions, without `$default` and schedules.
-fn template_routes() -> Routes {
-    let template = template();
-    let resources = template["Resources"].as_mapping().unwrap().values();
-    let events = resources.filter_map(|resource| resource["Properties"]["Events"].as_mapping());
-    let route = |event: &Yaml| {
-        let text = |key: &str| event["Properties"][key].as_str().map(str::to_owned);
-        Some(format!("{} {}", text("Method")?, text("Path")?))
-    };
-    events
-        .flat_map(|events| events.values().filter_map(route).collect::<Vec<_>>())
-        .collect()
 }
 
 #[tokio::test]
@@ -100,10 +78,9 @@ async fn every_answer_is_documented_with_an_example() {
 }
 
 #[tokio::test]
-async fn template_document_and_server_have_the_same_routes() {
+async fn document_and_server_have_the_same_routes() {
     let service = TestService::start().await;
     let documented = openapi_routes(&service.get("/openapi.json").await.body);
-    assert_eq!(template_routes(), documented);
     assert!(documented.contains("POST /org/create") && documented.contains("POST /admin/login"));
     for route in &documented {
         let (method, path) = route.split_once(' ').unwrap();
@@ -119,73 +96,6 @@ async fn template_document_and_server_have_the_same_routes() {
             .await
             .problem(405, "method_not_allowed");
     }
-}
-
-#[tokio::test]
-async fn every_function_is_a_folder_and_has_a_resource() {
-    let template = template();
-    let resources = template["Resources"].as_mapping().unwrap().values();
-    let binary = |resource: &Yaml| {
-        let name = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
-        name.map(str::to_owned)
-    };
-    let binaries: BTreeSet<String> = resources.filter_map(binary).collect();
-    let folders = fs::read_dir(root().join("functions")).unwrap();
-    let folders: BTreeSet<_> = folders
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    assert_eq!(binaries, folders);
-}
-
-/// What a `!Ref` refers to.
-fn referenced(value: &Yaml) -> String {
-    match value {
-        Yaml::Tagged(tagged) if tagged.tag == "Ref" => tagged.value.as_str().unwrap().to_owned(),
-        other => panic!("{other:?} is no !Ref"),
-    }
-}
-
-#[tokio::test]
-async fn s1_each_function_may_read_its_own_secrets_and_nothing_else() {
-    let template = template();
-    let resources = template["Resources"].as_mapping().unwrap().values();
-    let functions = resources.filter(|resource| resource["Type"] == "AWS::Serverless::Function");
-    let mut count = 0;
-    for function in functions {
-        let binary = function["Metadata"]["BuildProperties"]["Binary"]
-            .as_str()
-            .unwrap();
-        let [policy] = &function["Properties"]["Policies"].as_sequence().unwrap()[..] else {
-            panic!("{binary} has more than one policy")
-        };
-        let [statement] = &policy["Statement"].as_sequence().unwrap()[..] else {
-            panic!("{binary} has more than one statement")
-        };
-        assert_eq!(statement["Effect"], "Allow");
-        if binary != "rotate-jwt-secret" {
-            let read = "secretsmanager:GetSecretValue";
-            assert_eq!(statement["Action"], read, "{binary}");
-        }
-        let resources = match &statement["Resource"] {
-            Yaml::Sequence(several) => several.iter().map(referenced).collect(),
-            one => vec![referenced(one)],
-        };
-        let main = root().join("functions").join(binary).join("src/main.rs");
-        let needs_tokens = fs::read_to_string(main)
-            .unwrap()
-            .contains("start_with_tokens");
-        let expected = match (binary, needs_tokens) {
-            ("rotate-jwt-secret", _) => vec!["JwtSecret"],
-            (_, true) => vec!["MongodbUriSecretArn", "JwtSecret"],
-            (_, false) => vec!["MongodbUriSecretArn"],
-        };
-        assert_eq!(resources, expected, "{binary}");
-        count += 1;
-    }
-    assert_eq!(
-        count,
-        fs::read_dir(root().join("functions")).unwrap().count()
-    );
 }
 
 /// Names of the tests in all sources.
@@ -242,136 +152,12 @@ fn the_security_table_names_tests_that_there_are() {
     assert!(missing.is_empty(), "not in SECURITY.md: {missing:?}");
 }
 
-/// Gives the event to the function, as the Lambda runtime does, and the answer as its invoker gets it.
-async fn invoke(service: &TestService, function: &str, event: &str) -> Value {
-    let (app, tokens) = (service.app.clone(), service.tokens.clone());
-    let mut context = Context::default();
-    let now = std::time::UNIX_EPOCH.elapsed().unwrap();
-    context.deadline = u64::try_from(now.as_millis()).unwrap() + 20_000;
-    let router = match function {
-        "authorizer" => {
-            let (event, secured) = (
-                serde_json::from_str(event).unwrap(),
-                Secured { app, tokens },
-            );
-            let answer = authorizer::authorize(&secured, event).await.unwrap();
-            return serde_json::to_value(answer).unwrap();
-        }
-        "rotate-jwt-secret" => {
-            let event: RotationEvent = serde_json::from_str(event).unwrap();
-            let manager = SecretsManager::start(&[(&event.secret_id, SIGNING_SECRET)]).await;
-            rotate(&manager.client().await, &event).await.unwrap();
-            return Value::Null;
-        }
-        "purge-organizations" => {
-            let answer = purge_organizations::purge(&app, &context).await.unwrap();
-            return serde_json::to_value(answer).unwrap();
-        }
-        "create-org" => create_org::router(app),
-        "admin-login" => admin_login::router(app, tokens),
-        "admin-password" => admin_password::router(app, tokens),
-        "organization" => organization::router(app, tokens),
-        "organization-deletion" => organization_deletion::router(app, tokens),
-        "session" => session::router(app, tokens),
-        "api-docs" => api_docs::router(app),
-        other => panic!("no function {other}"),
-    };
-    let payload: LambdaRequest = serde_json::from_str(event).unwrap();
-    let mut handler = shared::lambda::handler(router.into());
-    let response = handler
-        .call(LambdaEvent { payload, context })
-        .await
-        .unwrap();
-    serde_json::to_value(response).unwrap()
-}
-
-fn with_tokens(event: String, login: &Value) -> String {
-    ["access_token", "refresh_token"]
-        .iter()
-        .fold(event, |event, name| {
-            let place = format!("<{name} of POST /admin/login>");
-            event.replace(&place, login[*name].as_str().unwrap_or(&place))
-        })
-}
-
-#[tokio::test]
-async fn every_event_gets_the_status_that_is_documented_for_it() {
-    let service = TestService::start().await;
-    let folder = root().join("events");
-    let table = fs::read_to_string(folder.join("README.md")).unwrap();
-    let (mut documented, mut login) = (BTreeSet::new(), Value::Null);
-    for row in table.lines().filter(|line| line.contains(".json |")) {
-        let cells: Vec<_> = row.split('|').map(str::trim).collect();
-        let [_, file, function, status, code, _] = cells[..] else {
-            panic!("{row}")
-        };
-        let event = fs::read_to_string(folder.join(file)).unwrap();
-        let event = with_tokens(event, &login);
-        let answer = invoke(&service, function, &event).await;
-        documented.insert(file.to_owned());
-        if let Some(expected) = status.strip_prefix('`') {
-            let expected: Value = serde_json::from_str(expected.trim_end_matches('`')).unwrap();
-            for (key, value) in expected.as_object().into_iter().flatten() {
-                assert_eq!(&answer[key], value, "{file}: {answer}");
-            }
-            continue;
-        }
-        assert_eq!(answer["statusCode"].to_string(), status, "{file}: {answer}");
-        if !code.is_empty() {
-            let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-            assert_eq!(
-                (&body["code"], &body["request_id"]),
-                (&code.into(), &"JKJaXmPLvHcESHA=".into())
-            );
-        }
-        if file == "admin-login.json" {
-            login = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-        }
-    }
-    let files = fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let files: BTreeSet<_> = files.filter(|file| file.ends_with(".json")).collect();
-    assert_eq!(files, documented);
-    assert_eq!(service.whole().await, 2);
-}
-
-#[tokio::test]
-async fn f22_an_event_that_is_delivered_twice_makes_one_organization() {
-    let service = TestService::start().await;
-    let event = fs::read_to_string(root().join("events/create-org.json")).unwrap();
-    let mut repeatable: Value = serde_json::from_str(&event).unwrap();
-    repeatable["headers"]["idempotency-key"] = "one".into();
-    let other =
-        r#"{"organization_name":"Other","email":"other@example.com","password":"Admin@123"}"#;
-    repeatable["body"] = other.into();
-    for (event, second) in [(event, 409), (repeatable.to_string(), 201)] {
-        let twice = || invoke(&service, "create-org", &event);
-        let (one, two) = tokio::join!(twice(), twice());
-        let mut statuses = [&one, &two].map(|answer| answer["statusCode"].as_u64().unwrap());
-        statuses.sort_unstable();
-        assert_eq!(
-            statuses,
-            if second == 201 {
-                [201, 201]
-            } else {
-                [201, 409]
-            }
-        );
-        if second == 201 {
-            assert_eq!(one["body"], two["body"]);
-        }
-        assert_eq!(twice().await["statusCode"], second);
-    }
-    assert_eq!(service.whole().await, 2);
-}
-
 #[tokio::test]
 async fn a_function_answers_before_its_own_deadline() {
     let service = TestService::start().await;
     let event = fs::read_to_string(root().join("events/health.json")).unwrap();
     let payload: LambdaRequest = serde_json::from_str(&event).unwrap();
-    let mut handler = shared::lambda::handler(api_docs::router(service.app.clone()).into());
+    let mut handler = shared::lambda::handler(health::router(service.app.clone()).into());
     // The deadline of a default context has passed long ago.
     let event = LambdaEvent {
         payload,

@@ -35,7 +35,7 @@ pub fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let everything = Targets::new().with_default(LevelFilter::TRACE);
-        shared::log::start_json_to(everything, || Watch);
+        shared::log::start_json(everything, || Watch);
     });
 }
 

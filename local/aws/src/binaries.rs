@@ -1,0 +1,37 @@
+//! The functions' executables, built by cargo.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    Dev,
+    Release,
+}
+
+/// Builds all of the workspace's executables, and gives the folder that they are in.
+pub fn build(profile: Profile) -> io::Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(&root)
+        .args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
+    match profile {
+        // With the features of the test build, so that no dependency is built again.
+        Profile::Dev => cargo.arg("--tests"),
+        Profile::Release => cargo.arg("--release"),
+    };
+    if !cargo.status()?.success() {
+        return Err(io::Error::other("cargo could not build the functions"));
+    }
+    // The folder of this process's own executable tells where cargo builds, wherever that is.
+    let own = std::env::current_exe()?;
+    let target = own.ancestors().find(|folder| folder.ends_with("deps"));
+    let target = target.and_then(|deps| deps.parent()?.parent());
+    let target = target.ok_or_else(|| io::Error::other("this process was not built by cargo"))?;
+    Ok(target.join(match profile {
+        Profile::Dev => "debug",
+        Profile::Release => "release",
+    }))
+}

@@ -1,0 +1,23 @@
+//! What AWS does around the functions, on the own machine: Lambda's runtime API, Secrets Manager, and the
+//! transforms of CloudFormation.
+
+mod binaries;
+mod function;
+mod python;
+mod runtime_api;
+mod secrets_manager;
+mod template;
+
+pub use binaries::{Profile, build};
+pub use function::{Function, NotStarted};
+pub use secrets_manager::SecretsManager;
+pub use template::{lint, transformed};
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+
+/// A port that is free now.
+pub fn free_port() -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?.port())
+}

@@ -1,0 +1,33 @@
+//! `template.yaml` as CloudFormation and the linter see it.
+
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::python::python;
+
+/// Expands the loops (AWS::LanguageExtensions), then makes plain resources (AWS::Serverless), as CloudFormation does.
+const TRANSFORM: &str = include_str!("transform.py");
+
+/// The template after both transforms.
+pub fn transformed(template: &Path) -> io::Result<Value> {
+    let mut command = python()?;
+    command.args(["-c", TRANSFORM]).arg(template);
+    let output = command.stderr(Stdio::inherit()).output()?;
+    match output.status.success() {
+        true => Ok(serde_json::from_slice(&output.stdout)?),
+        false => Err(io::Error::other("the template cannot be transformed")),
+    }
+}
+
+/// What cfn-lint finds wrong with it; nothing, hopefully.
+pub fn lint(template: &Path) -> io::Result<String> {
+    let mut command = python()?;
+    let run = "import sys, cfnlint.runner.cli; sys.exit(cfnlint.runner.cli.main())";
+    command.args(["-c", run, "--regions", "eu-central-1", "--"]);
+    let output = command.arg(template).output()?;
+    let found = [output.stdout, output.stderr].concat();
+    Ok(String::from_utf8_lossy(&found).into_owned())
+}

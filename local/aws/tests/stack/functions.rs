@@ -1,0 +1,134 @@
+//! The functions' executables together: what one of them made, the others know, whatever happens around them.
+
+use aws::Function;
+use base64::Engine;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    JWT_SECRET, PASSWORD, Stack, create, event, log_in, request, send, token, with_token,
+};
+
+/// The id of the key that signed the token.
+fn key_id(token: &str) -> String {
+    let header = token.split('.').next().unwrap();
+    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header);
+    let header: Value = serde_json::from_slice(&header.unwrap()).unwrap();
+    header["kid"].as_str().unwrap().to_owned()
+}
+
+async fn shows(organization: &Function, token: &str) -> bool {
+    let (status, body) = send(organization, &with_token("organization.json", token)).await;
+    if status == 200 {
+        assert_eq!(body["organization_name"], "Acme");
+    }
+    status == 200
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_function_made_the_others_know() {
+    let stack = Stack::start().await;
+    let (status, created) = create(&stack.function("create-org").await).await;
+    assert_eq!(
+        (status, &created["collection_name"]),
+        (201, &"org_acme".into())
+    );
+    let token = token(&stack.function("admin-login").await).await;
+    assert_eq!(Some(key_id(&token)), stack.version("AWSCURRENT").await);
+    assert!(shows(&stack.function("organization").await, &token).await);
+    let authorizer = stack.function("authorizer").await;
+    let mut asked = event("authorizer.json");
+    asked["headers"]["authorization"] = format!("Bearer {token}").into();
+    asked["identitySource"] = json!([format!("Bearer {token}")]);
+    let answer = authorizer.invoke(&asked).await.unwrap();
+    assert_eq!(answer["isAuthorized"], true);
+    assert_eq!(answer["context"]["organization_id"], created["id"]);
+    // Its logout reaches all of them.
+    let session = stack.function("session").await;
+    let (status, _) = send(&session, &with_token("session-logout.json", &token)).await;
+    assert_eq!(status, 204);
+    assert_eq!(
+        authorizer.invoke(&asked).await.unwrap()["isAuthorized"],
+        false
+    );
+}
+
+/// Does the rotation's four steps, each as often as Secrets Manager may.
+async fn rotate(stack: &Stack, version: &str) {
+    for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
+        // Every delivery meets an environment of its own.
+        for _ in 0..2 {
+            let function = stack.function("rotate-jwt-secret").await;
+            let event =
+                json!({"SecretId": JWT_SECRET, "ClientRequestToken": version, "Step": step});
+            let done = function.invoke(&event).await;
+            assert_eq!(done, Ok(Value::Null), "{step}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f15_a_rotation_by_its_function_refuses_no_token_of_a_running_one() {
+    let stack = Stack::start().await;
+    create(&stack.function("create-org").await).await;
+    let organization = stack.function("organization").await;
+    let before = token(&stack.function("admin-login").await).await;
+    assert!(shows(&organization, &before).await);
+    let version = "01234567-89ab-cdef-0123-456789abcdef";
+    rotate(&stack, version).await;
+    assert_eq!(stack.version("AWSCURRENT").await.as_deref(), Some(version));
+    assert_eq!(stack.version("AWSPREVIOUS").await, Some(key_id(&before)));
+    assert_eq!(stack.version("AWSPENDING").await, None);
+    // A new environment signs with the new secret, which the running one meets in a token first.
+    let after = token(&stack.function("admin-login").await).await;
+    assert_eq!(key_id(&after), version);
+    assert!(shows(&organization, &after).await && shows(&organization, &before).await);
+    rotate(&stack, "11234567-89ab-cdef-0123-456789abcdef").await;
+    let late = stack.function("organization").await;
+    assert!(shows(&late, &after).await && !shows(&late, &before).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f6_functions_miss_a_lost_database_and_find_it_again() {
+    let mut stack = Stack::start().await;
+    create(&stack.function("create-org").await).await;
+    let login = stack.function("admin-login").await;
+    let organization = stack.function("organization").await;
+    let before = token(&login).await;
+    stack.mongod.kill();
+    let (status, body) = log_in(&login).await;
+    assert_eq!(
+        (status, &body["code"]),
+        (503, &"service_unavailable".into())
+    );
+    assert!(!shows(&organization, &before).await);
+    // An environment that starts now has the same answer.
+    let cold = stack.function("admin-login").await;
+    assert_eq!(log_in(&cold).await.0, 503);
+    stack.mongod.start_again().await;
+    for login in [&login, &cold] {
+        assert_eq!(log_in(login).await.0, 200);
+    }
+    assert!(shows(&organization, &before).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f22_an_event_that_two_environments_get_makes_one_organization() {
+    let stack = Stack::start().await;
+    let (one, two) = (
+        stack.function("create-org").await,
+        stack.function("create-org").await,
+    );
+    let acme = json!({"organization_name": "Acme", "email": "a@example.com", "password": PASSWORD});
+    let plain = request("create-org.json", &acme);
+    let (first, second) = tokio::join!(send(&one, &plain), send(&two, &plain));
+    let mut statuses = [first.0, second.0];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409]);
+    let other =
+        json!({"organization_name": "Other", "email": "o@example.com", "password": PASSWORD});
+    let mut repeatable = request("create-org.json", &other);
+    repeatable["headers"]["idempotency-key"] = "one".into();
+    let (first, second) = tokio::join!(send(&one, &repeatable), send(&two, &repeatable));
+    assert_eq!((first.0, second.0), (201, 201));
+    assert_eq!(first.1, second.1);
+}

@@ -1,0 +1,16 @@
+//! The stack on the own machine: the functions' own executables under Lambda's runtime API, a MongoDB that asks for
+//! TLS and a password, and Secrets Manager.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod events;
+mod functions;
+mod harness;
+mod secured_mongod;
+mod start;
+mod template;

@@ -1,0 +1,161 @@
+//! A MongoDB as Atlas is one: a replica set that takes connections with TLS and credentials only.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mongodb::bson::doc;
+use mongodb::options::ClientOptions;
+use mongodb::{Client, Database};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tempfile::TempDir;
+
+const USER: &str = "service";
+pub const PASSWORD: &str = "canary-of-mongodb";
+
+pub struct SecuredMongod {
+    folder: TempDir,
+    port: u16,
+    process: Child,
+}
+
+impl SecuredMongod {
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let file = |name: &str| folder.path().join(name);
+        fs::write(file("ca.pem"), cert.pem()).unwrap();
+        fs::write(
+            file("server.pem"),
+            cert.pem() + &signing_key.serialize_pem(),
+        )
+        .unwrap();
+        // By it the members of a set know each other.
+        fs::write(file("key"), "a2V5IG9mIHRoZSByZXBsaWNhIHNldA==").unwrap();
+        fs::set_permissions(file("key"), fs::Permissions::from_mode(0o600)).unwrap();
+        fs::create_dir(file("data")).unwrap();
+        let port = aws::free_port().unwrap();
+        let process = spawn(&folder, port);
+        let mongod = Self {
+            folder,
+            port,
+            process,
+        };
+        mongod.initiate().await;
+        mongod
+    }
+
+    /// Until there is a user, whoever is on the same machine may make one.
+    async fn initiate(&self) {
+        let admin = self.admin("").await;
+        let member = doc! { "_id": 0, "host": format!("localhost:{}", self.port) };
+        let config = doc! { "_id": "rs0", "members": [member] };
+        let started = Instant::now();
+        while admin
+            .run_command(doc! { "replSetInitiate": &config })
+            .await
+            .is_err()
+        {
+            assert!(started.elapsed() < Duration::from_secs(60), "no mongod");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let user = doc! { "createUser": USER, "pwd": PASSWORD, "roles": ["readWriteAnyDatabase"] };
+        while self
+            .admin("")
+            .await
+            .run_command(user.clone())
+            .await
+            .is_err()
+        {
+            assert!(started.elapsed() < Duration::from_secs(60), "no primary");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn admin(&self, credentials: &str) -> Database {
+        let uri = self.uri_with(credentials, "directConnection=true");
+        let mut options = ClientOptions::parse(uri).await.unwrap();
+        options.server_selection_timeout = Some(Duration::from_millis(500));
+        Client::with_options(options).unwrap().database("admin")
+    }
+
+    /// The connection string, with its password.
+    pub fn uri(&self) -> String {
+        self.uri_with(&format!("{USER}:{PASSWORD}@"), "replicaSet=rs0")
+    }
+
+    /// As [`Self::uri`], with these credentials (`user:password@`, or nothing), and with `options`.
+    pub fn uri_with(&self, credentials: &str, options: &str) -> String {
+        let ca = self.folder.path().join("ca.pem");
+        format!(
+            "mongodb://{credentials}localhost:{}/?{options}&tls=true&tlsCAFile={}",
+            self.port,
+            ca.display()
+        )
+    }
+
+    pub fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    pub async fn start_again(&mut self) {
+        self.process = spawn(&self.folder, self.port);
+        let started = Instant::now();
+        loop {
+            let admin = self.admin(&format!("{USER}:{PASSWORD}@")).await;
+            let hello = admin.run_command(doc! { "hello": 1 }).await;
+            if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or_default()) {
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "no primary");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for SecuredMongod {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn(folder: &TempDir, port: u16) -> Child {
+    let file = |name: &str| folder.path().join(name);
+    Command::new(mongod::find().unwrap())
+        .args([
+            "--bind_ip",
+            "localhost",
+            "--nounixsocket",
+            "--replSet",
+            "rs0",
+        ])
+        .args([
+            "--port",
+            &port.to_string(),
+            "--wiredTigerCacheSizeGB",
+            "0.25",
+        ])
+        .args([
+            "--tlsMode",
+            "requireTLS",
+            "--tlsAllowConnectionsWithoutCertificates",
+        ])
+        .arg("--tlsCertificateKeyFile")
+        .arg(file("server.pem"))
+        .arg("--tlsCAFile")
+        .arg(file("ca.pem"))
+        .arg("--keyFile")
+        .arg(file("key"))
+        .arg("--dbpath")
+        .arg(file("data"))
+        .arg("--logpath")
+        .arg(file("log"))
+        .arg("--logappend")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}

@@ -1,0 +1,351 @@
+//! What `template.yaml` promises beyond what a linter sees, on the template as CloudFormation deploys it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value, json};
+
+use crate::harness::{functions, root};
+
+/// The template after CloudFormation's transforms, made once.
+fn template() -> &'static Value {
+    static TEMPLATE: OnceLock<Value> = OnceLock::new();
+    TEMPLATE.get_or_init(|| aws::transformed(&root().join("template.yaml")).unwrap())
+}
+
+fn resources() -> &'static Map<String, Value> {
+    template()["Resources"].as_object().unwrap()
+}
+
+fn of_type(kind: &str) -> impl Iterator<Item = (&'static String, &'static Value)> {
+    resources()
+        .iter()
+        .filter(move |(_, resource)| resource["Type"] == kind)
+}
+
+/// The functions by the names of their binaries, each with its resource's name.
+fn deployed() -> BTreeMap<String, &'static String> {
+    of_type("AWS::Lambda::Function")
+        .map(|(name, function)| {
+            let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str();
+            (binary.unwrap().to_owned(), name)
+        })
+        .collect()
+}
+
+fn properties(name: &str) -> &'static Value {
+    &resources()[name]["Properties"]
+}
+
+/// Whether `value` holds a reference to the resource or parameter `name`.
+fn refers_to(value: &Value, name: &str) -> bool {
+    match value {
+        Value::Object(object) => object.iter().any(|(key, inner)| match key.as_str() {
+            "Ref" => inner == name,
+            "Fn::GetAtt" => inner[0] == name,
+            _ => refers_to(inner, name),
+        }),
+        Value::Array(list) => list.iter().any(|inner| refers_to(inner, name)),
+        Value::String(text) => text.contains(&format!("${{{name}}}")),
+        _ => false,
+    }
+}
+
+/// Whether the function serves requests: API Gateway has a route to it, or another service's would.
+fn answers_requests(binary: &str) -> bool {
+    !["purge-organizations", "rotate-jwt-secret"].contains(&binary)
+}
+
+#[test]
+fn the_linter_finds_nothing() {
+    let found = aws::lint(&root().join("template.yaml")).unwrap();
+    assert!(found.trim().is_empty(), "{found}");
+}
+
+#[test]
+fn every_folder_of_functions_is_deployed_and_nothing_else() {
+    let binaries: BTreeSet<String> = deployed().into_keys().collect();
+    assert_eq!(binaries, functions());
+    let cargo_lambda = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    for binary in &binaries {
+        let routed = cargo_lambda.contains(&format!("\"{binary}\""));
+        assert_eq!(
+            routed,
+            has_route(binary),
+            "{binary} in cargo-lambda's router"
+        );
+    }
+}
+
+fn has_route(binary: &str) -> bool {
+    answers_requests(binary) && binary != "authorizer"
+}
+
+/// Method and path of every route, such as `POST /org/create`, with the resource's name of its function.
+fn routes() -> BTreeMap<String, String> {
+    let mut routes = BTreeMap::new();
+    for (_, api) in of_type("AWS::ApiGatewayV2::Api") {
+        for (path, methods) in api["Properties"]["Body"]["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let uri = operation["x-amazon-apigateway-integration"]["uri"].to_string();
+                let function = deployed()
+                    .into_values()
+                    .find(|name| uri.contains(&format!("${{{name}")));
+                routes.insert(
+                    format!("{} {path}", method.to_uppercase()),
+                    function.unwrap().clone(),
+                );
+            }
+        }
+    }
+    routes
+}
+
+#[test]
+fn the_api_has_the_routes_of_the_openapi_document() {
+    let document = fs::read_to_string(root().join("functions/api-docs/openapi.json")).unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let mut documented = BTreeSet::from(["X-AMAZON-APIGATEWAY-ANY-METHOD $default".to_owned()]);
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            documented.insert(format!("{} {path}", method.to_uppercase()));
+        }
+    }
+    let routes: BTreeSet<String> = routes().into_keys().collect();
+    assert_eq!(routes, documented);
+}
+
+#[test]
+fn every_function_is_called_by_a_route_or_on_a_schedule() {
+    for (binary, name) in deployed() {
+        let called = match binary.as_str() {
+            // Other services' routes name it.
+            "authorizer" => refers_to(
+                &template()["Outputs"]["AuthorizerFunctionArn"],
+                &format!("{name}Aliaslive"),
+            ),
+            "purge-organizations" => of_type("AWS::Scheduler::Schedule").any(|(_, schedule)| {
+                refers_to(
+                    &schedule["Properties"]["Target"],
+                    &format!("{name}Aliaslive"),
+                )
+            }),
+            "rotate-jwt-secret" => {
+                of_type("AWS::SecretsManager::RotationSchedule").any(|(_, rotation)| {
+                    refers_to(
+                        &rotation["Properties"]["RotationLambdaARN"],
+                        &format!("{name}Aliaslive"),
+                    )
+                })
+            }
+            _ => routes().values().any(|function| function == name),
+        };
+        assert!(called, "{binary}");
+    }
+}
+
+#[test]
+fn requests_end_before_api_gateway_gives_up() {
+    for (binary, name) in deployed() {
+        let timeout = properties(name)["Timeout"].as_u64().unwrap();
+        match answers_requests(&binary) {
+            // Ten seconds for the request and a second to say so; API Gateway waits for 30.
+            true => assert!((11..30).contains(&timeout), "{binary}: {timeout}"),
+            false => assert!(timeout <= 900, "{binary}: {timeout}"),
+        }
+    }
+}
+
+/// Statements of all policies of the function's role; those that depend on a condition, too.
+fn statements(role: &str) -> Vec<Value> {
+    let mut policies = properties(role)["Policies"].as_array().unwrap().clone();
+    policies.extend(
+        of_type("AWS::IAM::RolePolicy")
+            .filter(|(_, policy)| policy["Properties"]["RoleName"] == json!({"Ref": role}))
+            .map(|(_, policy)| policy["Properties"].clone()),
+    );
+    let chosen = |policy: &Value| match policy.get("Fn::If") {
+        Some(choice) => choice[1].clone(),
+        None => policy.clone(),
+    };
+    policies
+        .iter()
+        .flat_map(|policy| {
+            chosen(policy)["PolicyDocument"]["Statement"]
+                .as_array()
+                .unwrap()
+                .clone()
+        })
+        .collect()
+}
+
+/// What the binary needs, from Secrets Manager: actions on which secret.
+fn rights_on_secrets(binary: &str) -> BTreeSet<(String, String)> {
+    let right =
+        |action: &str, secret: &str| (format!("secretsmanager:{action}"), secret.to_owned());
+    if binary == "rotate-jwt-secret" {
+        let actions = [
+            "DescribeSecret",
+            "GetSecretValue",
+            "PutSecretValue",
+            "UpdateSecretVersionStage",
+        ];
+        return actions
+            .iter()
+            .map(|action| right(action, "JwtSecret"))
+            .collect();
+    }
+    let main = root().join("functions").join(binary).join("src/main.rs");
+    let main = fs::read_to_string(main).unwrap();
+    let needs_tokens = main.contains("start_with_tokens");
+    let needs_mongodb = needs_tokens || main.contains("lambda::start()");
+    let needed = [
+        needs_mongodb.then(|| right("GetSecretValue", "MongodbUriSecretArn")),
+        needs_tokens.then(|| right("GetSecretValue", "JwtSecret")),
+    ];
+    needed.into_iter().flatten().collect()
+}
+
+#[test]
+fn s1_each_function_may_do_what_it_needs_and_nothing_else() {
+    for (binary, name) in deployed() {
+        let role = properties(name)["Role"]["Fn::GetAtt"][0].as_str().unwrap();
+        assert!(
+            properties(role).get("ManagedPolicyArns").is_none(),
+            "{binary}"
+        );
+        let sharing = deployed().into_values();
+        let sharing = sharing.filter(|other| properties(other)["Role"]["Fn::GetAtt"][0] == role);
+        assert_eq!(sharing.count(), 1, "{binary} has no role of its own");
+        let log_group = properties(name)["LoggingConfig"]["LogGroup"]["Ref"]
+            .as_str()
+            .unwrap();
+        let mut rights = BTreeSet::new();
+        for statement in statements(role) {
+            assert_eq!(statement["Effect"], "Allow");
+            let actions = match &statement["Action"] {
+                Value::String(one) => vec![one.clone()],
+                several => serde_json::from_value(several.clone()).unwrap(),
+            };
+            for action in actions {
+                assert!(!action.contains('*'), "{binary}: {action}");
+                let (service, _) = action.split_once(':').unwrap();
+                match (service, &statement["Resource"]) {
+                    ("secretsmanager", Value::Object(secret)) => {
+                        rights.insert((action, secret["Ref"].as_str().unwrap().to_owned()));
+                    }
+                    ("logs", group) => {
+                        assert_eq!(group["Fn::GetAtt"], json!([log_group, "Arn"]), "{binary}")
+                    }
+                    // These two services know no narrower resource for what a function does with them.
+                    ("xray" | "ec2", Value::String(all)) => assert_eq!(all, "*"),
+                    (_, other) => panic!("{binary}: {action} on {other}"),
+                }
+            }
+        }
+        assert_eq!(rights, rights_on_secrets(&binary), "{binary}");
+    }
+}
+
+#[test]
+fn every_function_is_logged_traced_and_watched() {
+    for (binary, name) in deployed() {
+        let function = properties(name);
+        let log_group = function["LoggingConfig"]["LogGroup"]["Ref"]
+            .as_str()
+            .unwrap();
+        assert_eq!(
+            properties(log_group)["RetentionInDays"],
+            json!({"Ref": "LogRetentionDays"})
+        );
+        assert_eq!(function["TracingConfig"]["Mode"], "Active", "{binary}");
+        let of_function = |alarm: &Value| {
+            let dimensions = alarm["Properties"]["Dimensions"].as_array();
+            let mut dimensions = dimensions.into_iter().flatten();
+            dimensions
+                .any(|one| one["Name"] == "FunctionName" && one["Value"] == json!({"Ref": name}))
+        };
+        let watched: BTreeSet<_> = of_type("AWS::CloudWatch::Alarm")
+            .filter(|(_, alarm)| of_function(alarm))
+            .map(|(_, alarm)| alarm["Properties"]["MetricName"].as_str().unwrap())
+            .collect();
+        let mut expected = BTreeSet::from(["Errors", "Throttles"]);
+        expected.extend(answers_requests(&binary).then_some("Duration"));
+        assert_eq!(watched, expected, "{binary}");
+    }
+}
+
+#[test]
+fn every_alarm_tells_the_operator() {
+    let mut watched = BTreeSet::new();
+    for (name, alarm) in of_type("AWS::CloudWatch::Alarm") {
+        let alarm = &alarm["Properties"];
+        assert!(refers_to(&alarm["AlarmActions"], "AlarmTopicArn"), "{name}");
+        assert!(alarm["AlarmDescription"].is_object(), "{name}");
+        watched.insert(alarm["MetricName"].as_str().unwrap());
+    }
+    for metric in ["5xx", "Latency", "CapacityUsed", "CapacityRefusals"] {
+        assert!(watched.contains(metric), "{metric}");
+    }
+}
+
+#[test]
+fn a_new_version_goes_back_when_an_alarm_rings() {
+    let groups: Vec<_> = of_type("AWS::CodeDeploy::DeploymentGroup").collect();
+    for (binary, name) in deployed() {
+        let alias = &resources()[&format!("{name}Aliaslive")];
+        let update = &alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"];
+        let group = groups.iter().find(|(group, _)| refers_to(update, group));
+        let (_, group) = group.unwrap_or_else(|| panic!("{binary} is not deployed gradually"));
+        let rollback = &group["Properties"]["AutoRollbackConfiguration"];
+        assert!(
+            rollback["Events"]
+                .as_array()
+                .unwrap()
+                .contains(&json!("DEPLOYMENT_STOP_ON_ALARM"))
+        );
+        let alarms = &group["Properties"]["AlarmConfiguration"];
+        let errors = format!("{}ErrorsAlarm", name.trim_end_matches("Function"));
+        assert!(refers_to(alarms, &errors), "{binary}");
+        assert_eq!(
+            refers_to(alarms, "Api5xxAlarm"),
+            has_route(&binary) || binary == "authorizer",
+            "{binary}"
+        );
+    }
+}
+
+/// Settings that only the local server has.
+const LOCAL: [&str; 2] = ["CORS_ALLOWED_ORIGINS", "PORT"];
+
+#[test]
+fn every_setting_of_the_documentation_is_the_stacks_too() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, table) = readme
+        .split_once("| variable | default | meaning |")
+        .unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let names = table
+        .lines()
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|cell| {
+            let names: Vec<_> = cell
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect();
+            names
+        });
+    let documented: BTreeSet<String> = names
+        .filter(|name| !LOCAL.contains(&name.as_str()))
+        .collect();
+    for (binary, name) in deployed() {
+        let variables = properties(name)["Environment"]["Variables"]
+            .as_object()
+            .unwrap();
+        let given: BTreeSet<String> = variables.keys().cloned().collect();
+        assert_eq!(given, documented, "{binary}");
+    }
+}
