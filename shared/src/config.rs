@@ -14,6 +14,8 @@ const DAY: u64 = 86_400;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub mongodb: MongodbUri,
+    /// To each node, unless the connection string says otherwise. None: as many as the driver takes.
+    pub max_connections: Option<u32>,
     /// Database of the control plane: `organizations`, `admins`.
     pub master_db: String,
     /// Database that holds the tenants' collections.
@@ -189,6 +191,7 @@ impl Config {
     pub fn read(settings: &mut Settings<'_>) -> Self {
         Self {
             mongodb: settings.mongodb_uri(),
+            max_connections: None,
             master_db: settings.database("MASTER_DB", "master_db"),
             tenant_db: settings.database("TENANT_DB", "tenants"),
             bcrypt_cost: settings.number("BCRYPT_COST", 12, 10..=15),

@@ -1,11 +1,17 @@
 //! The start of a process: connecting to everything at the same time, and refusing what cannot work.
 
 use std::fmt;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::config::ConfigFaults;
 use crate::mongo::ConnectError;
 use crate::tokens::{SigningSecretError, Tokens};
+
+/// Lambda gives a start ten seconds.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Why a process does not start. What `main` returns is printed by its `Debug`, here the message itself.
 #[derive(thiserror::Error)]
@@ -34,14 +40,15 @@ pub async fn prepare(app: &App, tokens: Option<&Tokens>) -> Result<(), StartRefu
 }
 
 async fn prepare_mongo(app: &App) -> Result<(), StartRefused> {
-    match app.mongo.connect().await {
-        Ok(_) => Ok(()),
-        Err(ConnectError::Refused(reason)) => Err(StartRefused(reason)),
-        Err(ConnectError::Unavailable(reason)) => {
+    match timeout(PATIENCE, app.mongo.connect()).await {
+        Ok(Err(ConnectError::Refused(reason))) => return Err(StartRefused(reason)),
+        Ok(Err(ConnectError::Unavailable(reason))) => {
             tracing::error!(reason, "started without MongoDB");
-            Ok(())
         }
+        Err(_) => tracing::error!(reason = "no answer in time", "started without MongoDB"),
+        Ok(Ok(_)) => {}
     }
+    Ok(())
 }
 
 async fn prepare_tokens(app: &App, tokens: Option<&Tokens>) -> Result<(), StartRefused> {

@@ -58,7 +58,8 @@ fn read_settings<T>(
     let lookup = |name: &str| std::env::var(name).ok();
     let mut settings = Settings::new(&lookup);
     start_output(&mut settings);
-    let config = Config::read(&mut settings);
+    let mut config = Config::read(&mut settings);
+    config.max_connections = Some(MAX_CONNECTIONS);
     let more = more(&mut settings);
     settings.finish()?;
     Ok((config, more))
@@ -69,6 +70,9 @@ fn start_output(settings: &mut Settings<'_>) {
     log::start_json(log::filter(settings), std::io::stdout);
     metrics::start_embedded(settings);
 }
+
+/// An environment serves one request at a time: a transaction, and beside it the command that ends it.
+const MAX_CONNECTIONS: u32 = 2;
 
 /// Kept back from a function's own deadline, at which Lambda kills it without an answer.
 const BEFORE_DEADLINE: Duration = Duration::from_secs(1);

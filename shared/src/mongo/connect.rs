@@ -1,19 +1,20 @@
-//! The connection: options fit for Lambda, a check for transactions, and the control plane's indexes.
+//! The connection: options fit for Lambda, a check for transactions, and the control plane's own secret.
 
 use std::time::Duration;
 
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Document, doc};
+use mongodb::bson::{Binary, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{
-    Acknowledgment, ClientOptions, IndexOptions, ReadConcern, ReadPreference, ReturnDocument,
+    Acknowledgment, ClientOptions, ReadConcern, ReadPreference, ReturnDocument,
     ServerMonitoringMode, WriteConcern,
 };
-use mongodb::{Client, Collection, Database, IndexModel};
+use mongodb::{Client, Database};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 
-use super::{Databases, errors, index};
+use super::{Databases, errors};
 use crate::clock::Clock;
 use crate::config::{Config, MongodbUri};
 use crate::keyed_hash::KeyedHash;
@@ -60,33 +61,16 @@ pub(super) async fn connect(
     let client = Client::with_options(options(config, secrets).await?)?;
     refuse_standalone(&client).await?;
     let master = client.database(&config.master_db);
-    let organizations = master.collection("organizations");
-    let admins = master.collection("admins");
-    let attempts = master.collection("attempts");
-    let sessions = master.collection("sessions");
-    let onboardings = master.collection("onboardings");
-    let audit_events = master.collection("audit_events");
-    let (secret, ..) = tokio::try_join!(
-        kept_secret(&master, "keyed-hash"),
-        unique_indexes(&organizations, &[index::NAME_KEY, index::COLLECTION_NAME]),
-        unique_indexes(&admins, &[index::EMAIL_KEY]),
-        remove_expired(&attempts),
-        remove_expired(&sessions),
-        remove_expired(&onboardings),
-        remove_expired(&audit_events),
-        plain_index(&sessions, doc! { "organization_id": 1 }),
-        plain_index(
-            &audit_events,
-            doc! { "organization_id": 1, "at": -1, "_id": -1 }
-        ),
-    )?;
+    // One after the other: a second connection would cost more than the second question.
+    let secret = kept_secret(&master, "keyed-hash").await?;
     Ok(Databases {
-        organizations,
-        admins,
-        sessions,
-        attempts,
-        onboardings,
-        audit_events,
+        organizations: master.collection("organizations"),
+        admins: master.collection("admins"),
+        sessions: master.collection("sessions"),
+        attempts: master.collection("attempts"),
+        onboardings: master.collection("onboardings"),
+        audit_events: master.collection("audit_events"),
+        indexes: OnceCell::new(),
         retired_collection_names: master.collection("retired_collection_names"),
         keyed_hash: KeyedHash::new(&secret),
         clock: clock.clone(),
@@ -113,6 +97,7 @@ async fn options(config: &Config, secrets: &SecretsManager) -> Result<ClientOpti
         .connect_timeout
         .get_or_insert(Duration::from_secs(3));
     options.max_idle_time.get_or_insert(Duration::from_secs(60));
+    options.max_pool_size = options.max_pool_size.or(config.max_connections);
     // What the driver takes on Lambda anyway. Streaming would learn of a server's recovery only with its next
     // heartbeat, ten seconds later.
     options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);
@@ -144,6 +129,10 @@ async fn refuse_standalone(client: &Client) -> Result<(), ConnectError> {
 
 /// Random bytes that all processes share, made by the first of them.
 async fn kept_secret(master: &Database, name: &str) -> Result<Vec<u8>, ConnectError> {
+    let keys = master.collection::<KeptSecret>("keys");
+    if let Some(kept) = keys.find_one(doc! { "_id": name }).await? {
+        return Ok(kept.secret.bytes);
+    }
     let mut random = [0; 32];
     aws_lc_rs::rand::fill(&mut random)
         .map_err(|_| ConnectError::Unavailable("there is no randomness".to_owned()))?;
@@ -151,7 +140,6 @@ async fn kept_secret(master: &Database, name: &str) -> Result<Vec<u8>, ConnectEr
         subtype: BinarySubtype::Generic,
         bytes: random.to_vec(),
     };
-    let keys = master.collection::<KeptSecret>("keys");
     let kept = async || {
         keys.find_one_and_update(
             doc! { "_id": name },
@@ -173,44 +161,4 @@ async fn kept_secret(master: &Database, name: &str) -> Result<Vec<u8>, ConnectEr
 #[derive(Deserialize)]
 struct KeptSecret {
     secret: Binary,
-}
-
-/// MongoDB removes documents after their `expires_at`, some time later.
-async fn remove_expired<T: Send + Sync>(collection: &Collection<T>) -> Result<(), ConnectError> {
-    let options = IndexOptions::builder()
-        .name("expires_at".to_owned())
-        .expire_after(Duration::ZERO);
-    let index = IndexModel::builder()
-        .keys(doc! { "expires_at": 1 })
-        .options(options.build());
-    collection.create_index(index.build()).await?;
-    Ok(())
-}
-
-/// Finds documents by `keys`.
-async fn plain_index<T: Send + Sync>(
-    collection: &Collection<T>,
-    keys: Document,
-) -> Result<(), ConnectError> {
-    let index = IndexModel::builder().keys(keys).build();
-    collection.create_index(index).await?;
-    Ok(())
-}
-
-/// Makes the collection too. Safe to repeat, and to run in many processes at once.
-async fn unique_indexes<T: Send + Sync>(
-    collection: &Collection<T>,
-    fields: &[&str],
-) -> Result<(), ConnectError> {
-    let model = |field: &&str| {
-        let options = IndexOptions::builder()
-            .unique(true)
-            .name((*field).to_owned());
-        IndexModel::builder()
-            .keys(doc! { *field: 1 })
-            .options(options.build())
-            .build()
-    };
-    collection.create_indexes(fields.iter().map(model)).await?;
-    Ok(())
 }

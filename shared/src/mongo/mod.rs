@@ -1,7 +1,8 @@
-//! MongoDB: one client per process, connected on its first use, with the control plane made ready.
+//! MongoDB: one client per process, connected on its first use.
 
 mod connect;
 mod errors;
+mod indexes;
 mod transaction;
 
 use std::sync::Arc;
@@ -60,6 +61,8 @@ pub struct Databases {
     pub(crate) clock: Clock,
     /// Holds the tenants' collections.
     pub(crate) tenants: Database,
+    /// Whether this process has made the indexes.
+    indexes: OnceCell<()>,
 }
 
 impl Mongo {

@@ -91,7 +91,9 @@ pub async fn onboard(
         }
     }
     refuse_past_capacity(databases, app.config.max_organizations).await?;
-    let password_hash = app.hasher.hash(new.password.clone()).await?;
+    // The hash takes longer.
+    let indexes = async { Ok(databases.make_indexes().await?) };
+    let (password_hash, ()) = tokio::try_join!(app.hasher.hash(new.password.clone()), indexes)?;
     let id = ObjectId::new();
     for collection_name in CollectionName::candidates(&new.name, id) {
         if exists(databases, &collection_name).await? {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use mongod::Mongod;
 use mongodb::bson::doc;
-use shared::app::App;
+use reqwest::StatusCode;
 use shared::start::prepare;
 
-use crate::harness::{PASSWORD, TestService, mongod, mongod_binary, start_mongod};
+use crate::harness::{PASSWORD, TestService, local_secret, mongod, mongod_binary, start_mongod};
 
 /// A service on a mongod that no other test uses: a failpoint is the whole server's.
 async fn service_on_own_mongod() -> (TestService, Mongod) {
@@ -208,13 +208,15 @@ async fn f23_an_exhausted_pool_ends_in_answers() {
 #[tokio::test]
 async fn many_processes_make_the_control_plane_ready_at_once() {
     let service = TestService::start().await;
-    let apps: Vec<_> = (0..16)
-        .map(|_| App::new(service.app.config.clone(), Default::default()))
-        .collect();
-    let starts = apps.iter().map(|app| prepare(app, None));
-    for started in futures_util::future::join_all(starts).await {
-        started.unwrap();
+    let mut processes = Vec::new();
+    for _ in 0..16 {
+        processes.push(service.twin(local_secret()).await);
     }
+    let creations = processes.iter().enumerate().map(async |(number, process)| {
+        let (name, email) = (format!("Acme {number}"), format!("{number}@example.com"));
+        process.create(&name, &email).await.status
+    });
+    assert_eq!(join_all(creations).await, [StatusCode::CREATED; 16]);
     let mut indexes = service.organizations().list_index_names().await.unwrap();
     indexes.extend(service.admins().list_index_names().await.unwrap());
     indexes.sort();

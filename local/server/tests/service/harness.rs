@@ -47,6 +47,13 @@ pub fn mongod_binary() -> PathBuf {
     mongod::find().unwrap()
 }
 
+pub fn local_secret() -> SecretSource {
+    SecretSource::Local(SecretVersion {
+        value: SIGNING_SECRET.into(),
+        version_id: "test".to_owned(),
+    })
+}
+
 pub struct TestService {
     pub app: Arc<App>,
     pub tokens: Arc<tokens::Tokens>,
@@ -131,11 +138,7 @@ impl TestService {
 
     /// `uri` must have a query.
     pub async fn start_on(uri: &str, settings: &[(&str, &str)]) -> Self {
-        let secret = SecretSource::Local(SecretVersion {
-            value: SIGNING_SECRET.into(),
-            version_id: "test".to_owned(),
-        });
-        Self::start_from(uri, settings, secret).await
+        Self::start_from(uri, settings, local_secret()).await
     }
 
     pub async fn start_from(uri: &str, settings: &[(&str, &str)], secret: SecretSource) -> Self {

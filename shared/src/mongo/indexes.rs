@@ -1,0 +1,72 @@
+//! The control plane's indexes. Who takes in organizations needs them, and makes them first: without an
+//! organization there is nothing that another function could look for.
+
+use std::time::Duration;
+
+use mongodb::bson::{Document, doc};
+use mongodb::error::Error;
+use mongodb::options::IndexOptions;
+use mongodb::{Collection, IndexModel};
+
+use super::{Databases, index};
+
+impl Databases {
+    /// Makes the indexes, and the collections with them, once in a process. Safe to repeat, and to run in many
+    /// processes at once.
+    pub(crate) async fn make_indexes(&self) -> Result<(), Error> {
+        let making = async || {
+            let made = tokio::try_join!(
+                make(
+                    &self.organizations,
+                    vec![unique(index::NAME_KEY), unique(index::COLLECTION_NAME)]
+                ),
+                make(&self.admins, vec![unique(index::EMAIL_KEY)]),
+                make(&self.attempts, vec![expiring()]),
+                make(&self.onboardings, vec![expiring()]),
+                make(
+                    &self.sessions,
+                    vec![expiring(), plain(doc! { "organization_id": 1 })]
+                ),
+                make(
+                    &self.audit_events,
+                    vec![
+                        expiring(),
+                        plain(doc! { "organization_id": 1, "at": -1, "_id": -1 })
+                    ]
+                ),
+            );
+            made.map(drop)
+        };
+        self.indexes.get_or_try_init(making).await?;
+        Ok(())
+    }
+}
+
+async fn make<T: Send + Sync>(
+    collection: &Collection<T>,
+    indexes: Vec<IndexModel>,
+) -> Result<(), Error> {
+    collection.create_indexes(indexes).await.map(drop)
+}
+
+fn unique(field: &str) -> IndexModel {
+    let options = IndexOptions::builder().unique(true).name(field.to_owned());
+    model(doc! { field: 1 }, options.build())
+}
+
+/// MongoDB removes documents after their `expires_at`, some time later.
+fn expiring() -> IndexModel {
+    let options = IndexOptions::builder()
+        .name("expires_at".to_owned())
+        .expire_after(Duration::ZERO);
+    model(doc! { "expires_at": 1 }, options.build())
+}
+
+/// Finds documents by `keys`.
+fn plain(keys: Document) -> IndexModel {
+    model(keys, IndexOptions::default())
+}
+
+fn model(keys: Document, options: IndexOptions) -> IndexModel {
+    IndexModel::builder().keys(keys).options(options).build()
+}
