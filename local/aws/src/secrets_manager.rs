@@ -4,17 +4,23 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::{Credentials, Region};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use crate::free_port;
 use crate::python::python;
 
+const REGION: &str = "eu-central-1";
+/// moto takes any.
+const KEY: &str = "test";
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Ended with this value.
 pub struct SecretsManager {
     url: String,
+    port: u16,
     _process: Child,
 }
 
@@ -42,6 +48,7 @@ impl SecretsManager {
         }
         Ok(Self {
             url: format!("http://{address}"),
+            port,
             _process: process,
         })
     }
@@ -50,13 +57,22 @@ impl SecretsManager {
     pub fn settings(&self) -> [(&'static str, String); 4] {
         [
             ("AWS_ENDPOINT_URL", self.url.clone()),
-            ("AWS_REGION", "eu-central-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", KEY.to_owned()),
         ]
     }
 
-    pub fn url(&self) -> &str {
-        &self.url
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Speaks to it.
+    pub async fn client(&self) -> Client {
+        let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .endpoint_url(&self.url)
+            .region(Region::new(REGION))
+            .credentials_provider(Credentials::new(KEY, KEY, None, None, "moto"));
+        Client::new(&config.load().await)
     }
 }

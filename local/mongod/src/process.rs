@@ -86,6 +86,11 @@ impl Mongod {
         }
     }
 
+    /// On loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The connection string.
     pub fn uri(&self) -> String {
         format!(

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::future::IntoFuture;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,8 +30,11 @@ enum Failure {
     Dotenv(dotenvy::Error),
     #[error(transparent)]
     Config(#[from] ConfigFaults),
-    #[error("port {port} cannot be used: {error}. PORT=<another> cargo run takes another one")]
-    Port { port: u16, error: io::Error },
+    #[error("{address} cannot be used: {error}. PORT=<another> cargo run takes another port")]
+    Address {
+        address: SocketAddr,
+        error: io::Error,
+    },
     #[error("{FOLDER} cannot be used: {0}")]
     Folder(io::Error),
     #[error(transparent)]
@@ -70,9 +73,9 @@ fn start() -> Result<(), Failure> {
 
 /// The port comes first: when it is taken, nothing else needs to start.
 async fn run(mut settings: LocalSettings) -> Result<(), Failure> {
-    let port = settings.port;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-    let listener = listener.map_err(|error| Failure::Port { port, error })?;
+    let address = SocketAddr::from((settings.host, settings.port));
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| Failure::Address { address, error })?;
     let mongod = match settings.own_mongod {
         true => Some(start_mongod().await?),
         false => None,

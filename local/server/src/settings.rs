@@ -1,5 +1,7 @@
 //! The local server's settings: those of the functions, with a default for each, and its own.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use axum::http::HeaderValue;
 use shared::config::{Config, ConfigFaults, Settings, TokenConfig};
 use tracing_subscriber::filter::Targets;
@@ -12,6 +14,8 @@ pub struct LocalSettings {
     pub jwt_secret_id: Option<String>,
     /// Whether nobody said which MongoDB to use.
     pub own_mongod: bool,
+    /// The address that is listened on.
+    pub host: IpAddr,
     pub port: u16,
     pub cors_allowed_origins: Vec<HeaderValue>,
 }
@@ -27,11 +31,11 @@ impl LocalSettings {
         let own_mongod =
             environment("MONGODB_URI").is_none() && environment("MONGODB_URI_SECRET_ID").is_none();
         let lookup = |name: &str| match name {
-            // Until it runs and its port is known.
             // Here all callers have one address.
             "LOGIN_ATTEMPTS_PER_ADDRESS" | "ONBOARDINGS_PER_ADDRESS" => {
                 environment(name).or_else(|| Some("0".to_owned()))
             }
+            // Until it runs and its port is known.
             "MONGODB_URI" if own_mongod => Some("mongodb://127.0.0.1".to_owned()),
             _ => environment(name),
         };
@@ -42,6 +46,9 @@ impl LocalSettings {
             tokens: TokenConfig::read(&mut settings),
             jwt_secret_id: settings.optional("JWT_SECRET_ID"),
             own_mongod,
+            host: settings.parsed("HOST", "an IP address such as 0.0.0.0", || {
+                Ipv4Addr::LOCALHOST.into()
+            }),
             port: settings.number("PORT", 8000, 0..=u16::MAX),
             cors_allowed_origins: cors_allowed_origins(&mut settings),
         };

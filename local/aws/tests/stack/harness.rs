@@ -7,7 +7,6 @@ use std::sync::OnceLock;
 
 use aws::{Function, NotStarted, Profile, SecretsManager};
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::{Credentials, Region};
 use serde_json::{Value, json};
 
 use crate::secured_mongod::SecuredMongod;
@@ -50,7 +49,7 @@ impl Stack {
         building.await.unwrap();
         let manager = manager.unwrap();
         let stack = Self {
-            secrets: client(&manager).await,
+            secrets: manager.client().await,
             mongod,
             manager,
         };
@@ -106,14 +105,6 @@ impl Stack {
         );
         Function::start(&executable(name), &all).await
     }
-}
-
-async fn client(manager: &SecretsManager) -> Client {
-    let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .endpoint_url(manager.url())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::for_tests());
-    Client::new(&config.load().await)
 }
 
 /// A sample event.

@@ -317,7 +317,7 @@ fn a_new_version_goes_back_when_an_alarm_rings() {
 }
 
 /// Settings that only the local server has.
-const LOCAL: [&str; 2] = ["CORS_ALLOWED_ORIGINS", "PORT"];
+const LOCAL: [&str; 3] = ["CORS_ALLOWED_ORIGINS", "HOST", "PORT"];
 
 #[test]
 fn every_setting_of_the_documentation_is_the_stacks_too() {

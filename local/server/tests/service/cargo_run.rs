@@ -285,6 +285,7 @@ fn the_file_of_examples_lists_every_setting() {
         "ONBOARDINGS_PER_ADDRESS",
         "CORS_ALLOWED_ORIGINS",
         "RUST_LOG",
+        "HOST",
         "PORT"
     ]);
     for setting in settings.as_array().unwrap() {

@@ -1,0 +1,148 @@
+//! Warm requests, each beside what cannot be saved: the hash, the transaction, the read.
+
+use std::path::Path;
+use std::time::Instant;
+
+use aws::Function;
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Document, doc};
+use mongodb::{Client, Database};
+use serde_json::Value;
+
+use crate::Outcome;
+use crate::backend::{Backend, PASSWORD, creation, first_organization, login, send, showing};
+use crate::statistics::{median, millis};
+
+const ROUNDS: usize = 60;
+/// Tenants that there are before anything is measured.
+const TENANTS: usize = 200;
+/// The default of `BCRYPT_COST`.
+pub const COST: u32 = 12;
+
+/// The driver's own view of the database that the functions use.
+pub struct Floor {
+    master: Database,
+    client: Client,
+}
+
+impl Floor {
+    pub async fn new(uri: &str) -> Outcome<Self> {
+        let client = Client::with_uri_str(uri).await?;
+        let master = client.database("floor");
+        master
+            .collection::<Document>("organizations")
+            .insert_one(doc! { "_id": 1 })
+            .await?;
+        Ok(Self { master, client })
+    }
+
+    /// One read by its id.
+    pub async fn read(&self) -> Outcome<()> {
+        let organizations = self.master.collection::<Document>("organizations");
+        organizations.find_one(doc! { "_id": 1 }).await?;
+        Ok(())
+    }
+
+    /// The bare onboarding: two documents and a collection in one transaction.
+    pub async fn transaction(&self) -> Outcome<()> {
+        let id = ObjectId::new();
+        let mut session = self.client.start_session().await?;
+        session.start_transaction().await?;
+        for name in ["organizations", "admins"] {
+            let collection = self.master.collection::<Document>(name);
+            collection
+                .insert_one(doc! { "_id": id })
+                .session(&mut session)
+                .await?;
+        }
+        let name = format!("org_{}", id.to_hex());
+        let tenants = self.client.database("floor_tenants");
+        tenants
+            .create_collection(name)
+            .session(&mut session)
+            .await?;
+        session.commit_transaction().await?;
+        Ok(())
+    }
+}
+
+/// Milliseconds that `work` takes.
+pub async fn timed<T>(work: impl Future<Output = Outcome<T>>) -> Outcome<f64> {
+    let started = Instant::now();
+    work.await?;
+    Ok(millis(started.elapsed()))
+}
+
+/// Milliseconds of one bcrypt computation of the default cost, on a thread of its own.
+pub async fn bcrypt_time() -> Outcome<f64> {
+    let hash = || bcrypt::hash(PASSWORD, COST);
+    let hashing = async { Ok(tokio::task::spawn_blocking(hash).await??) };
+    timed(hashing).await
+}
+
+pub struct Functions {
+    pub create: Function,
+    pub log_in: Function,
+    pub organization: Function,
+    pub token: String,
+}
+
+impl Functions {
+    pub async fn start(backend: &Backend, binaries: &Path) -> Outcome<Self> {
+        let create = backend.function(binaries, "create-org").await?;
+        let log_in = backend.function(binaries, "admin-login").await?;
+        let token = first_organization(&create, &log_in).await?;
+        Ok(Self {
+            organization: backend.function(binaries, "organization").await?,
+            create,
+            log_in,
+            token,
+        })
+    }
+
+    pub async fn onboard(&self) -> Outcome<Value> {
+        let id = ObjectId::new().to_hex();
+        let event = creation(&format!("Tenant {id}"), &format!("{id}@example.com"))?;
+        send(&self.create, &event, 201).await
+    }
+}
+
+pub async fn measure(binaries: &Path) -> Outcome<String> {
+    let backend = Backend::start().await?;
+    let floor = Floor::new(&backend.mongod.uri()).await?;
+    let functions = Functions::start(&backend, binaries).await?;
+    for _ in 0..TENANTS {
+        floor.transaction().await?;
+    }
+    let mut times: [Vec<f64>; 6] = Default::default();
+    for _ in 0..ROUNDS {
+        let round = [
+            bcrypt_time().await?,
+            timed(send(&functions.log_in, &login()?, 200)).await?,
+            timed(functions.onboard()).await?,
+            timed(floor.transaction()).await?,
+            timed(send(
+                &functions.organization,
+                &showing(&functions.token)?,
+                200,
+            ))
+            .await?,
+            timed(floor.read()).await?,
+        ];
+        times
+            .iter_mut()
+            .zip(round)
+            .for_each(|(times, time)| times.push(time));
+    }
+    let [hash, log_in, onboard, transaction, show, read] =
+        times.each_mut().map(|times| median(times));
+    Ok(format!(
+        "| request | median of {ROUNDS}, ms | its floor, ms | above the floor, ms |\n|---|---|---|---|\n\
+         | login | {log_in:.1} | one bcrypt of cost {COST}: {hash:.1} | {:.1} |\n\
+         | onboarding, at {TENANTS} tenants and more | {onboard:.1} | one bcrypt and the bare transaction: {hash:.1} + {transaction:.1} | {:.1} |\n\
+         | `GET /org` | {show:.1} | one read by id: {read:.1} | {:.1} |\n",
+        log_in - hash,
+        onboard - hash - transaction,
+        show - read,
+    ))
+}
