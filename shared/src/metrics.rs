@@ -24,6 +24,8 @@ pub enum Metric {
     CapacityRefusals,
     LoginsSucceeded,
     LoginsRefused,
+    /// Answers with a status of 500 or more.
+    ServerErrors,
 }
 
 impl Metric {
@@ -34,6 +36,7 @@ impl Metric {
             Self::CapacityRefusals => "CapacityRefusals",
             Self::LoginsSucceeded => "LoginsSucceeded",
             Self::LoginsRefused => "LoginsRefused",
+            Self::ServerErrors => "ServerErrors",
         }
     }
 

@@ -12,6 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::Deadline;
 use super::organization::with_organization;
 use super::request_id::request_id;
+use crate::metrics::{self, Metric};
 use crate::problem::Problem;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -56,6 +57,9 @@ async fn answer(mut request: Request, next: Next) -> Response {
         response = problem.render(&request_id, response);
     }
     headers(&mut response, &request_id);
+    if response.status().is_server_error() {
+        metrics::record(Metric::ServerErrors, 1.0);
+    }
     tracing::info!(
         request_id,
         %method,

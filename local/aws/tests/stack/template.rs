@@ -285,7 +285,13 @@ fn every_alarm_tells_the_operator() {
         assert!(alarm["AlarmDescription"].is_object(), "{name}");
         watched.insert(alarm["MetricName"].as_str().unwrap());
     }
-    for metric in ["5xx", "Latency", "CapacityUsed", "CapacityRefusals"] {
+    for metric in [
+        "5xx",
+        "Latency",
+        "ServerErrors",
+        "CapacityUsed",
+        "CapacityRefusals",
+    ] {
         assert!(watched.contains(metric), "{metric}");
     }
 }
@@ -309,7 +315,7 @@ fn a_new_version_goes_back_when_an_alarm_rings() {
         let errors = format!("{}ErrorsAlarm", name.trim_end_matches("Function"));
         assert!(refers_to(alarms, &errors), "{binary}");
         assert_eq!(
-            refers_to(alarms, "Api5xxAlarm"),
+            refers_to(alarms, "ServerErrorsAlarm"),
             has_route(&binary) || binary == "authorizer",
             "{binary}"
         );
@@ -347,5 +353,43 @@ fn every_setting_of_the_documentation_is_the_stacks_too() {
             .unwrap();
         let given: BTreeSet<String> = variables.keys().cloned().collect();
         assert_eq!(given, documented, "{binary}");
+    }
+}
+
+/// The resources to which `value` refers, `DependsOn` included.
+fn references(value: &Value, found: &mut BTreeSet<&'static String>) {
+    let mut note = |text: &str| {
+        let named = resources()
+            .keys()
+            .filter(|name| text == name.as_str() || text.contains(&format!("${{{name}")));
+        found.extend(named);
+    };
+    match value {
+        Value::String(text) => note(text),
+        Value::Array(list) => list.iter().for_each(|inner| references(inner, found)),
+        Value::Object(object) => object.values().for_each(|inner| references(inner, found)),
+        _ => {}
+    }
+}
+
+/// CloudFormation refuses circles only when it deploys.
+#[test]
+fn no_resource_depends_on_itself() {
+    let mut open: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+    for (name, resource) in resources() {
+        let mut found = BTreeSet::new();
+        references(resource, &mut found);
+        found.remove(name);
+        open.insert(name, found);
+    }
+    while !open.is_empty() {
+        let free = |needed: &BTreeSet<&String>| needed.iter().all(|name| !open.contains_key(name));
+        let made: Vec<&String> = open
+            .iter()
+            .filter(|(_, needed)| free(needed))
+            .map(|(name, _)| *name)
+            .collect();
+        assert!(!made.is_empty(), "a circle among {:?}", open.keys());
+        open.retain(|name, _| !made.contains(name));
     }
 }
