@@ -107,7 +107,7 @@ fn write_settings(mongod: &Mongod, secrets: &SecretsManager) -> io::Result<()> {
         }
     }
     let line = |(name, value): (&String, &Value)| {
-        format!("{name}={}\n", value.as_str().unwrap_or_default())
+        format!("{name}=\"{}\"\n", value.as_str().unwrap_or_default())
     };
     let lines: String = variables.iter().map(line).collect();
     fs::write(Path::new(FOLDER).join("lambda.env"), lines)

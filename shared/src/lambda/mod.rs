@@ -77,6 +77,12 @@ const MAX_CONNECTIONS: u32 = 2;
 /// Kept back from a function's own deadline, at which Lambda kills it without an answer.
 const BEFORE_DEADLINE: Duration = Duration::from_secs(1);
 
+/// In milliseconds since 1970, as deadlines are. What is smaller is no moment: `cargo lambda watch` says how long
+/// the event may take, whatever it is.
+const FIRST_MOMENT: u64 = 1_000_000_000_000;
+/// The longest that a function can be given.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(900);
+
 /// Connects to everything, then serves requests until Lambda ends the process.
 pub async fn serve(app: &App, tokens: Option<&Tokens>, router: Router) -> Result<(), StartRefused> {
     serve_events(app, tokens, handler(router)).await
@@ -112,6 +118,9 @@ where
 
 /// How long an event may take: until a second before the function's deadline.
 pub fn time_left(context: &Context) -> Duration {
+    if context.deadline < FIRST_MOMENT {
+        return LONGEST_TIMEOUT;
+    }
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
