@@ -53,7 +53,7 @@ async fn change(
     let policy = PasswordPolicy {
         field: "new_password",
         min_length: app.config.password_min_length,
-        context: &[&caller.admin().email, &caller.organization().name],
+        context: &[caller.admin().email(), &caller.organization().name],
     };
     let new = Password::choose(&body.new_password, &policy).map_err(|error| vec![error])?;
     let current = Password::presented(&body.current_password);

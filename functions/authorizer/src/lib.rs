@@ -57,9 +57,9 @@ async fn authenticate(
 
 fn caller(admin: &AuthenticatedAdmin) -> Caller {
     Caller {
-        admin_id: admin.admin().id.to_hex(),
+        admin_id: admin.admin().id().to_hex(),
         organization_id: admin.organization().id.to_hex(),
         collection_name: admin.organization().collection_name.as_str().to_owned(),
-        role: admin.admin().role,
+        role: admin.admin().role(),
     }
 }

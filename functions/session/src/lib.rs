@@ -37,9 +37,9 @@ shared::problem_responses!(RefreshProblems: MalformedRequest, InvalidToken, Payl
 
 /// Refresh a session's tokens
 ///
-/// A refresh token is good once; the answer has the next one. For 30 seconds the same request gets the same
-/// successor again, in case an answer was lost. A replaced token that comes back later ends the session: someone
-/// has a copy of it.
+/// A refresh token is good once; the answer has the next one. In case that answer was lost, the same request gets
+/// the same successor again, for 30 seconds and while that has not been used itself. A replaced token that comes
+/// back otherwise ends the session: someone has a copy of it.
 #[utoipa::path(
     post,
     path = "/admin/refresh",

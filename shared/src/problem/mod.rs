@@ -239,9 +239,13 @@ impl From<Vec<FieldError>> for Problem {
     }
 }
 
-/// A MongoDB error that nobody expected: the operator reads its kind, the caller that the service is away.
+/// What a transaction gave up for. Otherwise a MongoDB error that nobody expected: the operator reads its kind,
+/// the caller that the service is away.
 impl From<mongodb::error::Error> for Problem {
     fn from(error: mongodb::error::Error) -> Self {
+        if let Some(problem) = error.get_custom::<Self>() {
+            return problem.clone();
+        }
         crate::mongo::log_error(&error);
         Self::unavailable()
     }

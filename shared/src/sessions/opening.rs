@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::Session;
 use super::refresh_token::RefreshToken;
-use crate::admins::Admin;
+use crate::admins::ProvedAdmin;
 use crate::audit::{Action, Event};
 use crate::clock::after;
 use crate::http::ClientAddress;
@@ -16,14 +16,15 @@ use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::problem::Problem;
 use crate::tokens::{Secured, TokenResponse};
 
-/// A session for `admin`, who has just proved to be it.
+/// A session for an admin.
 pub async fn open(
     Secured { app, tokens }: &Secured,
-    admin: &Admin,
+    proved: &ProvedAdmin,
     address: ClientAddress,
     deadline: Instant,
 ) -> Result<TokenResponse, Problem> {
     let databases = app.mongo.databases().await?;
+    let admin = proved.admin();
     let now = databases.clock.now();
     let refresh_token = RefreshToken::random(ObjectId::new())?;
     let session = Session {

@@ -13,16 +13,15 @@ use tokio::time::Instant;
 use super::ending::end_reused;
 use super::refresh_token::{RefreshToken, random_bytes};
 use super::{ReplacedToken, Session};
-use crate::admins::{Admin, AdminStatus};
+use crate::admins::Admin;
 use crate::clock::between;
 use crate::http::{ClientAddress, note_organization};
 use crate::mongo::{Databases, Transaction, run_transaction};
-use crate::organizations::OrganizationStatus;
 use crate::problem::Problem;
 use crate::tokens::{Secured, TokenResponse};
 
 /// An answer may be lost, and is waited for as long as a request may take: until then the replaced token gets
-/// its successor once more.
+/// its successor once more, unless that has been used.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// New tokens for a refresh token. All who send one token at the same time get one and the same successor.
@@ -64,13 +63,12 @@ async fn find(
         .organizations
         .find_one(doc! { "_id": session.organization_id });
     let (admin, organization) = tokio::try_join!(admin, organization)?;
-    let active = organization.is_some_and(|found| found.status == OrganizationStatus::Active);
-    let admin = admin.filter(|admin| {
-        active
-            && admin.status == AdminStatus::Active
-            && session.is_alive(admin, databases.clock.now())
-    });
-    Ok(admin.map(|admin| (session, admin)))
+    let (Some(admin), Some(organization)) = (admin, organization) else {
+        return Ok(None);
+    };
+    let session = session.alive(databases, &admin).await?;
+    let active = session.filter(|_| admin.may_act_for(&organization));
+    Ok(active.map(|session| (session, admin)))
 }
 
 async fn by_id(databases: &Databases, token: &RefreshToken) -> Result<Option<Session>, Problem> {

@@ -10,6 +10,7 @@
 
 mod attempts;
 mod audit;
+mod authority;
 mod bodies;
 mod cargo_run;
 mod deletion;
@@ -23,6 +24,7 @@ mod logs;
 mod onboarding;
 mod processes;
 mod properties;
+mod recorded;
 mod secrets;
 mod sessions;
 mod tokens;
