@@ -254,7 +254,9 @@ async fn invoke(service: &TestService, function: &str, event: &str) -> Value {
                 serde_json::from_str(event).unwrap(),
                 Secured { app, tokens },
             );
-            let answer = authorizer::authorize(&secured, event).await.unwrap();
+            let answer = authorizer::authorize(&secured, event, &context)
+                .await
+                .unwrap();
             return serde_json::to_value(answer).unwrap();
         }
         "rotate-jwt-secret" => {

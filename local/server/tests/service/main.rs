@@ -11,6 +11,7 @@
 mod attempts;
 mod audit;
 mod authority;
+mod authorizer;
 mod bodies;
 mod cargo_run;
 mod deletion;
