@@ -30,8 +30,23 @@ struct ChangePassword {
     new_password: String,
 }
 
-shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, InvalidToken, PayloadTooLarge, UnsupportedMediaType,
-    ValidationFailed, TooManyAttempts, InternalError, ServiceUnavailable);
+shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials = Problem::wrong_password(), InvalidToken, PayloadTooLarge, UnsupportedMediaType,
+    ValidationFailed = too_short(), TooManyAttempts, InternalError, ServiceUnavailable);
+
+/// What a new password of too few characters is answered with.
+fn too_short() -> Problem {
+    let policy = PasswordPolicy {
+        field: "new_password",
+        min_length: 8,
+        context: &[],
+    };
+    Problem::validation(
+        Password::choose("short", &policy)
+            .err()
+            .into_iter()
+            .collect(),
+    )
+}
 
 /// Change the admin's password
 ///

@@ -66,7 +66,7 @@ impl AuditEvent {
     }
 }
 
-shared::problem_responses!(Problems: MalformedRequest, InvalidToken, ValidationFailed, InternalError, ServiceUnavailable);
+shared::problem_responses!(Problems: MalformedRequest = Problem::malformed_query(), InvalidToken, ValidationFailed = limit_out_of_range().into(), InternalError, ServiceUnavailable);
 
 /// Read the organization's audit trail
 ///

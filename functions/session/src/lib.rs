@@ -32,7 +32,7 @@ struct RefreshSession {
     refresh_token: String,
 }
 
-shared::problem_responses!(RefreshProblems: MalformedRequest, InvalidToken, PayloadTooLarge, UnsupportedMediaType,
+shared::problem_responses!(RefreshProblems: MalformedRequest, InvalidToken = Problem::refresh_token_refused(), PayloadTooLarge, UnsupportedMediaType,
     InternalError, ServiceUnavailable);
 
 /// Refresh a session's tokens
@@ -67,7 +67,7 @@ struct LogOut {
     everywhere: bool,
 }
 
-shared::problem_responses!(LogOutProblems: MalformedRequest, InvalidToken, InternalError, ServiceUnavailable);
+shared::problem_responses!(LogOutProblems: MalformedRequest = Problem::malformed_query(), InvalidToken, InternalError, ServiceUnavailable);
 
 /// Log the admin out
 ///

@@ -33,21 +33,20 @@ pub async fn refresh(
 ) -> Result<TokenResponse, Problem> {
     let databases = app.mongo.databases().await?;
     let now = databases.clock.now();
-    let token = RefreshToken::parse(text, &databases.keyed_hash).ok_or_else(refused)?;
-    let (session, admin) = find(databases, &token).await?.ok_or_else(refused)?;
+    let token = RefreshToken::parse(text, &databases.keyed_hash)
+        .ok_or_else(Problem::refresh_token_refused)?;
+    let (session, admin) = find(databases, &token)
+        .await?
+        .ok_or_else(Problem::refresh_token_refused)?;
     note_organization(session.organization_id);
     let access_token = tokens.issue(&admin, session.id, now).await?;
     let left = between(now, session.expires_at);
     let Some(successor) = replace(databases, &token, session, deadline).await? else {
         end_reused(databases, &admin, token.session_id, address, deadline).await?;
-        return Err(refused());
+        return Err(Problem::refresh_token_refused());
     };
     let refresh_token = successor.to_text(&databases.keyed_hash);
     Ok(TokenResponse::new(access_token, refresh_token, left))
-}
-
-fn refused() -> Problem {
-    Problem::invalid_token("The refresh token is not good, or no longer. Please log in.")
 }
 
 /// The token's session, if it is alive, and its admin, if that may act.
@@ -91,7 +90,9 @@ async fn replace(
             return Ok(Some(replacing.successor));
         }
         // Another request was faster; or the session has ended meanwhile.
-        session = by_id(databases, token).await?.ok_or_else(refused)?;
+        session = by_id(databases, token)
+            .await?
+            .ok_or_else(Problem::refresh_token_refused)?;
     }
     let fresh = |replaced: &ReplacedToken| {
         replaced.hash == hash && between(replaced.at, databases.clock.now()) < GRACE
