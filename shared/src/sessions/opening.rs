@@ -38,7 +38,7 @@ pub async fn open(
         expires_at: after(now, app.config.session_ttl),
     };
     // Signed first: a session without tokens would be of no use to anyone.
-    let access_token = tokens.issue(admin, session.id, now).await?;
+    let access_token = tokens.issue(admin, &session, now).await?;
     let event = Event::new(Action::Login, address, now)
         .of(admin)
         .in_session(session.id);

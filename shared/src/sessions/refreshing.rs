@@ -39,7 +39,7 @@ pub async fn refresh(
         .await?
         .ok_or_else(Problem::refresh_token_refused)?;
     note_organization(session.organization_id);
-    let access_token = tokens.issue(&admin, session.id, now).await?;
+    let access_token = tokens.issue(&admin, &session, now).await?;
     let left = between(now, session.expires_at);
     let Some(successor) = replace(databases, &token, session, deadline).await? else {
         end_reused(databases, &admin, token.session_id, address, deadline).await?;
