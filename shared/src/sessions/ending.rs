@@ -14,7 +14,7 @@ use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::problem::Problem;
 use crate::tokens::AuthenticatedAdmin;
 
-/// Ends the caller's session.
+/// Ends the caller's session. One that has ended meanwhile stays as it ended.
 pub async fn end(app: &App, caller: &AuthenticatedAdmin, deadline: Instant) -> Result<(), Problem> {
     let databases = app.mongo.databases().await?;
     let reason = EndReason::Logout;
