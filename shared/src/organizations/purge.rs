@@ -53,6 +53,12 @@ pub async fn purge_deleted(app: &App, deadline: Instant) -> Result<Purge, Proble
             }
         }
     }
+    if purge.left > 0 {
+        tracing::warn!(
+            left = purge.left,
+            "organizations are left to the next purge"
+        );
+    }
     Ok(purge)
 }
 
