@@ -8,9 +8,9 @@
     reason = "a benchmark ends where it cannot go on"
 )]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
@@ -34,7 +34,7 @@ fn main() {
 
 async fn run() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut server, base, mongodb) = start(folder.path());
+    let (mut server, _stdout, base, mongodb) = start(folder.path());
     let http = reqwest::Client::new();
     for (name, email) in [
         ("One", "admin@example.com"),
@@ -66,8 +66,9 @@ async fn run() {
     let _ = server.wait();
 }
 
-/// The server on a database of its own, with the cost of production and without a limit of guesses.
-fn start(folder: &Path) -> (Child, String, String) {
+/// The server on a database of its own, with the cost of production and without a limit of guesses. It goes on
+/// printing, and ends where nobody can read that.
+fn start(folder: &Path) -> (Child, BufReader<ChildStdout>, String, String) {
     let mut server = Command::new(env!("CARGO_BIN_EXE_server"))
         .current_dir(folder)
         .env_remove("MONGODB_URI")
@@ -78,7 +79,8 @@ fn start(folder: &Path) -> (Child, String, String) {
         .spawn()
         .unwrap();
     let (mut base, mut mongodb) = (None, None);
-    for line in BufReader::new(server.stdout.take().unwrap()).lines() {
+    let mut stdout = BufReader::new(server.stdout.take().unwrap());
+    for line in stdout.by_ref().lines() {
         let line = line.unwrap();
         let value = |name: &str| {
             line.trim()
@@ -91,7 +93,7 @@ fn start(folder: &Path) -> (Child, String, String) {
             break;
         }
     }
-    (server, base.unwrap(), mongodb.unwrap())
+    (server, stdout, base.unwrap(), mongodb.unwrap())
 }
 
 async fn post(http: &reqwest::Client, url: &str, body: &Value) -> u16 {
