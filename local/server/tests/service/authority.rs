@@ -13,7 +13,7 @@ use crate::harness::{Answer, PASSWORD, TestService, Tokens, start_mongod};
 const EMAIL: &str = "admin@example.com";
 const NEW_PASSWORD: &str = "correct horse battery staple";
 /// Time enough for what the other request does, hashes included.
-const LONG: i32 = 1500;
+const LONG: i32 = 2500;
 
 /// A service on a mongod that no other test uses: a failpoint is the whole server's.
 async fn service_on_own_mongod() -> (TestService, Mongod) {
@@ -35,7 +35,7 @@ async fn hold_up(service: &TestService, command: &str, collection: Option<&str>)
 
 /// `request`, once the other one has had time to begin.
 async fn later<T>(request: impl Future<Output = T>) -> T {
-    sleep(Duration::from_millis(300)).await;
+    sleep(Duration::from_millis(600)).await;
     request.await
 }
 

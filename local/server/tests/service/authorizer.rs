@@ -150,7 +150,7 @@ async fn a_database_that_hangs_is_given_up_a_second_before_the_functions_deadlin
     let decision = ask(&service, Some(&authorization), Duration::from_secs(3)).await;
     let took = started.elapsed();
     assert!(
-        (Duration::from_millis(1900)..Duration::from_millis(2700)).contains(&took),
+        (Duration::from_millis(1900)..Duration::from_millis(2900)).contains(&took),
         "{took:?}"
     );
     assert_eq!(decision.answer, None);
