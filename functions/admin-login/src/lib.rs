@@ -52,7 +52,7 @@ async fn login(
         email: &body.email,
         password: &body.password,
     };
-    let admin = log_in(&secured.app, credentials, address, deadline).await?;
-    let session = sessions::open(&secured, &admin, address, deadline).await?;
+    let proved = log_in(&secured.app, credentials, address, deadline).await?;
+    let session = sessions::open(&secured, &proved, address, deadline).await?;
     Ok(Json(session))
 }

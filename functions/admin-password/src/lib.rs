@@ -30,8 +30,23 @@ struct ChangePassword {
     new_password: String,
 }
 
-shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, InvalidToken, PayloadTooLarge, UnsupportedMediaType,
-    ValidationFailed, TooManyAttempts, InternalError, ServiceUnavailable);
+shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials = Problem::wrong_password(), InvalidToken, PayloadTooLarge, UnsupportedMediaType,
+    ValidationFailed = too_short(), TooManyAttempts, InternalError, ServiceUnavailable);
+
+/// What a new password of too few characters is answered with.
+fn too_short() -> Problem {
+    let policy = PasswordPolicy {
+        field: "new_password",
+        min_length: 8,
+        context: &[],
+    };
+    Problem::validation(
+        Password::choose("short", &policy)
+            .err()
+            .into_iter()
+            .collect(),
+    )
+}
 
 /// Change the admin's password
 ///
@@ -53,7 +68,7 @@ async fn change(
     let policy = PasswordPolicy {
         field: "new_password",
         min_length: app.config.password_min_length,
-        context: &[&caller.admin().email, &caller.organization().name],
+        context: &[caller.admin().email(), &caller.organization().name],
     };
     let new = Password::choose(&body.new_password, &policy).map_err(|error| vec![error])?;
     let current = Password::presented(&body.current_password);

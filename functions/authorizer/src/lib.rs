@@ -1,20 +1,20 @@
 //! A Lambda authorizer of an HTTP API (payload format 2.0, simple response): lets other services behind the
 //! same API ask who is calling, with the same checks as the service's own routes.
 
+use std::time::Instant;
+
 use axum::extract::FromRequestParts;
 use axum::http::Request;
-use lambda_http::Error;
-use lambda_http::aws_lambda_events::apigw::{
-    ApiGatewayV2CustomAuthorizerSimpleResponse, ApiGatewayV2CustomAuthorizerV2Request,
-};
-use serde::{Deserialize, Serialize};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
+use lambda_http::{Context, Error};
+use serde::Serialize;
 use shared::admins::Role;
-use shared::http::ClientAddress;
+use shared::http::{ClientAddress, Deadline};
 use shared::problem::{Code, Problem};
 use shared::tokens::{AuthenticatedAdmin, Secured};
 
 /// What the service behind finds in `requestContext.authorizer.lambda`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub struct Caller {
     pub admin_id: String,
     pub organization_id: String,
@@ -23,23 +23,55 @@ pub struct Caller {
     pub role: Role,
 }
 
-/// Without a caller where the request is refused.
-pub type Authorization = ApiGatewayV2CustomAuthorizerSimpleResponse<Option<Caller>>;
+/// The answer to API Gateway.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Authorization {
+    is_authorized: bool,
+    /// None where the request is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<Caller>,
+}
 
-/// Fails where a dependency is away, upon which API Gateway answers 500 and lets nobody in.
+impl From<Option<Caller>> for Authorization {
+    fn from(context: Option<Caller>) -> Self {
+        Self {
+            is_authorized: context.is_some(),
+            context,
+        }
+    }
+}
+
+/// Fails where a dependency is away or too slow, upon which API Gateway answers 500 and lets nobody in.
 pub async fn authorize(
     secured: &Secured,
     request: ApiGatewayV2CustomAuthorizerV2Request,
+    context: &Context,
 ) -> Result<Authorization, Error> {
-    let caller = match authenticate(secured, request).await {
-        Ok(admin) => Some(caller(&admin)),
-        Err(problem) if problem.code == Code::InvalidToken => None,
-        Err(problem) => return Err(problem.into()),
-    };
-    let mut authorization = Authorization::default();
-    authorization.is_authorized = caller.is_some();
-    authorization.context = caller;
-    Ok(authorization)
+    let started = Instant::now();
+    let Deadline(deadline) = Deadline::of_event(context);
+    let request_id = request.request_context.request_id.clone();
+    let route = request.route_key.clone();
+    let checking = tokio::time::timeout_at(deadline, authenticate(secured, request));
+    let admin = checking.await.unwrap_or(Err(Problem::unavailable()));
+    // The counterpart of the line that each request has.
+    tracing::info!(
+        request_id,
+        route,
+        authorized = admin.is_ok(),
+        code = admin.as_ref().err().map(|problem| problem.code.as_str()),
+        organization_id = admin
+            .as_ref()
+            .ok()
+            .map(|admin| admin.organization().id.to_hex()),
+        duration_ms = u64::try_from(started.elapsed().as_millis()).ok(),
+        "decided"
+    );
+    match admin {
+        Ok(admin) => Ok(Some(caller(&admin)).into()),
+        Err(problem) if problem.code == Code::InvalidToken => Ok(None.into()),
+        Err(problem) => Err(problem.into()),
+    }
 }
 
 async fn authenticate(
@@ -57,9 +89,9 @@ async fn authenticate(
 
 fn caller(admin: &AuthenticatedAdmin) -> Caller {
     Caller {
-        admin_id: admin.admin().id.to_hex(),
+        admin_id: admin.admin().id().to_hex(),
         organization_id: admin.organization().id.to_hex(),
         collection_name: admin.organization().collection_name.as_str().to_owned(),
-        role: admin.admin().role,
+        role: admin.admin().role(),
     }
 }

@@ -14,7 +14,7 @@ async fn main() -> Result<(), StartRefused> {
         tokens: tokens.clone(),
     };
     let authorize = async |event: LambdaEvent<ApiGatewayV2CustomAuthorizerV2Request>| {
-        authorizer::authorize(&secured, event.payload).await
+        authorizer::authorize(&secured, event.payload, &event.context).await
     };
     lambda::serve_events(&app, Some(&tokens), service_fn(authorize)).await
 }

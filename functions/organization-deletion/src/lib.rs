@@ -39,7 +39,7 @@ struct DeletedOrganization {
     restorable_until: String,
 }
 
-shared::problem_responses!(DeleteProblems: MalformedRequest, InvalidCredentials, InvalidToken, PayloadTooLarge, UnsupportedMediaType,
+shared::problem_responses!(DeleteProblems: MalformedRequest, InvalidCredentials = Problem::wrong_password(), InvalidToken, PayloadTooLarge, UnsupportedMediaType,
     TooManyAttempts, InternalError, ServiceUnavailable);
 
 /// Delete the admin's organization

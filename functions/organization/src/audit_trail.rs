@@ -47,6 +47,9 @@ pub struct AuditEvent {
     /// The client's.
     #[schema(example = "203.0.113.7")]
     address: String,
+    /// How many sessions ended with it: `session_ended`, `password_changed` and `organization_deleted` tell. Null elsewhere.
+    #[schema(example = 2, minimum = 0)]
+    sessions_ended: Option<i64>,
 }
 
 impl AuditEvent {
@@ -58,15 +61,19 @@ impl AuditEvent {
             admin_id: event.admin_id.map(|id| id.to_hex()),
             session_id: event.session_id.map(|id| id.to_hex()),
             address: event.address,
+            sessions_ended: event.sessions_ended,
         })
     }
 }
 
-shared::problem_responses!(Problems: MalformedRequest, InvalidToken, ValidationFailed, InternalError, ServiceUnavailable);
+shared::problem_responses!(Problems: MalformedRequest = Problem::malformed_query(), InvalidToken, ValidationFailed = limit_out_of_range().into(), InternalError, ServiceUnavailable);
 
 /// Read the organization's audit trail
 ///
-/// Newest events first, kept for 400 days.
+/// Newest events first, kept for 400 days. What ends sessions is one event, however many it ends: `session_ended`
+/// with the reason `logout` or `refresh_token_reused` its own session, `session_ended` with `logout_everywhere`
+/// all of the admin's, `password_changed` all of them but its own, `organization_deleted` all of the
+/// organization's. A session that runs out leaves no event.
 #[utoipa::path(
     get,
     path = "/org/audit",

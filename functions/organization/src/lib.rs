@@ -46,7 +46,12 @@ async fn show(caller: AuthenticatedAdmin) -> Result<Json<OrganizationBody>, Prob
 }
 
 shared::problem_responses!(RenameProblems: MalformedRequest, InvalidToken, OrganizationNameTaken, PayloadTooLarge,
-    UnsupportedMediaType, ValidationFailed, InternalError, ServiceUnavailable);
+    UnsupportedMediaType, ValidationFailed = too_short(), InternalError, ServiceUnavailable);
+
+/// What a name of too few characters is answered with.
+fn too_short() -> Problem {
+    Problem::validation(OrganizationName::parse("x").err().into_iter().collect())
+}
 
 /// Rename the admin's organization
 ///

@@ -32,14 +32,14 @@ struct RefreshSession {
     refresh_token: String,
 }
 
-shared::problem_responses!(RefreshProblems: MalformedRequest, InvalidToken, PayloadTooLarge, UnsupportedMediaType,
+shared::problem_responses!(RefreshProblems: MalformedRequest, InvalidToken = Problem::refresh_token_refused(), PayloadTooLarge, UnsupportedMediaType,
     InternalError, ServiceUnavailable);
 
 /// Refresh a session's tokens
 ///
-/// A refresh token is good once; the answer has the next one. For 30 seconds the same request gets the same
-/// successor again, in case an answer was lost. A replaced token that comes back later ends the session: someone
-/// has a copy of it.
+/// A refresh token is good once; the answer has the next one. In case that answer was lost, the same request gets
+/// the same successor again, for 30 seconds and while that has not been used itself. A replaced token that comes
+/// back otherwise ends the session: someone has a copy of it.
 #[utoipa::path(
     post,
     path = "/admin/refresh",
@@ -67,7 +67,7 @@ struct LogOut {
     everywhere: bool,
 }
 
-shared::problem_responses!(LogOutProblems: MalformedRequest, InvalidToken, InternalError, ServiceUnavailable);
+shared::problem_responses!(LogOutProblems: MalformedRequest = Problem::malformed_query(), InvalidToken, InternalError, ServiceUnavailable);
 
 /// Log the admin out
 ///

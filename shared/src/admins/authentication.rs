@@ -8,7 +8,8 @@ use mongodb::bson::{DateTime, doc};
 use mongodb::error::Error;
 use tokio::time::Instant;
 
-use super::{Admin, AdminStatus, EmailAddress, Password, PasswordHash};
+use super::refused_login::RefusedLogin;
+use super::{Admin, AdminStatus, EmailAddress, Password, PasswordHash, ProvedAdmin};
 use crate::app::App;
 use crate::attempts::{AddressUse, count_call, reserve_guess};
 use crate::audit::{Action, Event};
@@ -31,10 +32,10 @@ pub async fn log_in(
     credentials: Credentials<'_>,
     address: ClientAddress,
     deadline: Instant,
-) -> Result<Admin, Problem> {
+) -> Result<ProvedAdmin, Problem> {
     let active = |organization: &Organization| organization.status == OrganizationStatus::Active;
     let (admin, _) = authenticate(app, credentials, address, deadline, active).await?;
-    Ok(admin)
+    Ok(ProvedAdmin::new(admin))
 }
 
 /// The active admin with this email and password, of an organization that is `fit`.
@@ -58,7 +59,7 @@ pub(crate) async fn authenticate(
         Ok(admin) => {
             let refusal = refusal(admin.as_ref(), address, databases.clock.now());
             let proved = prove(app, databases, admin, password, fit, deadline).await;
-            record(databases, proved, refusal).await
+            record(databases, proved, refusal, deadline).await
         }
         Err(problem) => Err(problem),
     };
@@ -71,23 +72,33 @@ pub(crate) async fn authenticate(
 
 /// Whether `password` is the caller's: asked again before what cannot be taken back easily. A wrong one counts
 /// as a guess, for someone may have found a token.
-pub(crate) async fn confirm_password(
+pub(crate) async fn confirm_password<'a>(
     app: &App,
-    caller: &AuthenticatedAdmin,
+    caller: &'a AuthenticatedAdmin,
     password: Password,
     deadline: Instant,
-) -> Result<(), Problem> {
+) -> Result<PasswordConfirmed<'a>, Problem> {
     let databases = app.mongo.databases().await?;
     let admin = caller.admin();
     let limit = app.config.login_attempts_per_account;
     let guess = reserve_guess(databases, &admin.email_key, limit, deadline).await?;
     let right = app.hasher.verify(admin.password_hash.clone(), password);
     let confirmed = right.await.and_then(|right| match right {
-        true => Ok(()),
+        true => Ok(PasswordConfirmed(caller)),
         false => Err(Problem::wrong_password()),
     });
-    let confirmed = record(databases, confirmed, caller.event(Action::LoginRefused)).await;
+    let refusal = caller.event(Action::LoginRefused);
+    let confirmed = record(databases, confirmed, refusal, deadline).await;
     guess.settle(confirmed).await
+}
+
+/// A caller that has just given its password once more. Only [`confirm_password`] makes one.
+pub(crate) struct PasswordConfirmed<'a>(&'a AuthenticatedAdmin);
+
+impl<'a> PasswordConfirmed<'a> {
+    pub(crate) fn caller(&self) -> &'a AuthenticatedAdmin {
+        self.0
+    }
 }
 
 async fn with_email(
@@ -113,12 +124,17 @@ async fn record<T>(
     databases: &Databases,
     result: Result<T, Problem>,
     refusal: Event,
+    deadline: Instant,
 ) -> Result<T, Problem> {
     if let Err(problem) = &result
         && problem.code == Code::InvalidCredentials
     {
         metrics::record(Metric::LoginsRefused, 1.0);
-        databases.audit_events.insert_one(refusal).await?;
+        let refused = RefusedLogin {
+            databases,
+            event: refusal,
+        };
+        run_transaction(&databases.client, deadline, &refused).await?;
     }
     result
 }

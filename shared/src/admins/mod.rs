@@ -6,38 +6,65 @@ mod hasher;
 mod password;
 mod password_change;
 mod password_hash;
+mod proved_admin;
+mod refused_login;
 
 use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 
+use crate::organizations::{Organization, OrganizationStatus};
+
 pub use authentication::{Credentials, log_in};
-pub(crate) use authentication::{authenticate, confirm_password};
+pub(crate) use authentication::{PasswordConfirmed, authenticate, confirm_password};
 pub use email::EmailAddress;
 pub use hasher::Hasher;
 pub use password::{Password, PasswordPolicy};
 pub use password_change::change_password;
 pub use password_hash::PasswordHash;
+pub use proved_admin::ProvedAdmin;
 
 /// A document of `admins`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Admin {
     #[serde(rename = "_id")]
-    pub id: ObjectId,
-    pub organization_id: ObjectId,
+    pub(crate) id: ObjectId,
+    pub(crate) organization_id: ObjectId,
     /// As typed.
-    pub email: String,
+    pub(crate) email: String,
     /// Unique; see [`EmailAddress::key`].
-    pub email_key: String,
-    pub password_hash: PasswordHash,
-    pub role: Role,
-    pub status: AdminStatus,
+    pub(crate) email_key: String,
+    pub(crate) password_hash: PasswordHash,
+    pub(crate) role: Role,
+    pub(crate) status: AdminStatus,
     /// Only sessions of this epoch are alive. The next one begins when all of them are to end; the first one
     /// is not written down.
     #[serde(default, skip_serializing_if = "is_first")]
-    pub session_epoch: i64,
-    pub created_at: DateTime,
-    pub updated_at: DateTime,
+    pub(crate) session_epoch: i64,
+    pub(crate) created_at: DateTime,
+    pub(crate) updated_at: DateTime,
+}
+
+impl Admin {
+    pub fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    /// As typed.
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether both are active, and it is the admin's organization.
+    pub(crate) fn may_act_for(&self, organization: &Organization) -> bool {
+        self.status == AdminStatus::Active
+            && self.organization_id == organization.id
+            && organization.status == OrganizationStatus::Active
+    }
 }
 
 fn is_first(epoch: &i64) -> bool {

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Password, PasswordHash, confirm_password};
 use crate::app::App;
 use crate::audit::{Action, Event};
-use crate::mongo::{Databases, Transaction, run_transaction};
+use crate::mongo::{Databases, Transaction};
 use crate::problem::Problem;
 use crate::tokens::AuthenticatedAdmin;
 
@@ -22,17 +22,14 @@ pub async fn change_password(
     deadline: Instant,
 ) -> Result<(), Problem> {
     let databases = app.mongo.databases().await?;
-    confirm_password(app, caller, current, deadline).await?;
+    let confirmed = confirm_password(app, caller, current, deadline).await?;
     let change = Change {
         databases,
         caller,
         new: app.hasher.hash(new).await?,
         event: caller.event(Action::PasswordChanged),
     };
-    match run_transaction(&databases.client, deadline, &change).await? {
-        true => Ok(()),
-        false => Err(Problem::not_active()),
-    }
+    Ok(confirmed.write(databases, deadline, &change).await?)
 }
 
 struct Change<'a> {
@@ -43,42 +40,45 @@ struct Change<'a> {
 }
 
 impl Transaction for Change<'_> {
-    /// Whether the admin still was as the token's check had found it.
-    type Output = bool;
+    type Output = ();
 
-    async fn run(&self, session: &mut ClientSession) -> Result<bool, Error> {
-        let (databases, admin) = (self.databases, self.caller.admin());
-        let verified = doc! {
-            "_id": admin.id,
-            "status": "active",
-            "password_hash": admin.password_hash.as_stored(),
-        };
-        let change = doc! {
-            "$set": { "password_hash": self.new.as_stored(), "updated_at": databases.clock.now() },
-            "$inc": { "session_epoch": 1_i64 },
-        };
-        let changed = databases
-            .admins
-            .find_one_and_update(verified, change)
-            .return_document(ReturnDocument::After)
-            .session(&mut *session)
-            .await?;
-        let Some(changed) = changed else {
-            return Ok(false);
-        };
+    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
+        let databases = self.databases;
+        let epoch = self.replace_hash(session).await?;
         let this = doc! { "_id": self.caller.session_id() };
-        let goes_on = doc! { "$set": { "epoch": changed.session_epoch } };
+        let goes_on = doc! { "$set": { "epoch": epoch } };
         let updating = databases.sessions.update_one(this, goes_on);
         updating.session(&mut *session).await?;
+        let admin = self.caller.admin();
         let others = doc! {
             "organization_id": admin.organization_id,
             "admin_id": admin.id,
             "_id": { "$ne": self.caller.session_id() },
         };
         let ending = databases.sessions.delete_many(others);
-        ending.session(&mut *session).await?;
-        let recording = databases.audit_events.insert_one(&self.event);
-        recording.session(session).await?;
-        Ok(true)
+        let ended = ending.session(&mut *session).await?.deleted_count;
+        let event = self.event.clone().ending(ended);
+        let recording = databases.audit_events.insert_one(event);
+        recording.session(session).await.map(drop)
+    }
+}
+
+impl Change<'_> {
+    /// The epoch that begins with the new password.
+    async fn replace_hash(&self, session: &mut ClientSession) -> Result<i64, Error> {
+        let databases = self.databases;
+        let admin = doc! { "_id": self.caller.admin().id };
+        let change = doc! {
+            "$set": { "password_hash": self.new.as_stored(), "updated_at": databases.clock.now() },
+            "$inc": { "session_epoch": 1_i64 },
+        };
+        let changed = databases
+            .admins
+            .find_one_and_update(admin, change)
+            .return_document(ReturnDocument::After)
+            .session(session)
+            .await?;
+        let changed = changed.ok_or_else(|| Error::custom(Problem::not_active()))?;
+        Ok(changed.session_epoch)
     }
 }

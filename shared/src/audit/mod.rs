@@ -1,7 +1,8 @@
 //! The audit trail: what was done in an organization, by whom and from where.
 //!
 //! An event is written in the transaction of what it records, so that there is one exactly when the other
-//! happened. Events hold no secrets.
+//! happened. What ends sessions is one event, however many it ends: the writes of a logout everywhere do not grow
+//! with what it ends. Events hold no secrets.
 
 mod cursor;
 mod trail;
@@ -39,6 +40,9 @@ pub struct Event {
     pub session_id: Option<ObjectId>,
     /// The client's, as API Gateway saw it.
     pub address: String,
+    /// How many sessions ended with it, where it is of the kind that ends sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions_ended: Option<i64>,
     expires_at: DateTime,
 }
 
@@ -84,6 +88,7 @@ impl Event {
             admin_id: None,
             session_id: None,
             address: address.0.to_canonical().to_string(),
+            sessions_ended: None,
             expires_at: after(now, MEMORY_OF_NOBODY),
         }
     }
@@ -94,6 +99,25 @@ impl Event {
             organization_id: Some(admin.organization_id),
             admin_id: Some(admin.id),
             expires_at: after(self.at, MEMORY),
+            ..self
+        }
+    }
+
+    /// In no organization's trail.
+    pub(crate) fn of_nobody(self) -> Self {
+        Self {
+            organization_id: None,
+            admin_id: None,
+            session_id: None,
+            expires_at: after(self.at, MEMORY_OF_NOBODY),
+            ..self
+        }
+    }
+
+    /// With so many sessions ended by it.
+    pub(crate) fn ending(self, sessions: u64) -> Self {
+        Self {
+            sessions_ended: i64::try_from(sessions).ok(),
             ..self
         }
     }

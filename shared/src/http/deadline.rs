@@ -11,6 +11,7 @@ use crate::problem::Problem;
 
 /// The longest a caller waits.
 const LONGEST: Duration = Duration::from_secs(10);
+
 /// Ten seconds from the request's start, or a second before the function's deadline, whichever is sooner.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(pub Instant);
@@ -18,8 +19,12 @@ pub struct Deadline(pub Instant);
 impl Deadline {
     pub(super) fn of(request: &axum::extract::Request) -> Self {
         let lambda = request.extensions().get::<lambda_runtime::Context>();
-        let left = lambda.map_or(LONGEST, time_left);
-        Self(Instant::now() + left.min(LONGEST))
+        lambda.map_or_else(|| Self(Instant::now() + LONGEST), Self::of_event)
+    }
+
+    /// Of an event of Lambda that is no request, and that a request waits for.
+    pub fn of_event(context: &lambda_runtime::Context) -> Self {
+        Self(Instant::now() + time_left(context).min(LONGEST))
     }
 }
 

@@ -14,9 +14,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let read = axum::extract::Query::try_from_uri(&parts.uri);
-        let axum::extract::Query(query) = read.map_err(|_| {
-            Problem::malformed("The query has an unknown, doubled or malformed parameter.")
-        })?;
+        let axum::extract::Query(query) = read.map_err(|_| Problem::malformed_query())?;
         Ok(Self(query))
     }
 }

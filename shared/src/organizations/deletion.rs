@@ -9,7 +9,7 @@ use crate::admins::{Password, confirm_password};
 use crate::app::App;
 use crate::audit::{Action, Event};
 use crate::clock::after;
-use crate::mongo::{Databases, Transaction, run_transaction};
+use crate::mongo::{Databases, Transaction};
 use crate::problem::Problem;
 use crate::tokens::AuthenticatedAdmin;
 
@@ -22,7 +22,7 @@ pub async fn delete(
     deadline: Instant,
 ) -> Result<DateTime, Problem> {
     let databases = app.mongo.databases().await?;
-    confirm_password(app, caller, password, deadline).await?;
+    let confirmed = confirm_password(app, caller, password, deadline).await?;
     let now = databases.clock.now();
     let deleting = Deleting {
         databases,
@@ -31,10 +31,8 @@ pub async fn delete(
         purge_at: after(now, app.config.deletion_grace),
         event: caller.event(Action::OrganizationDeleted),
     };
-    match run_transaction(&databases.client, deadline, &deleting).await? {
-        true => Ok(deleting.purge_at),
-        false => Err(Problem::not_active()),
-    }
+    confirmed.write(databases, deadline, &deleting).await?;
+    Ok(deleting.purge_at)
 }
 
 struct Deleting<'a> {
@@ -46,10 +44,9 @@ struct Deleting<'a> {
 }
 
 impl Transaction for Deleting<'_> {
-    /// Whether the organization was still active.
-    type Output = bool;
+    type Output = ();
 
-    async fn run(&self, session: &mut ClientSession) -> Result<bool, Error> {
+    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
         let (databases, id) = (self.databases, self.caller.organization().id);
         let change = doc! { "$set": {
             "status": "deleted",
@@ -57,14 +54,11 @@ impl Transaction for Deleting<'_> {
             "purge_at": self.purge_at,
             "updated_at": self.now,
         } };
-        let deleted = databases
+        databases
             .organizations
-            .update_one(doc! { "_id": id, "status": "active" }, change)
+            .update_one(doc! { "_id": id }, change)
             .session(&mut *session)
             .await?;
-        if deleted.matched_count == 0 {
-            return Ok(false);
-        }
         // A session that begins at this very moment is dead, too, and stays so after a restoration.
         let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
         databases
@@ -72,13 +66,13 @@ impl Transaction for Deleting<'_> {
             .update_many(doc! { "organization_id": id }, next_epoch)
             .session(&mut *session)
             .await?;
-        databases
+        let ended = databases
             .sessions
             .delete_many(doc! { "organization_id": id })
             .session(&mut *session)
             .await?;
-        let recording = databases.audit_events.insert_one(&self.event);
-        recording.session(session).await?;
-        Ok(true)
+        let event = self.event.clone().ending(ended.deleted_count);
+        let recording = databases.audit_events.insert_one(event);
+        recording.session(session).await.map(drop)
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Organization, OrganizationName};
 use crate::app::App;
 use crate::audit::Action;
-use crate::mongo::{Databases, Transaction, TransactionError, is_duplicate, run_transaction};
+use crate::mongo::{Databases, Transaction, TransactionError, is_duplicate};
 use crate::problem::Problem;
 use crate::tokens::AuthenticatedAdmin;
 
@@ -25,7 +25,7 @@ pub async fn rename(
         caller,
         name,
     };
-    match run_transaction(&databases.client, deadline, &renaming).await {
+    match caller.write(databases, deadline, &renaming).await {
         // `name_key` is the only unique field that changes.
         Err(TransactionError::Refused(error)) if is_duplicate(&error) => {
             Err(Problem::organization_name_taken())

@@ -28,7 +28,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
-    /// `WWW-Authenticate` (RFC 6750, section 3).
+    /// `WWW-Authenticate`: every 401 has one (RFC 9110, section 15.5.2; RFC 6750, section 3).
     challenge: Option<&'static str>,
 }
 
@@ -86,6 +86,10 @@ impl Problem {
         Self::new(Code::MalformedRequest, detail)
     }
 
+    pub fn malformed_query() -> Self {
+        Self::malformed("The query has an unknown, doubled or malformed parameter.")
+    }
+
     /// Fields that can be read and have a wrong value, all of them at once.
     pub fn validation(errors: Vec<FieldError>) -> Self {
         Self {
@@ -96,15 +100,25 @@ impl Problem {
 
     /// Unknown email, wrong password and disabled account look the same.
     pub fn invalid_credentials() -> Self {
-        Self::new(
-            Code::InvalidCredentials,
-            "No active admin has this email and password.",
-        )
+        Self::wrong_credentials("No active admin has this email and password.")
     }
 
     /// As [`Self::invalid_credentials`], where a known caller was asked for the password.
     pub fn wrong_password() -> Self {
-        Self::new(Code::InvalidCredentials, "The password is wrong.")
+        Self::wrong_credentials("The password is wrong.")
+    }
+
+    /// No token was refused, so the challenge has no `error`.
+    fn wrong_credentials(detail: &str) -> Self {
+        Self {
+            challenge: Some("Bearer"),
+            ..Self::new(Code::InvalidCredentials, detail)
+        }
+    }
+
+    /// A refresh token that was never good, or is no longer.
+    pub fn refresh_token_refused() -> Self {
+        Self::invalid_token("The refresh token is not good, or no longer. Please log in.")
     }
 
     /// The token was good, and what it stands for is no longer.
@@ -239,9 +253,13 @@ impl From<Vec<FieldError>> for Problem {
     }
 }
 
-/// A MongoDB error that nobody expected: the operator reads its kind, the caller that the service is away.
+/// What a transaction gave up for. Otherwise a MongoDB error that nobody expected: the operator reads its kind,
+/// the caller that the service is away.
 impl From<mongodb::error::Error> for Problem {
     fn from(error: mongodb::error::Error) -> Self {
+        if let Some(problem) = error.get_custom::<Self>() {
+            return problem.clone();
+        }
         crate::mongo::log_error(&error);
         Self::unavailable()
     }

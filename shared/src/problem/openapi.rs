@@ -8,48 +8,47 @@ use utoipa::openapi::{Content, RefOr, ResponseBuilder, example::ExampleBuilder};
 
 use super::{Code, FieldError, PROBLEM_JSON, Problem};
 
-/// OpenAPI responses for a set of problems: one per status, with one example per code.
-pub fn openapi_responses(codes: &[Code]) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-    let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-    for code in codes {
-        by_status
-            .entry(code.status().as_u16())
-            .or_default()
-            .push(*code);
+/// OpenAPI responses for a set of problems: one per status, with each problem as the example of its code.
+pub fn openapi_responses(
+    problems: &[Problem],
+) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+    let mut by_status: BTreeMap<u16, Vec<&Problem>> = BTreeMap::new();
+    for problem in problems {
+        let status = problem.code.status().as_u16();
+        by_status.entry(status).or_default().push(problem);
     }
     by_status
         .into_iter()
-        .map(|(status, codes)| (status.to_string(), openapi_response(&codes).into()))
+        .map(|(status, problems)| (status.to_string(), openapi_response(&problems).into()))
         .collect()
 }
 
-fn openapi_response(codes: &[Code]) -> utoipa::openapi::Response {
+fn openapi_response(problems: &[&Problem]) -> utoipa::openapi::Response {
     let mut content = Content::new(Some(RefOr::Ref(utoipa::openapi::Ref::from_schema_name(
         "Problem",
     ))));
-    for code in codes {
-        let problem = Problem::example(*code);
+    for problem in problems {
         let example = ExampleBuilder::new()
-            .summary(code.title())
+            .summary(problem.code.title())
             .value(serde_json::to_value(problem.body("JKJaXmPLvHcESHA=")).ok());
         content
             .examples
-            .insert(code.as_str().to_owned(), example.build().into());
+            .insert(problem.code.as_str().to_owned(), example.build().into());
     }
-    let titles: Vec<_> = codes.iter().map(|code| code.title()).collect();
+    let titles: Vec<_> = problems
+        .iter()
+        .map(|problem| problem.code.title())
+        .collect();
     let mut response = ResponseBuilder::new()
         .description(titles.join("; "))
         .content(PROBLEM_JSON, content);
-    if codes
-        .iter()
-        .any(|code| Problem::example(*code).retry_after.is_some())
-    {
+    if problems.iter().any(|problem| problem.retry_after.is_some()) {
         let header = utoipa::openapi::HeaderBuilder::new()
             .schema(Some(u32::schema()))
             .description(Some("Seconds to wait before trying again"));
         response = response.header("Retry-After", header.build());
     }
-    if codes.contains(&Code::InvalidToken) {
+    if problems.iter().any(|problem| problem.challenge.is_some()) {
         let header = utoipa::openapi::HeaderBuilder::new()
             .schema(Some(String::schema()))
             .description(Some("How to authenticate (RFC 6750)"));
@@ -59,7 +58,8 @@ fn openapi_response(codes: &[Code]) -> utoipa::openapi::Response {
 }
 
 impl Problem {
-    fn example(code: Code) -> Self {
+    /// What most routes answer. A route that answers otherwise brings its own example.
+    pub fn example(code: Code) -> Self {
         match code {
             Code::ValidationFailed => Self::validation(vec![FieldError {
                 field: "password",
@@ -72,10 +72,11 @@ impl Problem {
             Code::InternalError => Self::internal(),
             Code::ServiceUnavailable => Self::unavailable(),
             Code::CapacityReached => Self::capacity_reached(),
-            Code::TooManyAttempts => {
-                Self::new(code, "Please try again later.").retry_after(Duration::from_secs(60))
+            Code::TooManyAttempts => Self::new(code, "Please wait before the next attempt.")
+                .retry_after(Duration::from_secs(60)),
+            Code::MalformedRequest => {
+                Self::malformed("The body is not JSON from line 1, column 1 on.")
             }
-            Code::MalformedRequest => Self::malformed("The body has a missing field `email`."),
             Code::OrganizationNameTaken => Self::organization_name_taken(),
             Code::EmailTaken => Self::email_taken(),
             Code::PayloadTooLarge => Self::new(code, "The body must have at most 16 KiB."),
@@ -91,16 +92,23 @@ impl Problem {
     }
 }
 
-/// Makes a type that lists problems as the responses of an OpenAPI operation.
+/// Makes a type that lists problems as the responses of an OpenAPI operation: codes, each with `= <problem>`
+/// where the operation's own example is another than the usual one.
 #[macro_export]
 macro_rules! problem_responses {
-    ($(#[$doc:meta])* $name:ident: $($code:ident),+ $(,)?) => {
+    ($(#[$doc:meta])* $name:ident: $($code:ident $(= $example:expr)?),+ $(,)?) => {
         $(#[$doc])*
         struct $name;
         impl utoipa::IntoResponses for $name {
             fn responses() -> std::collections::BTreeMap<String, utoipa::openapi::RefOr<utoipa::openapi::Response>> {
-                $crate::problem::openapi_responses(&[$($crate::problem::Code::$code),+])
+                $crate::problem::openapi_responses(&[$($crate::problem_responses!(@example $code $($example)?)),+])
             }
         }
+    };
+    (@example $code:ident) => {
+        $crate::problem::Problem::example($crate::problem::Code::$code)
+    };
+    (@example $code:ident $example:expr) => {
+        $example
     };
 }

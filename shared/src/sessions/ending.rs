@@ -14,7 +14,7 @@ use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::problem::Problem;
 use crate::tokens::AuthenticatedAdmin;
 
-/// Ends the caller's session.
+/// Ends the caller's session. One that has ended meanwhile stays as it ended.
 pub async fn end(app: &App, caller: &AuthenticatedAdmin, deadline: Instant) -> Result<(), Problem> {
     let databases = app.mongo.databases().await?;
     let reason = EndReason::Logout;
@@ -39,7 +39,7 @@ pub async fn end_everywhere(
         admin: caller.admin(),
         event: caller.event(Action::SessionEnded { reason }),
     };
-    Ok(run_transaction(&databases.client, deadline, &ending).await?)
+    Ok(caller.write(databases, deadline, &ending).await?)
 }
 
 /// Ends the session of a refresh token that had been replaced already.
@@ -86,7 +86,8 @@ impl Transaction for EndOne<'_> {
             .await?;
         // Of several that end it at once, one does.
         if ended.deleted_count == 1 {
-            let recording = databases.audit_events.insert_one(&self.event);
+            let event = self.event.clone().ending(ended.deleted_count);
+            let recording = databases.audit_events.insert_one(event);
             recording.session(session).await?;
         }
         Ok(())
@@ -110,12 +111,13 @@ impl Transaction for EndAll<'_> {
             .update_one(doc! { "_id": admin.id }, next_epoch)
             .session(&mut *session)
             .await?;
-        databases
+        let ended = databases
             .sessions
             .delete_many(doc! { "organization_id": admin.organization_id, "admin_id": admin.id })
             .session(&mut *session)
             .await?;
-        let recording = databases.audit_events.insert_one(&self.event);
+        let event = self.event.clone().ending(ended.deleted_count);
+        let recording = databases.audit_events.insert_one(event);
         recording.session(session).await.map(drop)
     }
 }

@@ -10,10 +10,12 @@ mod refresh_token;
 mod refreshing;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Binary, DateTime};
+use mongodb::bson::{Binary, DateTime, doc};
+use mongodb::error::Error;
 use serde::{Deserialize, Serialize};
 
 use crate::admins::Admin;
+use crate::mongo::Databases;
 
 pub use ending::{end, end_everywhere};
 pub use opening::open;
@@ -50,7 +52,24 @@ impl Session {
     pub(crate) fn is_alive(&self, admin: &Admin, now: DateTime) -> bool {
         self.admin_id == admin.id
             && self.organization_id == admin.organization_id
-            && self.epoch == admin.session_epoch
+            // A later epoch than the admin's began since the admin was read: with a new password, set in this
+            // session.
+            && self.epoch >= admin.session_epoch
             && self.expires_at > now
+    }
+
+    /// The session, if it is alive. What was read before its admin may be older than a new password that was
+    /// set in it: then what is read now decides.
+    pub(crate) async fn alive(
+        self,
+        databases: &Databases,
+        admin: &Admin,
+    ) -> Result<Option<Self>, Error> {
+        let now = databases.clock.now();
+        if self.is_alive(admin, now) {
+            return Ok(Some(self));
+        }
+        let again = databases.sessions.find_one(doc! { "_id": self.id }).await?;
+        Ok(again.filter(|session| session.is_alive(admin, now)))
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::Session;
 use super::refresh_token::RefreshToken;
-use crate::admins::Admin;
+use crate::admins::ProvedAdmin;
 use crate::audit::{Action, Event};
 use crate::clock::after;
 use crate::http::ClientAddress;
@@ -16,14 +16,15 @@ use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::problem::Problem;
 use crate::tokens::{Secured, TokenResponse};
 
-/// A session for `admin`, who has just proved to be it.
+/// A session for an admin.
 pub async fn open(
     Secured { app, tokens }: &Secured,
-    admin: &Admin,
+    proved: &ProvedAdmin,
     address: ClientAddress,
     deadline: Instant,
 ) -> Result<TokenResponse, Problem> {
     let databases = app.mongo.databases().await?;
+    let admin = proved.admin();
     let now = databases.clock.now();
     let refresh_token = RefreshToken::random(ObjectId::new())?;
     let session = Session {
@@ -37,7 +38,7 @@ pub async fn open(
         expires_at: after(now, app.config.session_ttl),
     };
     // Signed first: a session without tokens would be of no use to anyone.
-    let access_token = tokens.issue(admin, session.id, now).await?;
+    let access_token = tokens.issue(admin, &session, now).await?;
     let event = Event::new(Action::Login, address, now)
         .of(admin)
         .in_session(session.id);

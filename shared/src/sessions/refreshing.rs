@@ -13,16 +13,15 @@ use tokio::time::Instant;
 use super::ending::end_reused;
 use super::refresh_token::{RefreshToken, random_bytes};
 use super::{ReplacedToken, Session};
-use crate::admins::{Admin, AdminStatus};
+use crate::admins::Admin;
 use crate::clock::between;
 use crate::http::{ClientAddress, note_organization};
 use crate::mongo::{Databases, Transaction, run_transaction};
-use crate::organizations::OrganizationStatus;
 use crate::problem::Problem;
 use crate::tokens::{Secured, TokenResponse};
 
 /// An answer may be lost, and is waited for as long as a request may take: until then the replaced token gets
-/// its successor once more.
+/// its successor once more, unless that has been used.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// New tokens for a refresh token. All who send one token at the same time get one and the same successor.
@@ -34,21 +33,20 @@ pub async fn refresh(
 ) -> Result<TokenResponse, Problem> {
     let databases = app.mongo.databases().await?;
     let now = databases.clock.now();
-    let token = RefreshToken::parse(text, &databases.keyed_hash).ok_or_else(refused)?;
-    let (session, admin) = find(databases, &token).await?.ok_or_else(refused)?;
+    let token = RefreshToken::parse(text, &databases.keyed_hash)
+        .ok_or_else(Problem::refresh_token_refused)?;
+    let (session, admin) = find(databases, &token)
+        .await?
+        .ok_or_else(Problem::refresh_token_refused)?;
     note_organization(session.organization_id);
-    let access_token = tokens.issue(&admin, session.id, now).await?;
+    let access_token = tokens.issue(&admin, &session, now).await?;
     let left = between(now, session.expires_at);
     let Some(successor) = replace(databases, &token, session, deadline).await? else {
         end_reused(databases, &admin, token.session_id, address, deadline).await?;
-        return Err(refused());
+        return Err(Problem::refresh_token_refused());
     };
     let refresh_token = successor.to_text(&databases.keyed_hash);
     Ok(TokenResponse::new(access_token, refresh_token, left))
-}
-
-fn refused() -> Problem {
-    Problem::invalid_token("The refresh token is not good, or no longer. Please log in.")
 }
 
 /// The token's session, if it is alive, and its admin, if that may act.
@@ -64,13 +62,12 @@ async fn find(
         .organizations
         .find_one(doc! { "_id": session.organization_id });
     let (admin, organization) = tokio::try_join!(admin, organization)?;
-    let active = organization.is_some_and(|found| found.status == OrganizationStatus::Active);
-    let admin = admin.filter(|admin| {
-        active
-            && admin.status == AdminStatus::Active
-            && session.is_alive(admin, databases.clock.now())
-    });
-    Ok(admin.map(|admin| (session, admin)))
+    let (Some(admin), Some(organization)) = (admin, organization) else {
+        return Ok(None);
+    };
+    let session = session.alive(databases, &admin).await?;
+    let active = session.filter(|_| admin.may_act_for(&organization));
+    Ok(active.map(|session| (session, admin)))
 }
 
 async fn by_id(databases: &Databases, token: &RefreshToken) -> Result<Option<Session>, Problem> {
@@ -93,7 +90,9 @@ async fn replace(
             return Ok(Some(replacing.successor));
         }
         // Another request was faster; or the session has ended meanwhile.
-        session = by_id(databases, token).await?.ok_or_else(refused)?;
+        session = by_id(databases, token)
+            .await?
+            .ok_or_else(Problem::refresh_token_refused)?;
     }
     let fresh = |replaced: &ReplacedToken| {
         replaced.hash == hash && between(replaced.at, databases.clock.now()) < GRACE

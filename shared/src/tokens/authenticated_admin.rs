@@ -8,16 +8,16 @@ use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use mongodb::Database;
+use mongodb::bson::doc;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, doc};
 
 use super::{Bearer, Tokens};
-use crate::admins::{Admin, AdminStatus};
+use crate::admins::Admin;
 use crate::app::App;
 use crate::audit::{Action, Event};
 use crate::clock::Clock;
 use crate::http::{ClientAddress, note_organization};
-use crate::organizations::{Organization, OrganizationStatus};
+use crate::organizations::Organization;
 use crate::problem::Problem;
 
 /// The state of handlers that read or make tokens.
@@ -73,7 +73,7 @@ impl FromRequestParts<Secured> for AuthenticatedAdmin {
         let bearer = secured.tokens.verify(token, now).await?;
         let address = ClientAddress::from_request_parts(parts, secured).await?;
         note_organization(bearer.organization_id);
-        let found = find(&secured.app, bearer, address, now).await?;
+        let found = find(&secured.app, bearer, address).await?;
         found.ok_or_else(Problem::not_active)
     }
 }
@@ -103,7 +103,6 @@ async fn find(
     app: &App,
     bearer: Bearer,
     address: ClientAddress,
-    now: DateTime,
 ) -> Result<Option<AuthenticatedAdmin>, Problem> {
     let databases = app.mongo.databases().await?;
     let admin = databases.admins.find_one(doc! { "_id": bearer.admin_id });
@@ -117,11 +116,9 @@ async fn find(
     let (Some(admin), Some(organization), Some(session)) = (admin, organization, session) else {
         return Ok(None);
     };
-    let good = admin.status == AdminStatus::Active
-        && admin.organization_id == organization.id
-        && organization.status == OrganizationStatus::Active
-        && session.is_alive(&admin, now);
-    Ok(good.then(|| AuthenticatedAdmin {
+    let session = session.alive(databases, &admin).await?;
+    let active = session.filter(|_| admin.may_act_for(&organization));
+    Ok(active.map(|session| AuthenticatedAdmin {
         admin,
         organization,
         session_id: session.id,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use mongodb::bson::DateTime;
-use mongodb::bson::oid::ObjectId;
 
 use super::{Claims, Tokens, unavailable};
 use crate::admins::Admin;
-use crate::clock::numeric_date;
+use crate::clock::{between, numeric_date};
 use crate::problem::Problem;
+use crate::sessions::Session;
 
 pub struct AccessToken {
     pub jwt: String,
@@ -16,17 +16,18 @@ pub struct AccessToken {
 }
 
 impl Tokens {
-    /// A token for `admin` that is good from `now` on, while the session is.
+    /// A token for `admin` that is good from `now` on, while the session is, and not promised to be longer.
     pub(crate) async fn issue(
         &self,
         admin: &Admin,
-        session_id: ObjectId,
+        session: &Session,
         now: DateTime,
     ) -> Result<AccessToken, Problem> {
         let ring = self.keys.ring(now).await.map_err(unavailable)?;
         let key = &ring.current;
+        let lifetime = self.lifetime(session, now);
         let claims = self
-            .claims(admin, session_id, now)
+            .claims(admin, session, now, lifetime)
             .ok_or_else(Problem::internal)?;
         let jwt = jsonwebtoken::encode(&key.header, &claims, &key.encoding).map_err(|error| {
             tracing::error!(%error, "a token could not be signed");
@@ -34,13 +35,25 @@ impl Tokens {
         })?;
         Ok(AccessToken {
             jwt,
-            expires_in: self.config.access_token_ttl,
+            expires_in: lifetime,
         })
     }
 
-    fn claims(&self, admin: &Admin, session_id: ObjectId, now: DateTime) -> Option<Claims> {
+    /// In whole seconds, as tokens count.
+    fn lifetime(&self, session: &Session, now: DateTime) -> Duration {
+        let left = between(now, session.expires_at);
+        Duration::from_secs(self.config.access_token_ttl.min(left).as_secs())
+    }
+
+    fn claims(
+        &self,
+        admin: &Admin,
+        session: &Session,
+        now: DateTime,
+        lifetime: Duration,
+    ) -> Option<Claims> {
         let issued = numeric_date(now);
-        let lifetime = i64::try_from(self.config.access_token_ttl.as_secs()).ok()?;
+        let lifetime = i64::try_from(lifetime.as_secs()).ok()?;
         Some(Claims {
             iss: self.config.issuer.clone(),
             aud: self.config.audience.clone(),
@@ -51,7 +64,7 @@ impl Tokens {
             nbf: issued,
             exp: issued.checked_add(lifetime)?,
             jti: random_id()?,
-            sid: session_id.to_hex(),
+            sid: session.id.to_hex(),
         })
     }
 }

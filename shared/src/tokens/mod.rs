@@ -8,6 +8,7 @@ mod rotation;
 mod signing_secret;
 mod token_response;
 mod verifier;
+mod writing;
 
 use mongodb::bson::DateTime;
 

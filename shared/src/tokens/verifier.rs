@@ -61,9 +61,8 @@ impl Tokens {
         let good = claims.iss == self.config.issuer
             && claims.aud == self.config.audience
             && !claims.jti.is_empty()
-            && claims.iat >= 0
-            && claims.iat <= latest
-            && claims.nbf <= latest
+            && (0..=latest).contains(&claims.iat)
+            && (0..=latest).contains(&claims.nbf)
             && (1..=MAX_LIFETIME).contains(&lifetime);
         Some(Bearer {
             admin_id: ObjectId::parse_str(&claims.sub).ok()?,

@@ -82,6 +82,71 @@ async fn everything_that_happens_is_recorded_with_who_and_where() {
 }
 
 #[tokio::test]
+async fn what_ends_sessions_says_how_many_and_why() {
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", EMAIL).await;
+    service.create("Other", "other@example.com").await;
+    service.session_of("other@example.com").await;
+    let sessions = async |number| {
+        let mut tokens = service.session_of(EMAIL).await;
+        for _ in 1..number {
+            tokens = service.session_of(EMAIL).await;
+        }
+        tokens
+    };
+    let one = sessions(1).await;
+    service.log_out(&one.access).await;
+    let old = sessions(1).await;
+    let second = Tokens::of(&service.refresh(&old.refresh).await);
+    Tokens::of(&service.refresh(&second.refresh).await);
+    service
+        .refresh(&old.refresh)
+        .await
+        .problem(401, "invalid_token");
+    let last = sessions(3).await;
+    let everywhere = "/admin/logout?everywhere=true";
+    service
+        .call("POST", everywhere, &last.access, &Value::Null)
+        .await;
+    // Of an admin who has one session alone, none ends with a new password.
+    let own = sessions(4).await;
+    let changed = "correct horse battery staple";
+    service
+        .change_password(&own.access, PASSWORD, changed)
+        .await;
+    service
+        .change_password(&own.access, changed, PASSWORD)
+        .await;
+    sessions(1).await;
+    service.delete(&own.access, PASSWORD).await;
+    service.restore(EMAIL, PASSWORD).await;
+    let trail = events(&read(&service, &service.token_of(EMAIL).await, "").await);
+    let ended = trail
+        .iter()
+        .rev()
+        .filter(|event| !event["sessions_ended"].is_null());
+    let ended: Vec<_> = ended
+        .map(|event| {
+            let (action, reason) = (&event["action"], &event["details"]["reason"]);
+            assert!(event["session_id"].is_string());
+            let number = event["sessions_ended"].as_i64().unwrap();
+            (action.as_str().unwrap(), reason.as_str(), number)
+        })
+        .collect();
+    assert_eq!(
+        ended,
+        [
+            ("session_ended", Some("logout"), 1),
+            ("session_ended", Some("refresh_token_reused"), 1),
+            ("session_ended", Some("logout_everywhere"), 3),
+            ("password_changed", None, 3),
+            ("password_changed", None, 0),
+            ("organization_deleted", None, 2),
+        ]
+    );
+}
+
+#[tokio::test]
 async fn what_did_not_happen_is_not_recorded() {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;

@@ -197,7 +197,8 @@ async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
         purge(&service).await,
         Purge {
             purged: 1,
-            failed: 0
+            failed: 0,
+            left: 0
         }
     );
     assert_eq!(purge(&service).await, Purge::default());
@@ -263,7 +264,8 @@ async fn a_purge_that_is_cut_off_between_any_two_steps_is_taken_up_again() {
             purge(&service).await,
             Purge {
                 purged: 1,
-                failed: 0
+                failed: 0,
+                left: 0
             },
             "after {cuts}"
         );
@@ -289,21 +291,76 @@ async fn one_organization_that_cannot_be_purged_does_not_hold_up_the_others() {
     end_grace(&service);
     let data = doc! { "failCommands": ["drop"], "errorCode": 8000 };
     service.failpoint(doc! { "times": 1 }, data).await;
+    let past = tokio::time::Instant::now();
+    let late = shared::organizations::purge_deleted(&service.app, past);
+    assert_eq!(late.await.unwrap().left, 3);
     assert_eq!(
         purge(&service).await,
         Purge {
             purged: 2,
-            failed: 1
+            failed: 1,
+            left: 0
         }
     );
     assert_eq!(
         purge(&service).await,
         Purge {
             purged: 1,
-            failed: 0
+            failed: 0,
+            left: 0
         }
     );
     assert_eq!(service.whole().await, 0);
+}
+
+#[tokio::test]
+async fn an_organization_that_cannot_be_read_does_not_hold_up_the_others() {
+    let service = TestService::start().await;
+    for number in 0..3 {
+        let email = format!("{number}@example.com");
+        service.create(&format!("Name {number}"), &email).await;
+        let token = service.token_of(&email).await;
+        service.delete(&token, PASSWORD).await;
+    }
+    let damage = doc! { "$set": { "created_at": "yesterday" } };
+    let first = doc! { "name": "Name 0" };
+    let organizations = service.organizations();
+    organizations.update_one(first, damage).await.unwrap();
+    end_grace(&service);
+    let purge = purge(&service).await;
+    assert_eq!((purge.purged, purge.failed), (2, 1));
+    assert_eq!(service.whole().await, 1);
+}
+
+#[tokio::test]
+async fn a_refused_login_that_a_purge_overtakes_leaves_nothing_behind() {
+    let mongod: Mongod = start_mongod().await;
+    let service = TestService::start_on(&mongod.uri(), &[]).await;
+    let tokens = create(&service).await;
+    service.delete(&tokens.access, PASSWORD).await;
+    end_grace(&service);
+    let of_organization = doc! { "organization_id": { "$ne": null } };
+    for command in ["insert", "update"] {
+        let data = doc! { "failCommands": [command], "blockConnection": true, "blockTimeMS": 1500 };
+        service.failpoint(doc! { "times": 1 }, data).await;
+        let purging = async {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            purge(&service).await
+        };
+        let (refused, purged) = tokio::join!(service.log_in(EMAIL, "wrong password"), purging);
+        service.failpoint_off().await;
+        refused.problem(401, "invalid_credentials");
+        assert_eq!(purged.purged, 1);
+        let events = service.audit_events();
+        let left = events
+            .count_documents(of_organization.clone())
+            .await
+            .unwrap();
+        assert_eq!(left, 0, "{command}");
+        let tokens = create(&service).await;
+        service.delete(&tokens.access, PASSWORD).await;
+        end_grace(&service);
+    }
 }
 
 #[tokio::test]

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::future::IntoFuture;
 use std::path::{Path, PathBuf};
 
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Context, LambdaEvent, Service};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::harness::TestService;
+use crate::harness::{Answer, PASSWORD, TestService};
+use crate::tokens::{claims_of, expired};
 
 /// Method and path, such as `POST /org/create`.
 type Routes = BTreeSet<String>;
@@ -74,6 +76,104 @@ async fn every_answer_is_documented_with_an_example() {
                 assert!(!examples.is_empty());
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn documented_refusals_are_answered_word_for_word() {
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", "admin@example.com").await;
+    let token = service.token_of("admin@example.com").await;
+    let expired = expired(&claims_of(&token));
+    let document = service.get("/openapi.json").await.body;
+    let without_id = |body: &Value| {
+        let mut body = body.clone();
+        body.as_object_mut().unwrap().remove("request_id").unwrap();
+        body
+    };
+    let as_documented = |route: &str, answer: &Answer| {
+        let (method, path) = route.split_once(' ').unwrap();
+        let operation = &document["paths"][path][method.to_lowercase()];
+        let response = &operation["responses"][answer.status.as_str()];
+        let examples = &response["content"]["application/problem+json"]["examples"];
+        let example = &examples[answer.body["code"].as_str().unwrap()]["value"];
+        assert_eq!(without_id(&answer.body), without_id(example), "{route}");
+        for header in ["www-authenticate", "retry-after"] {
+            let documented = response["headers"].as_object();
+            let documented = documented.is_some_and(|headers| {
+                headers.keys().any(|name| name.eq_ignore_ascii_case(header))
+            });
+            assert_eq!(documented, answer.headers.contains_key(header), "{route}");
+        }
+    };
+    for route in openapi_routes(&document) {
+        let (method, path) = route.split_once(' ').unwrap();
+        let operation = &document["paths"][path][method.to_lowercase()];
+        if operation["requestBody"].is_object() {
+            let cut_off = service.request(method, path);
+            let cut_off = cut_off.header("content-type", "application/json").body("{");
+            let cut_off = cut_off.header("authorization", format!("Bearer {token}"));
+            as_documented(&route, &service.send(cut_off).await);
+        }
+        if operation["security"].is_array() {
+            let refused = service.call(method, path, &expired, &Value::Null).await;
+            as_documented(&route, &refused);
+        }
+        if operation["parameters"].is_array() && operation["security"].is_array() {
+            let path = format!("{path}?unknown=1");
+            as_documented(
+                &route,
+                &service.call(method, &path, &token, &Value::Null).await,
+            );
+        }
+    }
+    let wrong = json!({"email": "admin@example.com", "password": "wrong password"});
+    let short =
+        json!({"organization_name": "Other", "email": "other@example.com", "password": "short"});
+    for (route, body) in [
+        ("POST /admin/login", &wrong),
+        ("POST /org/restore", &wrong),
+        ("POST /org/create", &short),
+        ("POST /admin/refresh", &json!({"refresh_token": "made up"})),
+        ("DELETE /org", &json!({"password": "wrong password"})),
+        (
+            "POST /admin/password",
+            &json!({"current_password": "wrong password", "new_password": "correct horse"}),
+        ),
+        (
+            "POST /admin/password",
+            &json!({"current_password": PASSWORD, "new_password": "short"}),
+        ),
+        ("PATCH /org", &json!({"organization_name": "x"})),
+    ] {
+        let (method, path) = route.split_once(' ').unwrap();
+        as_documented(route, &service.call(method, path, &token, body).await);
+    }
+    let page = service
+        .call("GET", "/org/audit?limit=0", &token, &Value::Null)
+        .await;
+    as_documented("GET /org/audit", &page);
+}
+
+#[tokio::test]
+async fn pages_of_an_allowed_origin_can_read_every_header_that_says_something() {
+    let service = TestService::start().await;
+    let origin = "https://app.example";
+    let router = shared::http::service(server::api(&service.app, &service.tokens).into())
+        .layer(server::cors(vec![origin.parse().unwrap()]));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, server::connected(router)).into_future());
+    let request = reqwest::Client::new().get(format!("{base}/org"));
+    let answer = request.header("origin", origin).send().await.unwrap();
+    let headers = answer.headers();
+    assert_eq!(headers["access-control-allow-origin"], origin);
+    let exposed = headers["access-control-expose-headers"].to_str().unwrap();
+    for name in ["retry-after", "www-authenticate", "x-request-id"] {
+        assert!(
+            exposed.split(',').any(|exposed| exposed.trim() == name),
+            "{name}: {exposed}"
+        );
     }
 }
 

@@ -113,6 +113,7 @@ impl Answer {
             self.headers["x-request-id"].to_str().unwrap()
         );
         assert!(self.body["title"].is_string() && self.body["detail"].is_string());
+        assert_eq!(self.headers.contains_key("www-authenticate"), status == 401);
         assert_eq!(
             self.headers.contains_key("retry-after"),
             [429, 503].contains(&status)

@@ -132,65 +132,169 @@ impl Tenant {
     }
 }
 
+/// What names an organization, its admin and its data.
+struct Names {
+    organization: String,
+    admin: String,
+    collection: String,
+}
+
+impl Names {
+    async fn of(service: &TestService, tenant: &Tenant) -> Self {
+        let of_tenant = doc! { "organization_id": tenant.id };
+        let admin = service.admins().find_one(of_tenant).await.unwrap().unwrap();
+        Self {
+            organization: tenant.id.to_hex(),
+            admin: admin.get_object_id("_id").unwrap().to_hex(),
+            collection: tenant.collection.clone(),
+        }
+    }
+
+    /// Of nobody, and as long as those of `names`.
+    fn of_nobody(names: &Self) -> Self {
+        Self {
+            organization: ObjectId::new().to_hex(),
+            admin: ObjectId::new().to_hex(),
+            collection: "org_".to_owned() + &"x".repeat(names.collection.len() - 4),
+        }
+    }
+
+    fn queries(&self) -> [String; 3] {
+        let Self {
+            organization,
+            admin,
+            ..
+        } = self;
+        [
+            String::new(),
+            format!("?organization_id={organization}"),
+            format!("?org={organization}&id={organization}&admin_id={admin}"),
+        ]
+    }
+
+    /// `body`, and `body` with one more field.
+    fn bodies(&self, body: &Value) -> Vec<Value> {
+        let mut bodies = vec![body.clone()];
+        let Value::Object(fields) = body else {
+            return bodies;
+        };
+        for (field, value) in [
+            ("id", &self.organization),
+            ("organization_id", &self.organization),
+            ("org", &self.organization),
+            ("admin_id", &self.admin),
+            ("collection_name", &self.collection),
+        ] {
+            let mut fields = fields.clone();
+            fields.insert(field.to_owned(), json!(value));
+            bodies.push(Value::Object(fields));
+        }
+        bodies
+    }
+
+    /// A path's parameter is the organization's id.
+    fn path(&self, path: &str) -> String {
+        let part = |part: &str| match part.starts_with('{') {
+            true => self.organization.clone(),
+            false => part.to_owned(),
+        };
+        path.split('/').map(part).collect::<Vec<_>>().join("/")
+    }
+}
+
+/// Tenants that try: the next one takes over where one has used up its token, or its organization.
+struct Attackers<'a> {
+    service: &'a TestService,
+    number: usize,
+    current: Option<Tenant>,
+}
+
+impl Attackers<'_> {
+    async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        names: &Names,
+    ) -> (Answer, Value) {
+        self.number += 1;
+        let attacker = match self.current.take() {
+            Some(attacker) => attacker,
+            None => Tenant::create(self.service, self.number).await,
+        };
+        let mut body = body.clone();
+        if let Some(name) = body.get_mut("organization_name") {
+            *name = format!("Renamed {:05}", self.number).into();
+        }
+        let request = self.service.request(method, path);
+        let request = request
+            .header("authorization", format!("Bearer {}", attacker.token))
+            .header("x-organization-id", &names.organization)
+            .header("x-admin-id", &names.admin);
+        let answer = self.service.send(match &body {
+            Value::Null => request,
+            body => request.json(body),
+        });
+        let answer = answer.await;
+        let route = format!("{method} {path} {body}: {answer:?}");
+        assert_ne!(
+            answer.body["code"], "invalid_token",
+            "not tried with a live token: {route}"
+        );
+        if method == "GET" || !answer.status.is_success() {
+            self.current = Some(attacker);
+        }
+        let comparable = comparable(&answer);
+        (answer, comparable)
+    }
+}
+
+/// What an answer says, without what differs between any two of them.
+fn comparable(answer: &Answer) -> Value {
+    let Value::Object(fields) = &answer.body else {
+        return json!([answer.status.as_u16(), answer.body]);
+    };
+    let mut fields = fields.clone();
+    fields.remove("request_id");
+    match answer.status.is_success() {
+        true => json!([answer.status.as_u16(), fields.keys().collect::<Vec<_>>()]),
+        false => json!([answer.status.as_u16(), fields]),
+    }
+}
+
 #[tokio::test]
 async fn z1_no_secured_route_shows_or_changes_another_organization() {
     let service = TestService::start().await;
     let victim = Tenant::create(&service, 0).await;
+    let names = Names::of(&service, &victim).await;
+    let nobody = Names::of_nobody(&names);
     let before = victim.stored(&service).await;
-    for (number, operation) in secured_operations(&service).await.iter().enumerate() {
-        let attacker = Tenant::create(&service, number + 1).await;
-        let Operation { method, path, body } = operation;
-        let id = victim.id.to_hex();
-        let mut bodies = vec![body.clone()];
-        for field in [
-            "id",
-            "organization_id",
-            "org",
-            "admin_id",
-            "collection_name",
-        ] {
-            if let Value::Object(fields) = body {
-                let mut fields = fields.clone();
-                fields.insert(field.to_owned(), json!(id));
-                bodies.push(Value::Object(fields));
-            }
-        }
-        // A path's parameter is the victim's id: nothing is there for anyone else.
-        let has_parameter = path.contains('{');
-        let path = path
-            .split('/')
-            .map(|part| {
-                if part.starts_with('{') {
-                    id.as_str()
-                } else {
-                    part
-                }
-            })
-            .collect::<Vec<_>>()
-            .join("/");
-        for query in [
-            "",
-            &format!("?organization_id={id}"),
-            &format!("?org={id}&id={id}"),
-        ] {
-            for body in bodies.iter().rev() {
-                let request = service.request(method, &format!("{path}{query}"));
-                let request = request
-                    .header("authorization", format!("Bearer {}", attacker.token))
-                    .header("x-organization-id", &id)
-                    .header("x-admin-id", &id);
-                let answer = service
-                    .send(match body {
-                        Value::Null => request,
-                        body => request.json(body),
-                    })
-                    .await;
+    let mut attackers = Attackers {
+        service: &service,
+        number: 0,
+        current: None,
+    };
+    for Operation { method, path, body } in secured_operations(&service).await {
+        let mut successes = 0;
+        for (query, nobodys_query) in names.queries().iter().zip(nobody.queries()) {
+            let bodies = names.bodies(&body).into_iter().zip(nobody.bodies(&body));
+            for (body, nobodys_body) in bodies {
+                let tried = names.path(&path) + query;
+                let (answer, said) = attackers.send(&method, &tried, &body, &names).await;
                 victim.is_not_in(&answer);
-                if has_parameter {
+                let absent = nobody.path(&path) + &nobodys_query;
+                let absent = attackers
+                    .send(&method, &absent, &nobodys_body, &nobody)
+                    .await;
+                // As if the victim did not exist.
+                assert_eq!(said, absent.1, "{method} {tried} {body}");
+                if path.contains('{') {
                     answer.problem(404, "not_found");
                 }
+                successes += usize::from(answer.status.is_success());
             }
         }
+        assert!(successes > 0 || path.contains('{'), "{method} {path}");
         assert_eq!(victim.stored(&service).await, before, "{method} {path}");
     }
     assert_eq!(service.show(&victim.token).await.status, 200);

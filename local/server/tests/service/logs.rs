@@ -65,7 +65,7 @@ impl Write for Watch {
 }
 
 /// The lines about the request with this id.
-fn lines_of(request_id: &str) -> Vec<Value> {
+pub fn lines_of(request_id: &str) -> Vec<Value> {
     let lines = LINES.lock().unwrap();
     let found = lines.iter().filter(|line| line.contains(request_id));
     found

@@ -10,6 +10,8 @@
 
 mod attempts;
 mod audit;
+mod authority;
+mod authorizer;
 mod bodies;
 mod cargo_run;
 mod deletion;
@@ -23,6 +25,7 @@ mod logs;
 mod onboarding;
 mod processes;
 mod properties;
+mod recorded;
 mod secrets;
 mod sessions;
 mod tokens;

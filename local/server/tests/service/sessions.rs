@@ -7,6 +7,7 @@ use mongodb::bson::doc;
 use serde_json::{Value, json};
 
 use crate::harness::{PASSWORD, TestService, Tokens};
+use crate::tokens::claims_of;
 
 const EMAIL: &str = "admin@example.com";
 const NEW_PASSWORD: &str = "correct horse battery staple";
@@ -168,6 +169,22 @@ async fn a_session_ends_with_its_time_even_if_its_document_is_still_there() {
     alive(&service, &tokens).await;
     service.pass(day);
     dead(&service, &tokens).await;
+}
+
+#[tokio::test]
+async fn an_access_token_is_not_promised_to_outlive_its_session() {
+    let service = TestService::start_with(&[("SESSION_TTL_SECONDS", "600")]).await;
+    service.create("Akshay Pvt Ltd", EMAIL).await;
+    let login = service.log_in(EMAIL, PASSWORD).await;
+    assert_eq!(login.body["expires_in"], 600);
+    service.pass(Duration::from_secs(500));
+    let answer = service.refresh(&Tokens::of(&login).refresh).await;
+    let left = answer.body["expires_in"].as_u64().unwrap();
+    assert!((90..=100).contains(&left), "{left}");
+    assert_eq!(answer.body["refresh_expires_in"], left);
+    let claims = claims_of(&Tokens::of(&answer).access);
+    let claim = |name: &str| claims[name].as_u64().unwrap();
+    assert_eq!(claim("exp") - claim("iat"), left);
 }
 
 #[tokio::test]

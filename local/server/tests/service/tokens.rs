@@ -101,17 +101,20 @@ impl Session {
 
     async fn with_claim(&self, name: &str, value: Value) -> Answer {
         let mut claims = self.claims.clone();
-        match value {
-            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
-            value => claims[name] = value,
-        }
-        self.show(&forge(
-            &our_header(),
-            &claims.to_string(),
-            hmac::HMAC_SHA256,
-            SIGNING_SECRET,
-        ))
-        .await
+        claims[name] = value;
+        self.with_claims(&claims).await
+    }
+
+    async fn without_claim(&self, name: &str) -> Answer {
+        let mut claims = self.claims.clone();
+        claims.as_object_mut().unwrap().remove(name).unwrap();
+        self.with_claims(&claims).await
+    }
+
+    async fn with_claims(&self, claims: &Value) -> Answer {
+        let claims = claims.to_string();
+        let token = forge(&our_header(), &claims, hmac::HMAC_SHA256, SIGNING_SECRET);
+        self.show(&token).await
     }
 }
 
@@ -227,16 +230,23 @@ async fn t2_a_header_names_our_key_and_brings_none() {
 #[tokio::test]
 async fn t4_times_are_strict() {
     let session = Session::start().await;
-    for exp in [
-        json!(now() - 1),
-        json!(now()),
-        json!("soon"),
-        json!(1e300),
-        json!(-1),
-        json!(u64::MAX),
-        Value::Null,
-    ] {
-        refused(&session.with_claim("exp", exp).await);
+    for name in ["exp", "nbf", "iat"] {
+        for no_moment in [
+            Value::Null,
+            json!("soon"),
+            json!(now().to_string()),
+            json!(1e300),
+            json!(now() as f64 + 0.5),
+            json!(-1),
+            json!(u64::MAX),
+            json!([now()]),
+        ] {
+            refused(&session.with_claim(name, no_moment).await);
+        }
+        refused(&session.without_claim(name).await);
+    }
+    for exp in [now() - 1, now()] {
+        refused(&session.with_claim("exp", json!(exp)).await);
     }
     refused(&session.with_claim("nbf", json!(now() + 60)).await);
     refused(&session.with_claim("iat", json!(now() + 60)).await);
@@ -277,6 +287,11 @@ async fn t5_to_t8_type_and_claims_are_exact() {
                 .await,
         );
     }
+    refused(
+        &session
+            .with_header(&json!({"alg": "HS256", "kid": "test"}))
+            .await,
+    );
     for (name, value) in [
         ("iss", "other"),
         ("aud", "other"),
@@ -284,6 +299,8 @@ async fn t5_to_t8_type_and_claims_are_exact() {
         ("sub", "x"),
         ("org", ""),
         ("jti", ""),
+        ("sid", ""),
+        ("sid", "x"),
     ] {
         refused(&session.with_claim(name, json!(value)).await);
     }
@@ -293,9 +310,10 @@ async fn t5_to_t8_type_and_claims_are_exact() {
             .await,
     );
     for name in [
-        "iss", "aud", "sub", "org", "role", "iat", "nbf", "exp", "jti",
+        "iss", "aud", "sub", "org", "role", "iat", "nbf", "exp", "jti", "sid",
     ] {
         refused(&session.with_claim(name, Value::Null).await);
+        refused(&session.without_claim(name).await);
     }
 }
 

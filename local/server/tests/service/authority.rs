@@ -1,0 +1,178 @@
+//! Who may write is decided when it is written: requests race with the end of their session, and with a new
+//! password that their session lives through.
+
+use std::time::Duration;
+
+use mongod::Mongod;
+use mongodb::bson::doc;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::harness::{Answer, PASSWORD, TestService, Tokens, start_mongod};
+
+const EMAIL: &str = "admin@example.com";
+const NEW_PASSWORD: &str = "correct horse battery staple";
+/// Time enough for what the other request does, hashes included.
+const LONG: i32 = 2500;
+
+/// A service on a mongod that no other test uses: a failpoint is the whole server's.
+async fn service_on_own_mongod() -> (TestService, Mongod) {
+    let mongod = start_mongod().await;
+    let service = TestService::start_on(&mongod.uri(), &[]).await;
+    assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);
+    (service, mongod)
+}
+
+/// Holds up the next of these commands, on this collection of the control plane if one is named.
+async fn hold_up(service: &TestService, command: &str, collection: Option<&str>) {
+    let mut data = doc! { "failCommands": [command], "blockConnection": true, "blockTimeMS": LONG };
+    if let Some(collection) = collection {
+        let master = &service.app.config.master_db;
+        data.insert("namespace", format!("{master}.{collection}"));
+    }
+    service.failpoint(doc! { "times": 1 }, data).await;
+}
+
+/// `request`, once the other one has had time to begin.
+async fn later<T>(request: impl Future<Output = T>) -> T {
+    sleep(Duration::from_millis(600)).await;
+    request.await
+}
+
+async fn log_out_everywhere(service: &TestService, tokens: &Tokens) -> Answer {
+    let path = "/admin/logout?everywhere=true";
+    service
+        .call("POST", path, &tokens.access, &Value::Null)
+        .await
+}
+
+#[tokio::test]
+async fn t9_no_deletion_comes_after_a_logout_everywhere() {
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", EMAIL).await;
+    for wait in [10, 20, 30, 40] {
+        let (own, found) = (
+            service.session_of(EMAIL).await,
+            service.session_of(EMAIL).await,
+        );
+        let ending = async {
+            sleep(Duration::from_millis(wait)).await;
+            log_out_everywhere(&service, &own).await
+        };
+        let (deleted, ended) = tokio::join!(service.delete(&found.access, PASSWORD), ending);
+        match ended.status.as_u16() {
+            // It takes no hash, and is first.
+            204 => drop(deleted.problem(401, "invalid_token")),
+            _ => {
+                ended.problem(401, "invalid_token");
+                assert_eq!(deleted.status, 200, "{deleted:?}");
+                assert_eq!(service.restore(EMAIL, PASSWORD).await.status, 200);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn t9_of_a_deletion_and_a_new_password_one_happens() {
+    let service = TestService::start().await;
+    for number in 0..10 {
+        let email = format!("{number}@example.com");
+        service.create(&format!("Number {number}"), &email).await;
+        let own = service.session_of(&email).await;
+        // The same session, or another one: the password that was confirmed is no longer the admin's.
+        let found = match number % 2 {
+            0 => own.clone(),
+            _ => service.session_of(&email).await,
+        };
+        let deletion = async {
+            sleep(Duration::from_millis(15 * number)).await;
+            service.delete(&found.access, PASSWORD).await
+        };
+        let change = service.change_password(&own.access, PASSWORD, NEW_PASSWORD);
+        let (deleted, changed) = tokio::join!(deletion, change);
+        match (deleted.status.as_u16(), changed.status.as_u16()) {
+            (200, 401) | (401, 204) => {}
+            _ => panic!("{number}: {deleted:?} and {changed:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn t9_a_rename_that_was_let_in_does_not_come_after_a_logout() {
+    let (service, _mongod) = service_on_own_mongod().await;
+    let (own, found) = (
+        service.session_of(EMAIL).await,
+        service.session_of(EMAIL).await,
+    );
+    // The first that the transaction does.
+    hold_up(&service, "findAndModify", None).await;
+    let rename = service.rename(&found.access, "Stolen");
+    let (renamed, ended) = tokio::join!(rename, later(log_out_everywhere(&service, &own)));
+    assert_eq!(ended.status, 204);
+    renamed.problem(401, "invalid_token");
+    let shown = service.show(&service.token_of(EMAIL).await).await;
+    assert_eq!(shown.body["organization_name"], "Akshay Pvt Ltd");
+}
+
+#[tokio::test]
+async fn t9_a_logout_is_not_answered_before_what_its_session_is_writing() {
+    let (service, _mongod) = service_on_own_mongod().await;
+    let (own, other) = (
+        service.session_of(EMAIL).await,
+        service.session_of(EMAIL).await,
+    );
+    // In the middle of the transaction.
+    hold_up(&service, "insert", Some("audit_events")).await;
+    let rename = async { (service.rename(&other.access, "New").await, Instant::now()) };
+    let ending = async { (log_out_everywhere(&service, &own).await, Instant::now()) };
+    let ((renamed, written), (ended, answered)) = tokio::join!(rename, later(ending));
+    assert_eq!((renamed.status.as_u16(), ended.status.as_u16()), (200, 204));
+    assert!(written < answered);
+}
+
+#[tokio::test]
+async fn t9_a_session_lives_through_the_new_password_that_it_sets() {
+    let (service, _mongod) = service_on_own_mongod().await;
+    let tokens = service.session_of(EMAIL).await;
+    let passwords = [
+        PASSWORD,
+        NEW_PASSWORD,
+        "another battery staple",
+        "and one more staple",
+    ];
+    let requests = [
+        ("admins", "show"),
+        ("sessions", "show"),
+        ("admins", "refresh"),
+    ];
+    for (pair, (collection, request)) in passwords.windows(2).zip(requests) {
+        hold_up(&service, "find", Some(collection)).await;
+        let held_up = async {
+            match request {
+                "show" => service.show(&tokens.access).await,
+                _ => service.refresh(&tokens.refresh).await,
+            }
+        };
+        let change = service.change_password(&tokens.access, pair[0], pair[1]);
+        let (answer, changed) = tokio::join!(held_up, later(change));
+        assert_eq!(changed.status, 204, "{changed:?}");
+        assert_eq!(answer.status, 200, "{request}, {collection}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_new_passwords_at_once_one_is_set_and_the_other_hears_that_the_current_one_is_wrong()
+{
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", EMAIL).await;
+    let tokens = service.session_of(EMAIL).await;
+    let change = |new| service.change_password(&tokens.access, PASSWORD, new);
+    let (one, other) = tokio::join!(change(NEW_PASSWORD), change("another battery staple"));
+    let (set, refused) = match one.status.as_u16() {
+        204 => (one, other),
+        _ => (other, one),
+    };
+    assert_eq!(set.status, 204, "{set:?}");
+    refused.problem(401, "invalid_credentials");
+    assert_eq!(service.show(&tokens.access).await.status, 200);
+}

@@ -1,0 +1,158 @@
+//! The Lambda authorizer, as API Gateway asks it: who is let in, what is handed on, and by when.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use lambda_http::Context;
+use mongodb::bson::doc;
+use serde_json::{Value, json};
+use shared::tokens::Secured;
+
+use crate::harness::{TestService, start_mongod};
+use crate::logs::lines_of;
+use crate::tokens::{claims_of, expired, foreign};
+
+const EMAIL: &str = "admin@example.com";
+
+/// What API Gateway gets, and what it was about to the log: none where the function fails.
+struct Decision {
+    answer: Option<Value>,
+    line: Value,
+}
+
+/// Asks for a request with this `Authorization`, if any, in a function that has so long left.
+async fn ask(service: &TestService, authorization: Option<&str>, left: Duration) -> Decision {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/authorizer.json");
+    let mut event: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let request_id = format!("{:032x}", fastrand::u128(..));
+    event["requestContext"]["requestId"] = request_id.as_str().into();
+    match authorization {
+        Some(text) => event["headers"]["authorization"] = text.into(),
+        None => drop(
+            event["headers"]
+                .as_object_mut()
+                .unwrap()
+                .remove("authorization"),
+        ),
+    }
+    let secured = Secured {
+        app: service.app.clone(),
+        tokens: service.tokens.clone(),
+    };
+    let mut context = Context::default();
+    let end = std::time::UNIX_EPOCH.elapsed().unwrap() + left;
+    context.deadline = u64::try_from(end.as_millis()).unwrap();
+    let event = serde_json::from_value(event).unwrap();
+    let answer = authorizer::authorize(&secured, event, &context).await;
+    let lines = lines_of(&request_id);
+    let [line] = &lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert_eq!(
+        (&line["message"], &line["route"]),
+        (&json!("decided"), &json!("GET /invoices"))
+    );
+    assert!(line["duration_ms"].is_u64());
+    Decision {
+        answer: answer
+            .ok()
+            .map(|answer| serde_json::to_value(answer).unwrap()),
+        line: line.clone(),
+    }
+}
+
+async fn ask_with(service: &TestService, token: &str) -> Decision {
+    ask(
+        service,
+        Some(&format!("Bearer {token}")),
+        Duration::from_secs(10),
+    )
+    .await
+}
+
+#[track_caller]
+fn refused(decision: &Decision) {
+    assert_eq!(decision.answer, Some(json!({"isAuthorized": false})));
+    assert_eq!(decision.line["authorized"], false);
+    assert_eq!(decision.line["code"], "invalid_token");
+}
+
+async fn service_with_admin() -> (TestService, Value) {
+    let service = TestService::start().await;
+    let created = service.create("Akshay Pvt Ltd", EMAIL).await;
+    assert_eq!(created.status, 201);
+    (service, created.body)
+}
+
+#[tokio::test]
+async fn a_good_token_is_handed_on_as_admin_organization_and_collection() {
+    let (service, created) = service_with_admin().await;
+    let token = service.token_of(EMAIL).await;
+    let decision = ask_with(&service, &token).await;
+    let context = json!({
+        "admin_id": claims_of(&token)["sub"],
+        "organization_id": created["id"],
+        "collection_name": "org_akshay_pvt_ltd",
+        "role": "admin",
+    });
+    let expected = json!({"isAuthorized": true, "context": context});
+    assert_eq!(decision.answer, Some(expected));
+    assert_eq!(decision.line["authorized"], true);
+    assert_eq!(decision.line["organization_id"], created["id"]);
+}
+
+#[tokio::test]
+async fn a_token_that_is_bad_or_whose_session_has_ended_is_refused_without_a_context() {
+    let (service, _) = service_with_admin().await;
+    let token = service.token_of(EMAIL).await;
+    let claims = claims_of(&token);
+    for bad in [expired(&claims), foreign(&claims), "x".to_owned()] {
+        refused(&ask_with(&service, &bad).await);
+    }
+    for authorization in [None, Some("Basic YTpi")] {
+        refused(&ask(&service, authorization, Duration::from_secs(10)).await);
+    }
+    let set = |status: &str| doc! { "$set": { "status": status } };
+    for (collection, status) in [
+        (service.organizations(), "suspended"),
+        (service.admins(), "disabled"),
+    ] {
+        collection.update_one(doc! {}, set(status)).await.unwrap();
+        refused(&ask_with(&service, &token).await);
+        collection.update_one(doc! {}, set("active")).await.unwrap();
+    }
+    assert!(ask_with(&service, &token).await.answer.is_some());
+    assert_eq!(service.log_out(&token).await.status, 204);
+    refused(&ask_with(&service, &token).await);
+}
+
+#[tokio::test]
+async fn without_a_database_the_authorizer_fails_and_lets_nobody_in() {
+    let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=300";
+    let (good, _) = service_with_admin().await;
+    let token = good.token_of(EMAIL).await;
+    let service = TestService::start_on(uri, &[]).await;
+    let decision = ask_with(&service, &token).await;
+    assert_eq!(decision.answer, None);
+    assert_eq!(decision.line["code"], "service_unavailable");
+}
+
+#[tokio::test]
+async fn a_database_that_hangs_is_given_up_a_second_before_the_functions_deadline() {
+    let mongod = start_mongod().await;
+    let service = TestService::start_on(&mongod.uri(), &[]).await;
+    service.create("Akshay Pvt Ltd", EMAIL).await;
+    let authorization = format!("Bearer {}", service.token_of(EMAIL).await);
+    let data = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 6000 };
+    service.failpoint(doc! { "times": 3 }, data).await;
+    let started = Instant::now();
+    let decision = ask(&service, Some(&authorization), Duration::from_secs(3)).await;
+    let took = started.elapsed();
+    assert!(
+        (Duration::from_millis(1900)..Duration::from_millis(2900)).contains(&took),
+        "{took:?}"
+    );
+    assert_eq!(decision.answer, None);
+    assert_eq!(decision.line["code"], "service_unavailable");
+}
