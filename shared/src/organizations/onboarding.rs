@@ -83,9 +83,7 @@ pub async fn onboard(
     let key = caller.idempotency_key.as_deref();
     let repeatable = key.map(|key| Repeatable::new(databases, key, &new));
     if let Some(repeatable) = &repeatable {
-        let earlier = repeatable
-            .earlier(databases, &app.hasher, &new.password)
-            .await?;
+        let earlier = repeatable.earlier(app, databases, &new, &caller).await?;
         if let Some(organization) = earlier {
             return Ok(organization);
         }
@@ -116,9 +114,7 @@ pub async fn onboard(
         match (Refusal::of(&error), &repeatable) {
             (Refusal::CollectionTaken, _) => {}
             (Refusal::KeyTaken, Some(repeatable)) => {
-                let earlier = repeatable
-                    .earlier(databases, &app.hasher, &new.password)
-                    .await?;
+                let earlier = repeatable.earlier(app, databases, &new, &caller).await?;
                 return earlier.ok_or_else(Problem::unavailable);
             }
             (Refusal::KeyInFlight, _) => return Err(Problem::request_in_flight()),
