@@ -14,7 +14,7 @@ const OURS: [&str; 2] = ["shared", "server"];
 /// What is logged: `RUST_LOG`'s directives, such as `info,shared=debug`.
 ///
 /// Below INFO libraries write down what passes through them: Lambda's runtime whole events, the AWS SDK whole
-/// requests, with passwords and secrets in them. So far no directive reaches them.
+/// requests, with passwords and secrets in them. No directive reaches that far.
 pub fn filter(settings: &mut Settings<'_>) -> Targets {
     let default = || Targets::new().with_default(LevelFilter::INFO);
     capped(&settings.parsed(

@@ -45,7 +45,9 @@ fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
 pub fn refused(folder: &Path, settings: &[(&str, &str)]) -> String {
     let Output { status, stderr, .. } = command(folder, settings).output().unwrap();
     assert_eq!(status.code(), Some(1));
-    String::from_utf8(stderr).unwrap()
+    let stderr = String::from_utf8(stderr).unwrap();
+    logs::search(&stderr);
+    stderr
 }
 
 impl Server {
