@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::refused_login::RefusedLogin;
 use super::{Admin, AdminStatus, EmailAddress, Password, PasswordHash, ProvedAdmin};
 use crate::app::App;
-use crate::attempts::{AddressUse, count_call, reserve_guess};
+use crate::attempts::{AddressUse, Guess, Guesser, Verdict, count_call, reserve_guess};
 use crate::audit::{Action, Event};
 use crate::http::{ClientAddress, note_organization};
 use crate::metrics::{self, Metric};
@@ -53,25 +53,28 @@ pub(crate) async fn authenticate(
     let limit = app.config.login_attempts_per_address;
     let call = count_call(databases, address, AddressUse::Login, limit).await?;
     let limit = app.config.login_attempts_per_account;
-    let guess = reserve_guess(databases, account, limit, deadline).await?;
+    let guesser = Guesser::Caller {
+        email_key: account,
+        address,
+    };
+    let guess = reserve_guess(databases, guesser, limit, deadline).await?;
     let password = Password::presented(credentials.password);
-    let proved = match with_email(databases, email).await {
-        Ok(admin) => {
-            let refusal = refusal(admin.as_ref(), address, databases.clock.now());
-            let proved = prove(app, databases, admin, password, fit, deadline).await;
-            record(databases, proved, refusal, deadline).await
-        }
+    let admin = with_email(databases, email).await;
+    let found = admin.as_ref().ok().and_then(Option::as_ref);
+    let refusal = refusal(found, address, databases.clock.now());
+    let proved = match admin {
+        Ok(admin) => prove(app, databases, admin, password, fit, deadline).await,
         Err(problem) => Err(problem),
     };
-    let proved = guess.settle(proved).await?;
+    let proved = conclude(databases, guess, proved, refusal, deadline).await?;
     note_organization(proved.1.id);
     // The address is for those who guess, not for an office full of admins.
     call.take_back().await?;
     Ok(proved)
 }
 
-/// Whether `password` is the caller's: asked again before what cannot be taken back easily. A wrong one counts
-/// as a guess, for someone may have found a token.
+/// Whether `password` is the caller's: asked again before what cannot be taken back easily. Someone may have
+/// found a token, so guesses are limited here, too: by the session, so that logging in does not suffer.
 pub(crate) async fn confirm_password<'a>(
     app: &App,
     caller: &'a AuthenticatedAdmin,
@@ -81,15 +84,15 @@ pub(crate) async fn confirm_password<'a>(
     let databases = app.mongo.databases().await?;
     let admin = caller.admin();
     let limit = app.config.login_attempts_per_account;
-    let guess = reserve_guess(databases, &admin.email_key, limit, deadline).await?;
+    let guesser = Guesser::Session(caller.session_id());
+    let guess = reserve_guess(databases, guesser, limit, deadline).await?;
     let right = app.hasher.verify(admin.password_hash.clone(), password);
     let confirmed = right.await.and_then(|right| match right {
         true => Ok(PasswordConfirmed(caller)),
         false => Err(Problem::wrong_password()),
     });
     let refusal = caller.event(Action::LoginRefused);
-    let confirmed = record(databases, confirmed, refusal, deadline).await;
-    guess.settle(confirmed).await
+    conclude(databases, guess, confirmed, refusal, deadline).await
 }
 
 /// A caller that has just given its password once more. Only [`confirm_password`] makes one.
@@ -118,24 +121,33 @@ fn refusal(admin: Option<&Admin>, address: ClientAddress, now: DateTime) -> Even
     }
 }
 
-/// Records a refusal, before it is settled as a failed guess: a guess that is never settled is a failed one,
-/// so that none fails unrecorded.
-async fn record<T>(
+/// Records a refusal and settles the guess. The record comes first: a guess that is never settled is a wrong one,
+/// so that none is wrong unrecorded. Where it cannot be written, the guess is as wrong as before.
+async fn conclude<T>(
     databases: &Databases,
+    guess: Guess<'_>,
     result: Result<T, Problem>,
     refusal: Event,
     deadline: Instant,
 ) -> Result<T, Problem> {
-    if let Err(problem) = &result
-        && problem.code == Code::InvalidCredentials
-    {
-        metrics::record(Metric::LoginsRefused, 1.0);
-        let refused = RefusedLogin {
-            databases,
-            event: refusal,
-        };
-        run_transaction(&databases.client, deadline, &refused).await?;
-    }
+    let verdict = match &result {
+        Ok(_) => Verdict::Right,
+        Err(problem) if problem.code == Code::InvalidCredentials => Verdict::Wrong,
+        Err(_) => Verdict::Undecided,
+    };
+    let recorded = match verdict {
+        Verdict::Wrong => {
+            metrics::record(Metric::LoginsRefused, 1.0);
+            let refused = RefusedLogin {
+                databases,
+                event: refusal,
+            };
+            run_transaction(&databases.client, deadline, &refused).await
+        }
+        Verdict::Right | Verdict::Undecided => Ok(()),
+    };
+    guess.settle(verdict).await?;
+    recorded?;
     result
 }
 
@@ -170,7 +182,8 @@ async fn renew_hash(
     password: Password,
     deadline: Instant,
 ) -> Result<(), Problem> {
-    if !admin.password_hash.is_outdated(app.hasher.cost()) {
+    let hash = &admin.password_hash;
+    if !hash.is_outdated(app.hasher.cost()) || !hash.reads_all_of(&password) {
         return Ok(());
     }
     let renewal = HashRenewal {

@@ -1,7 +1,7 @@
 //! Email addresses: one address, at most 254 octets, unique whatever the letter case.
 
 use crate::problem::FieldError;
-use crate::text::{caseless_key, nfc};
+use crate::text::{caseless_key, fold_white_space, nfc};
 
 /// The longest address that fits a mail transaction (RFC 5321, section 4.5.3.1, erratum 1690), in octets.
 const MAX_OCTETS: usize = 254;
@@ -37,8 +37,10 @@ impl EmailAddress {
         if address.chars().any(char::is_control) {
             return Err(syntax());
         }
+        // Some characters are white space and a mark in their compatibility form: one at an end is trimmed there.
+        let local = fold_white_space(&caseless_key(&nfc(parsed.local_part())));
         Ok(Self {
-            key: format!("{}@{domain}", caseless_key(&nfc(parsed.local_part()))),
+            key: format!("{local}@{domain}"),
             address: address.to_owned(),
         })
     }
@@ -101,6 +103,29 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_spelling_of_an_address_has_one_key(
+            local in "[\\p{L}\\p{M}\\p{N}a-zA-Z+._-]{1,16}",
+            domain in "[a-zA-ZÀ-ÖØ-öø-ÿ]{1,9}\\.[a-zA-Z]{2,6}",
+        ) {
+            let address = format!("{local}@{domain}");
+            let Ok(email) = EmailAddress::parse(&address) else {
+                return Ok(());
+            };
+            let nfkc = icu_normalizer::ComposingNormalizerBorrowed::new_nfkc();
+            for spelling in [
+                address.to_lowercase(),
+                address.to_ascii_uppercase(),
+                nfc(&address),
+                nfkc.normalize(&address).into_owned(),
+                nfkc.normalize(&address).to_lowercase(),
+            ] {
+                if let Ok(other) = EmailAddress::parse(&spelling) {
+                    prop_assert_eq!(other.key(), email.key(), "{:?} and {:?}", spelling, address);
+                }
+            }
+        }
+
         #[test]
         fn no_text_panics_and_every_key_stands_for_itself(text in "\\PC{0,20}@?\\PC{0,20}(\\.com)?") {
             if let Ok(email) = EmailAddress::parse(&text) {

@@ -1,6 +1,7 @@
 //! Runs bcrypt off the async threads, as many at once as there are cores, and no more in line than can be served.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Semaphore, TryAcquireError};
 
@@ -16,6 +17,7 @@ pub struct Hasher {
     cost: u32,
     cores: Arc<Semaphore>,
     line: Arc<Semaphore>,
+    computed: Arc<AtomicU64>,
 }
 
 impl Hasher {
@@ -25,12 +27,18 @@ impl Hasher {
             cost,
             cores: Arc::new(Semaphore::new(cores)),
             line: Arc::new(Semaphore::new(cores * IN_LINE_PER_CORE)),
+            computed: Arc::default(),
         }
     }
 
     /// The cost of new hashes.
     pub fn cost(&self) -> u32 {
         self.cost
+    }
+
+    /// How often a hash was computed or compared.
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
     }
 
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, Problem> {
@@ -41,8 +49,17 @@ impl Hasher {
         hashed.map_err(|_| Problem::internal())
     }
 
+    /// A wrong password costs the same whatever the hash did: its cost and its form would tell that there is one.
     pub async fn verify(&self, hash: PasswordHash, password: Password) -> Result<bool, Problem> {
-        self.run(move || hash.verify(&password)).await
+        let cost = self.cost;
+        let verify = move || {
+            let right = hash.verify(&password);
+            if !right {
+                hash.make_up_to(cost, &password);
+            }
+            right
+        };
+        self.run(verify).await
     }
 
     async fn run<T: Send + 'static>(
@@ -57,9 +74,11 @@ impl Hasher {
             })?;
         let core = Arc::clone(&self.cores).acquire_owned().await;
         let core = core.map_err(|_| Problem::internal())?;
+        let computed = Arc::clone(&self.computed);
         // The permits go along: a request that gave up does not free a core that is still busy.
         let task = tokio::task::spawn_blocking(move || {
             let _permits = (place, core);
+            computed.fetch_add(1, Ordering::Relaxed);
             work()
         });
         task.await.map_err(|_| Problem::internal())

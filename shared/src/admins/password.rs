@@ -22,7 +22,7 @@ pub struct PasswordPolicy<'a> {
     pub context: &'a [&'a str],
 }
 
-/// The 20,000 most common passwords, from Django (see the file's neighbour `common-passwords.md`).
+/// Of the 20,000 most common passwords those that are long enough, from Django (see the file's neighbour `common-passwords.md`).
 static COMMON: LazyLock<HashSet<&str>> =
     LazyLock::new(|| include_str!("common-passwords.txt").lines().collect());
 
@@ -91,11 +91,12 @@ mod tests {
 
     #[test]
     fn p7_every_common_password_is_refused() {
-        for common in COMMON.iter().filter(|common| common.chars().count() >= 8) {
+        let long_enough = COMMON.iter().filter(|common| common.chars().count() >= 8);
+        assert_eq!(long_enough.clone().count(), 8_346);
+        for common in long_enough {
             assert_eq!(refusal(common), Some("too_common"), "{common}");
         }
         assert_eq!(refusal("PassWord1"), Some("too_common"));
-        assert!(COMMON.len() > 8_000);
     }
 
     #[test]

@@ -14,6 +14,8 @@ const PREFIX: &str = "$bcrypt-sha256$v=2,t=2b,r=";
 /// A hash of a higher cost is not ours: computing it would hang the service.
 const MAX_COST: u32 = 15;
 const SALT_TEXT: usize = 22;
+/// Plain bcrypt reads no further, in bytes.
+const PLAIN_BCRYPT_READS: usize = 72;
 const BCRYPT_BASE64: GeneralPurpose =
     GeneralPurpose::new(&alphabet::BCRYPT, general_purpose::NO_PAD);
 
@@ -69,6 +71,9 @@ impl PasswordHash {
     }
 
     /// Whether this is `password`'s hash. A damaged hash is nobody's, and answers at once.
+    ///
+    /// A plain hash is compared as the older service did it: by the first 72 bytes. Where a NUL is among them,
+    /// bcrypt itself cannot tell it from the end, and no password of such a service had one.
     pub fn verify(&self, password: &Password) -> bool {
         let Some(parts) = self.parts() else {
             return false;
@@ -77,9 +82,34 @@ impl PasswordHash {
         let verified = if parts.sha256 {
             bcrypt::verify(prehash(password, parts.salt), &bcrypt_text)
         } else {
-            bcrypt::verify(password.expose(), &bcrypt_text)
+            let verified = bcrypt::verify(password.expose(), &bcrypt_text);
+            verified.map(|verified| verified && !password.expose().contains('\0'))
         };
         verified.unwrap_or(false)
+    }
+
+    /// Whether every character of `password` was compared: a plain hash says nothing about what comes after its
+    /// 72 bytes, so none of what was presented may become the password in its place.
+    pub fn reads_all_of(&self, password: &Password) -> bool {
+        self.parts().is_some_and(|parts| parts.sha256)
+            || password.expose().len() < PLAIN_BCRYPT_READS
+    }
+
+    /// Of computing it; none where it is damaged.
+    pub fn cost(&self) -> Option<u32> {
+        self.parts().map(|parts| parts.cost)
+    }
+
+    /// Spends what a hash of `cost` takes longer than this one: 2^cost rounds are those of all lower costs from
+    /// this one's on, and its own once more.
+    pub(super) fn make_up_to(&self, cost: u32, password: &Password) {
+        let costs = match self.cost() {
+            Some(own) => own..cost,
+            None => cost..cost + 1,
+        };
+        for cost in costs {
+            std::hint::black_box(Self::of_nobody(cost).verify(password));
+        }
     }
 
     /// Whether the hash should be replaced: the older form, or a lower cost.
@@ -125,6 +155,8 @@ fn prehash(password: &Password, salt_text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::text::nfc;
 
@@ -220,10 +252,65 @@ mod tests {
         assert!(!stored(ADMIN_123).is_outdated(10));
     }
 
+    /// `Admin@123` and 80 times the letter x, as another implementation of bcrypt has it at cost 10.
+    const PLAIN: &str = "$2b$10$n79VH.0Q2TMWmt3Oqt9uku.SBThleLH6zx47f78bZvfFzW2i50PkW";
+    const PLAIN_LONG: &str = "$2b$10$n79VH.0Q2TMWmt3Oqt9ukusLGeqY7rQ0MnSkGkK6ByQHfXzOC7Whu";
+
+    #[test]
+    fn p4_a_plain_hash_is_of_no_password_with_a_nul() {
+        let plain = stored(PLAIN);
+        assert!(plain.verify(&Password::presented("Admin@123")));
+        for text in ["Admin@123\0", "Admin@123\0Admin@123", "Admin@123\0x"] {
+            assert!(!plain.verify(&Password::presented(text)), "{text:?}");
+        }
+        let empty = stored(&bcrypt::hash("", 4).unwrap());
+        assert!(!empty.verify(&Password::presented("\0")));
+    }
+
+    #[test]
+    fn p8_a_plain_hash_says_nothing_about_what_it_did_not_read() {
+        let (plain, new) = (stored(PLAIN_LONG), stored(HUNDRED_X));
+        for (text, same, whole) in [
+            ("x".repeat(71), false, true),
+            ("x".repeat(72), true, false),
+            ("x".repeat(80), true, false),
+            ("x".repeat(72) + "another", true, false),
+            ("x".repeat(71) + "y", false, false),
+        ] {
+            let password = Password::presented(&text);
+            assert_eq!(plain.verify(&password), same, "{text}");
+            assert_eq!(plain.reads_all_of(&password), whole, "{text}");
+            assert!(new.reads_all_of(&password));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn a_hash_is_of_its_password_and_no_other(
+            one in ".{0,90}",
+            other in ".{0,90}",
+            change in any::<prop::sample::Index>(),
+        ) {
+            let hash = PasswordHash::compute(&Password::presented(&one), 4).unwrap();
+            let again: PasswordHash = serde_json::from_value(hash.as_stored().into()).unwrap();
+            prop_assert!(again.verify(&Password::presented(&one)));
+            let at = one.char_indices().map(|(at, _)| at).nth(change.index(one.chars().count() + 1));
+            let (before, after) = one.split_at(at.unwrap_or(one.len()));
+            for text in [other, format!("{before}x{after}"), format!("{before}\0{after}")] {
+                let same = nfc(&text) == nfc(&one);
+                prop_assert_eq!(again.verify(&Password::presented(&text)), same);
+            }
+        }
+    }
+
     #[test]
     fn p9_a_damaged_hash_is_nobodys_and_answers_at_once() {
         let costly = ADMIN_123.replace("r=10", "r=31");
         let foreign = ADMIN_123.replace("njLg", "nj\u{e9}g");
+        let not_ascii = PLAIN.replace("u.SB", "u.\u{e9}");
+        let broken_version = PLAIN.replace("$2b$", "$2x$");
         for text in [
             "",
             "$",
@@ -232,6 +319,8 @@ mod tests {
             "$2b$31$",
             &costly,
             &foreign,
+            &not_ascii,
+            &broken_version,
             &ADMIN_123[..60],
         ] {
             assert!(

@@ -1,9 +1,11 @@
 //! Attempts, counted in MongoDB before they cost anything: guesses at an account, calls from an address.
 //!
-//! Every decision is one atomic update of one document, with the time of the process's clock. Where MongoDB cannot be asked, nothing is let through.
+//! Every decision is one atomic update of one document, with the time of the process's clock. Where MongoDB
+//! cannot be asked, nothing is let through.
 
-mod account;
-mod address;
+mod bucket;
+mod guess;
+mod hourly;
 
 use std::time::Duration;
 
@@ -15,17 +17,17 @@ use serde::Deserialize;
 use crate::mongo::is_duplicate;
 use crate::problem::{Code, Problem};
 
-pub use account::{Guess, reserve_guess};
-pub use address::{AddressUse, CountedCall, count_call};
+pub use guess::{Guess, Guesser, Verdict, reserve_guess};
+pub use hourly::{AddressUse, CountedCall, count_call};
 
 fn too_many(wait: Duration) -> Problem {
     // Whole seconds, and never so few that the next attempt comes too early.
-    let wait = Duration::from_secs(wait.as_secs() + 1);
+    let seconds = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
     Problem::new(
         Code::TooManyAttempts,
         "Please wait before the next attempt.",
     )
-    .retry_after(wait)
+    .retry_after(Duration::from_secs(seconds.max(1)))
 }
 
 /// Updates the document `key` by an aggregation pipeline, or makes it, and gives it as it is afterwards.

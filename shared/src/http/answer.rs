@@ -8,6 +8,7 @@ use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
 
 use super::Deadline;
 use super::organization::with_organization;
@@ -24,10 +25,14 @@ pub fn service(router: Router) -> Router {
         .fallback(async || Problem::not_found())
         // Of all layers only those on routes know which route it was.
         .route_layer(from_fn(note_route))
-        .layer(CatchPanicLayer::custom(|_| {
-            Problem::internal().into_response()
-        }))
+        .layer(CatchPanicLayer::custom(|_| panicked().into_response()))
         .layer(from_fn(answer))
+}
+
+/// What the panic said went to the error output, and may be anything; here is whose it was.
+fn panicked() -> Problem {
+    tracing::error!("a request panicked");
+    Problem::internal()
 }
 
 /// The route's template, such as `/org/create`: unlike a path, it never holds what a caller made up.
@@ -48,7 +53,9 @@ async fn answer(mut request: Request, next: Next) -> Response {
     let deadline = Deadline::of(&request);
     let method = request.method().clone();
     request.extensions_mut().insert(deadline);
-    let running = tokio::time::timeout_at(deadline.0, next.run(request));
+    // Every line on the way has the id. Its level is that of the worst of them, or a filter would leave it out.
+    let span = tracing::error_span!("request", request_id);
+    let running = tokio::time::timeout_at(deadline.0, next.run(request)).instrument(span);
     let (answered, organization) = with_organization(running).await;
     let mut response = answered.unwrap_or_else(|_| Problem::unavailable().into_response());
     let route = response.extensions_mut().remove::<Route>();

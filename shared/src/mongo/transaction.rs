@@ -18,6 +18,8 @@ use crate::problem::Problem;
 /// Time kept back before the deadline to end what is unfinished. After a cut connection the driver looks for
 /// the server half a second later.
 const TIME_TO_END: Duration = Duration::from_millis(1200);
+/// Zero would be no limit.
+const LEAST_COMMIT_TIME: Duration = Duration::from_millis(1);
 const FIRST_WAIT: Duration = Duration::from_millis(5);
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
@@ -73,21 +75,27 @@ pub async fn run_transaction<T: Transaction>(
     let last_moment = deadline.checked_sub(TIME_TO_END).unwrap_or(deadline);
     let starting = timeout_at(last_moment, client.start_session());
     let mut session = starting.await.map_err(|_| TransactionError::TooSlow)??;
-    let attempts = attempts(&mut session, transaction);
+    let attempts = attempts(&mut session, transaction, last_moment);
     if let Ok(result) = timeout_at(last_moment, attempts).await {
         return Ok(result?);
     }
-    let _ = timeout(TIME_TO_END, kill(client, &session)).await;
+    let _ = timeout(TIME_TO_END, end(client, &mut session)).await;
     Err(TransactionError::TooSlow)
 }
 
 async fn attempts<T: Transaction>(
     session: &mut ClientSession,
     transaction: &T,
+    last_moment: Instant,
 ) -> Result<T::Output, Error> {
     let mut waits = Waits::default();
     loop {
-        session.start_transaction().await?;
+        // Nobody waits for a commit after that; the server need not go on with it.
+        let left = last_moment.saturating_duration_since(Instant::now());
+        let starting = session.start_transaction();
+        starting
+            .max_commit_time(left.max(LEAST_COMMIT_TIME))
+            .await?;
         let result = match transaction.run(session).await {
             Ok(output) => commit(session, &mut waits).await.map(|()| output),
             Err(error) => {
@@ -121,9 +129,19 @@ async fn commit(session: &mut ClientSession, waits: &mut Waits) -> Result<(), Er
 
 /// Ends what the session still does on the server, commands in progress included, so that nothing appears
 /// after the answer and no lock stays behind.
-async fn kill(client: &Client, session: &ClientSession) {
+///
+/// Clusters that are shared (Atlas M0 and Flex) kill no sessions. There the transaction is aborted, which waits
+/// for its command in progress.
+async fn end(client: &Client, session: &mut ClientSession) {
     let command = doc! { "killSessions": [session.id().clone()] };
-    if let Err(error) = client.database("admin").run_command(command).await {
+    let Err(error) = client.database("admin").run_command(command).await else {
+        return;
+    };
+    tracing::warn!(
+        error = describe(&error),
+        "a session is not killed, its transaction is aborted"
+    );
+    if let Err(error) = session.abort_transaction().await {
         log_error(&error);
     }
 }

@@ -10,8 +10,10 @@ use mongodb::bson::{DateTime, doc};
 use mongodb::error::Error;
 use serde::{Deserialize, Serialize};
 
-use super::{NewOrganization, Organization};
-use crate::admins::{Hasher, Password, PasswordHash};
+use super::{Caller, NewOrganization, Organization};
+use crate::admins::PasswordHash;
+use crate::app::App;
+use crate::attempts::{Guesser, Verdict, reserve_guess};
 use crate::clock::after;
 use crate::mongo::Databases;
 use crate::problem::{Code, Problem};
@@ -50,16 +52,17 @@ impl Repeatable {
     /// The organization of the earlier request with this key, if there was one.
     pub async fn earlier(
         &self,
+        app: &App,
         databases: &Databases,
-        hasher: &Hasher,
-        password: &Password,
+        new: &NewOrganization,
+        caller: &Caller,
     ) -> Result<Option<Organization>, Problem> {
         let live = doc! { "_id": &self.key, "expires_at": { "$gt": databases.clock.now() } };
         let Some(done) = databases.onboardings.find_one(live).await? else {
             return Ok(None);
         };
         let same = done.fingerprint == self.fingerprint
-            && hasher.verify(done.password_hash, password.clone()).await?;
+            && is_password(app, databases, done.password_hash, new, caller).await?;
         if !same {
             let detail = "The key was used with other values of the fields.";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
@@ -81,6 +84,31 @@ impl Repeatable {
             expires_at: after(now, MEMORY),
         }
     }
+}
+
+/// Whether `hash` is the new password's. Whoever knows a key, a name and an email can ask that as by a login:
+/// it is as much of a guess.
+async fn is_password(
+    app: &App,
+    databases: &Databases,
+    hash: PasswordHash,
+    new: &NewOrganization,
+    caller: &Caller,
+) -> Result<bool, Problem> {
+    let guesser = Guesser::Caller {
+        email_key: new.email.key(),
+        address: caller.address,
+    };
+    let limit = app.config.login_attempts_per_account;
+    let guess = reserve_guess(databases, guesser, limit, caller.deadline).await?;
+    let right = app.hasher.verify(hash, new.password.clone()).await;
+    let verdict = match right {
+        Ok(true) => Verdict::Right,
+        Ok(false) => Verdict::Wrong,
+        Err(_) => Verdict::Undecided,
+    };
+    guess.settle(verdict).await?;
+    right
 }
 
 impl Onboarding {

@@ -1,5 +1,6 @@
 //! Organizations: the tenants, each with a name of its own and a collection of its own.
 
+mod capacity;
 mod collection_name;
 mod deletion;
 mod idempotency;

@@ -8,6 +8,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::error::Error;
 use tokio::time::Instant;
 
+use super::capacity::Capacity;
 use super::idempotency::{Onboarding, Repeatable};
 use super::{CollectionName, Organization, OrganizationName, OrganizationStatus};
 use crate::admins::{
@@ -17,7 +18,6 @@ use crate::app::App;
 use crate::attempts::{AddressUse, count_call};
 use crate::audit::{Action, Event};
 use crate::http::{ClientAddress, note_organization};
-use crate::metrics::{self, Metric};
 use crate::mongo::{
     Databases, Transaction, TransactionError, duplicate_index, index, is_write_conflict,
     names_existing_collection, run_transaction,
@@ -83,14 +83,13 @@ pub async fn onboard(
     let key = caller.idempotency_key.as_deref();
     let repeatable = key.map(|key| Repeatable::new(databases, key, &new));
     if let Some(repeatable) = &repeatable {
-        let earlier = repeatable
-            .earlier(databases, &app.hasher, &new.password)
-            .await?;
+        let earlier = repeatable.earlier(app, databases, &new, &caller).await?;
         if let Some(organization) = earlier {
             return Ok(organization);
         }
     }
-    refuse_past_capacity(databases, app.config.max_organizations).await?;
+    let capacity = Capacity::of(databases, app.config.max_organizations).await?;
+    capacity.refuse_past_limit()?;
     // The hash takes longer.
     let indexes = async { Ok(databases.make_indexes().await?) };
     let (password_hash, ()) = tokio::try_join!(app.hasher.hash(new.password.clone()), indexes)?;
@@ -110,16 +109,14 @@ pub async fn onboard(
         );
         let Err(error) = run_transaction(&databases.client, caller.deadline, &founding).await
         else {
-            metrics::record(Metric::OrganizationsCreated, 1.0);
+            capacity.record_creation();
             note_organization(id);
             return Ok(founding.organization);
         };
         match (Refusal::of(&error), &repeatable) {
             (Refusal::CollectionTaken, _) => {}
             (Refusal::KeyTaken, Some(repeatable)) => {
-                let earlier = repeatable
-                    .earlier(databases, &app.hasher, &new.password)
-                    .await?;
+                let earlier = repeatable.earlier(app, databases, &new, &caller).await?;
                 return earlier.ok_or_else(Problem::unavailable);
             }
             (Refusal::KeyInFlight, _) => return Err(Problem::request_in_flight()),
@@ -130,22 +127,6 @@ pub async fn onboard(
     }
     tracing::error!("no collection name was free");
     Err(Problem::internal())
-}
-
-/// Past its limit the cluster would fail, and take every tenant with it.
-async fn refuse_past_capacity(databases: &Databases, limit: u64) -> Result<(), Problem> {
-    let organizations = databases.organizations.estimated_document_count().await?;
-    metrics::record(Metric::CapacityUsed, percent(organizations, limit));
-    if organizations < limit {
-        return Ok(());
-    }
-    metrics::record(Metric::CapacityRefusals, 1.0);
-    tracing::error!(organizations, limit, "the tenant limit is reached");
-    Err(Problem::capacity_reached())
-}
-
-fn percent(part: u64, whole: u64) -> f64 {
-    part as f64 * 100.0 / whole as f64
 }
 
 /// Whether a collection of this name is there already, whoever made it: it is never adopted.

@@ -112,8 +112,12 @@ impl Keys {
         }
         // Those who come meanwhile need not wait for it.
         self.set(&known.ring, after(now, REFRESH_AFTER_FAILURE));
-        let _asking = self.asking.lock().await;
-        match timeout(PATIENCE, self.ask(now)).await {
+        // Those who ask for unknown keys may be in line before it.
+        let asking = async {
+            let _asking = self.asking.lock().await;
+            self.ask(now).await
+        };
+        match timeout(PATIENCE, asking).await {
             Ok(Ok(ring)) => return Ok(ring),
             Ok(Err(error)) => tracing::warn!(%error, "the signing secret is not refreshed"),
             Err(_) => tracing::warn!("the signing secret is not refreshed: no answer in time"),

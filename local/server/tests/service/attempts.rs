@@ -1,9 +1,11 @@
 //! Guesses at passwords, and calls from one address, are limited before they cost anything.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
+use serde_json::{Value, json};
 
+use crate::documents::{invoke, root};
 use crate::harness::{Answer, PASSWORD, TestService};
 
 const EMAIL: &str = "admin@example.com";
@@ -32,7 +34,9 @@ async fn guesses(service: &TestService, count: usize) -> Vec<Answer> {
 #[tokio::test]
 async fn a3_of_50_parallel_guesses_at_most_the_limit_reach_the_hash() {
     let service = service_with_admin(&[]).await;
+    let hashes = service.hashes();
     let answers = guesses(&service, 50).await;
+    assert_eq!(service.hashes() - hashes, 5);
     let decided = answers.iter().filter(|answer| answer.status == 401).count();
     assert_eq!(decided, 5, "{answers:?}");
     answers
@@ -89,20 +93,143 @@ async fn an_admin_who_knows_the_password_may_log_in_many_times_at_once() {
     }
 }
 
+/// Waits for a guess that is reserved and not settled.
+async fn guess_in_flight(service: &TestService) {
+    let in_flight = doc! { "in_flight.0": { "$exists": true } };
+    let started = Instant::now();
+    while service
+        .attempts()
+        .find_one(in_flight.clone())
+        .await
+        .unwrap()
+        .is_none()
+    {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "no guess is reserved"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a3_an_abandoned_guess_counts_as_a_wrong_one_and_an_old_one_is_forgotten() {
-    let service = service_with_admin(&[]).await;
+    // A hash that takes long enough to be met on its way.
+    let service = service_with_admin(&[("BCRYPT_COST", "13")]).await;
     guesses(&service, 4).await;
     // Its function is killed while the hash is computed.
-    let killed = service.log_in(EMAIL, "Admin@124");
-    let _ = tokio::time::timeout(Duration::from_millis(25), killed).await;
+    tokio::select! {
+        answer = service.log_in(EMAIL, "Admin@124") => panic!("it was not abandoned: {answer:?}"),
+        () = guess_in_flight(&service) => {}
+    }
     service.pass(Duration::from_secs(16));
     assert!(wait(&service.log_in(EMAIL, PASSWORD).await) > 0);
+    // Being refused is no failure: it does not keep the old ones alive.
     service.pass(Duration::from_secs(24 * 3600));
     for _ in 0..4 {
         assert_eq!(service.log_in(EMAIL, "Admin@124").await.status, 401);
     }
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a4_who_guesses_on_and_on_at_one_address_keeps_nobody_else_out() {
+    let service = service_with_admin(&[]).await;
+    let (attacker, traveller) = (service.at("127.0.0.2"), service.at("127.0.0.3"));
+    for round in 0..40 {
+        // As soon as he may, without an end.
+        while attacker.log_in(EMAIL, "Admin@124").await.status == 401 {}
+        let blocked = wait(&attacker.log_in(EMAIL, PASSWORD).await);
+        assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
+        if round % 10 == 9 {
+            // From an address that the account was never used at.
+            assert_eq!(traveller.log_in(EMAIL, "Admin@124").await.status, 401);
+        }
+        service.pass(Duration::from_secs(blocked));
+    }
+    assert_eq!(traveller.log_in(EMAIL, PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a3_a4_many_addresses_have_a_limit_together_and_the_admins_own_is_not_among_them() {
+    let service = service_with_admin(&[]).await;
+    assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
+    let hashes = service.hashes();
+    for address in 0..14 {
+        let attacker = service.at(&format!("127.0.1.{address}"));
+        for _ in 0..5 {
+            attacker.log_in(EMAIL, "Admin@124").await;
+        }
+    }
+    assert_eq!(service.hashes() - hashes, 50);
+    assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
+    let new = service.at("127.0.2.1");
+    assert!(wait(&new.log_in(EMAIL, PASSWORD).await) > 3000);
+    service.pass(Duration::from_secs(3600));
+    assert_eq!(new.log_in(EMAIL, PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a3_a_repeated_creation_is_a_guess_like_any_other() {
+    let service = TestService::start().await;
+    let create = async |password: &str| {
+        let body =
+            json!({"organization_name": "Akshay Pvt Ltd", "email": EMAIL, "password": password});
+        let request = service.request("POST", "/org/create").json(&body);
+        service
+            .send(request.header("idempotency-key", "known"))
+            .await
+    };
+    assert_eq!(create(PASSWORD).await.status, 201);
+    assert_eq!(create(PASSWORD).await.status, 201);
+    let hashes = service.hashes();
+    for _ in 0..5 {
+        create("Admin@124")
+            .await
+            .problem(422, "idempotency_key_reused");
+    }
+    for _ in 0..5 {
+        assert!(wait(&create(PASSWORD).await) > 0);
+    }
+    assert!(wait(&service.log_in(EMAIL, PASSWORD).await) > 0);
+    assert_eq!(service.hashes() - hashes, 5);
+    service.pass(Duration::from_secs(16));
+    assert_eq!(create(PASSWORD).await.status, 201);
+    assert_eq!(service.whole().await, 1);
+}
+
+/// A login as API Gateway hands it over: the connection's address, and the header that a client can forge.
+async fn login_from(service: &TestService, address: &str, forwarded_for: &str) -> (u64, Value) {
+    let event = std::fs::read_to_string(root().join("events/admin-login.json")).unwrap();
+    let mut event: Value = serde_json::from_str(&event).unwrap();
+    event["requestContext"]["http"]["sourceIp"] = address.into();
+    event["headers"]["x-forwarded-for"] = forwarded_for.into();
+    event["headers"]["forwarded"] = format!("for={forwarded_for}").into();
+    event["body"] = json!({"email": "nobody@example.com", "password": PASSWORD})
+        .to_string()
+        .into();
+    let function = admin_login::router(service.app.clone(), service.tokens.clone());
+    let left = Duration::from_secs(20);
+    let answer = invoke(function, &event.to_string(), left).await;
+    let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    (answer["statusCode"].as_u64().unwrap(), body)
+}
+
+#[tokio::test]
+async fn n1_behind_api_gateway_the_connections_address_counts_and_no_header() {
+    let settings = [
+        ("LOGIN_ATTEMPTS_PER_ADDRESS", "3"),
+        ("LOGIN_ATTEMPTS_PER_ACCOUNT", "0"),
+    ];
+    let service = TestService::start_with(&settings).await;
+    for forged in ["198.51.100.1", "198.51.100.2", "203.0.113.8"] {
+        assert_eq!(login_from(&service, "203.0.113.7", forged).await.0, 401);
+    }
+    let (status, body) = login_from(&service, "203.0.113.7", "198.51.100.3").await;
+    assert_eq!((status, &body["code"]), (429, &"too_many_attempts".into()));
+    // Another address is not held back by what was forged in its name, nor by forging the first one's.
+    for forged in ["203.0.113.7", "127.0.0.1", "203.0.113.7, 203.0.113.8"] {
+        assert_eq!(login_from(&service, "203.0.113.8", forged).await.0, 401);
+    }
 }
 
 #[tokio::test]
@@ -152,5 +279,6 @@ async fn what_is_kept_names_nobody() {
         assert!(document.get_datetime("expires_at").is_ok());
         documents += 1;
     }
-    assert_eq!(documents, 2);
+    // Of the address, of the address at the account, and of all addresses at it.
+    assert_eq!(documents, 3);
 }

@@ -1,8 +1,9 @@
 //! What cannot be read, on routes that read a body, and what is not there at all.
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::harness::TestService;
+use crate::isolation::example_body;
 
 const CREATE: &str =
     r#"{"organization_name":"Acme","email":"a@example.com","password":"Admin@123"}"#;
@@ -82,6 +83,91 @@ async fn z2_f21_a_malformed_body_is_a_malformed_request() {
         }
     }
     assert_eq!(service.whole().await, 0);
+}
+
+/// A route that reads a body, with a good one.
+struct Route {
+    method: String,
+    path: String,
+    good: Map<String, Value>,
+}
+
+/// Every one that the OpenAPI document has.
+async fn body_routes(service: &TestService) -> Vec<Route> {
+    let document = service.get("/openapi.json").await.body;
+    let mut routes = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            if let Value::Object(good) = example_body(&document, operation) {
+                let (method, path) = (method.to_uppercase(), path.clone());
+                routes.push(Route { method, path, good });
+            }
+        }
+    }
+    assert!(
+        routes.len() >= 7,
+        "only {} routes read a body",
+        routes.len()
+    );
+    routes
+}
+
+/// What a body is made to that was good.
+fn spoilt(good: &Map<String, Value>) -> Vec<String> {
+    let text = Value::from(good.clone()).to_string();
+    let mut bodies = vec![
+        String::new(),
+        "null".to_owned(),
+        "[]".to_owned(),
+        "{}".to_owned(),
+        format!("[{text}]"),
+        format!("{text}{text}"),
+        text.replacen('{', r#"{"canary":"canary","#, 1),
+        text.replacen('{', r#"{"__proto__":{},"#, 1),
+        Value::from(good.values().cloned().collect::<Vec<_>>()).to_string(),
+    ];
+    for (name, value) in good {
+        let (field, deep) = (json!(name), "[".repeat(10_000));
+        bodies.push(text.replacen('{', &format!("{{{field}:{value},"), 1));
+        let others = good.iter().filter(|(other, _)| *other != name);
+        let others: Map<_, _> = others
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        bodies.push(Value::from(others).to_string());
+        for wrong in [
+            r#"{"$gt":""}"#,
+            r#"{"$ne":null}"#,
+            "null",
+            "17",
+            "true",
+            r#"["Admin@123"]"#,
+            &deep,
+        ] {
+            bodies.push(text.replacen(&format!("{field}:{value}"), &format!("{field}:{wrong}"), 1));
+        }
+    }
+    bodies
+}
+
+#[tokio::test]
+async fn z2_f21_every_route_that_reads_a_body_is_strict() {
+    let service = TestService::start().await;
+    assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
+    let token = service.token_of("a@example.com").await;
+    for Route { method, path, good } in body_routes(&service).await {
+        for body in spoilt(&good) {
+            let request = service.request(&method, &path).body(body.clone());
+            let request = request
+                .header("content-type", "application/json")
+                .header("authorization", format!("Bearer {token}"));
+            let answer = service.send(request).await;
+            let shown = &body[..body.len().min(120)];
+            assert_eq!(answer.status, 400, "{method} {path}: {shown}: {answer:?}");
+            answer.problem(400, "malformed_request");
+        }
+    }
+    assert_eq!(service.show(&token).await.body["organization_name"], "Acme");
+    assert_eq!(service.whole().await, 1);
 }
 
 #[tokio::test]

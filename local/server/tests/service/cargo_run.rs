@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::harness::{PASSWORD, TestService, mongod, mongod_binary};
+use crate::logs;
 
 /// A server process and what it printed.
 pub struct Server {
@@ -44,7 +45,9 @@ fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
 pub fn refused(folder: &Path, settings: &[(&str, &str)]) -> String {
     let Output { status, stderr, .. } = command(folder, settings).output().unwrap();
     assert_eq!(status.code(), Some(1));
-    String::from_utf8(stderr).unwrap()
+    let stderr = String::from_utf8(stderr).unwrap();
+    logs::search(&stderr);
+    stderr
 }
 
 impl Server {
@@ -54,9 +57,15 @@ impl Server {
 
     pub fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Self {
         let mut process = command(folder, settings)
-            .stderr(Stdio::null())
+            .env("RUST_LOG", "trace")
             .spawn()
             .unwrap();
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        // Until it ends, with the process and its mongod.
+        std::thread::spawn(move || {
+            let lines = stderr.lines().map_while(Result::ok);
+            lines.for_each(|line| logs::search(&line));
+        });
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let (mut curl_lines, mut base, mut mongodb) = (Vec::new(), String::new(), String::new());
         while curl_lines.len() < 2 {

@@ -64,6 +64,8 @@ pub struct TestService {
     mongo: Client,
     /// Milliseconds by which the service's clock is ahead of the system's.
     ahead: Arc<AtomicI64>,
+    /// How often failpoints had met a command when the last one was set.
+    met: AtomicI64,
 }
 
 /// What a login or a refresh gives.
@@ -151,10 +153,7 @@ impl TestService {
         let ahead: Arc<AtomicI64> = Arc::default();
         let app = Arc::new(App::with_clock(config, secrets, clock(Arc::clone(&ahead))));
         let tokens = Arc::new(tokens::Tokens::new(token_config, secret));
-        let router = shared::http::service(server::api(&app, &tokens).into());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(axum::serve(listener, server::connected(router)).into_future());
+        let base = serve(server::api(&app, &tokens).into()).await;
         let mongo = Client::with_uri_str(uri).await.unwrap();
         let http = reqwest::Client::new();
         Self {
@@ -165,6 +164,29 @@ impl TestService {
             http,
             mongo,
             ahead,
+            met: AtomicI64::new(0),
+        }
+    }
+
+    /// The service that has these routes instead of its own.
+    pub async fn with_routes(self, router: axum::Router) -> Self {
+        let base = serve(router).await;
+        Self { base, ..self }
+    }
+
+    /// The same service, called from another address of this machine, such as 127.0.0.2.
+    pub fn at(&self, address: &str) -> Self {
+        let address: std::net::IpAddr = address.parse().unwrap();
+        let http = reqwest::Client::builder().local_address(address);
+        Self {
+            app: Arc::clone(&self.app),
+            tokens: Arc::clone(&self.tokens),
+            name: self.name.clone(),
+            base: self.base.clone(),
+            http: http.build().unwrap(),
+            mongo: self.mongo.clone(),
+            ahead: Arc::clone(&self.ahead),
+            met: AtomicI64::new(0),
         }
     }
 
@@ -230,6 +252,11 @@ impl TestService {
     /// The tokens of a new session.
     pub async fn session_of(&self, email: &str) -> Tokens {
         Tokens::of(&self.log_in(email, PASSWORD).await)
+    }
+
+    /// Passwords that were hashed or compared so far.
+    pub fn hashes(&self) -> u64 {
+        self.app.hasher.computed()
     }
 
     pub async fn token_of(&self, email: &str) -> String {
@@ -309,6 +336,10 @@ impl TestService {
         self.mongo.database(&self.name).collection("attempts")
     }
 
+    pub fn onboardings(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("onboardings")
+    }
+
     pub fn sessions(&self) -> Collection<Document> {
         self.mongo.database(&self.name).collection("sessions")
     }
@@ -321,24 +352,32 @@ impl TestService {
         self.mongo.database(&format!("{}_tenants", self.name))
     }
 
+    /// A connection string for clients whose commands count as the service's.
+    pub fn uri(&self, mongod: &Mongod) -> String {
+        format!("{}&appName={}", mongod.uri(), self.name)
+    }
+
     /// Makes the service's commands, and no others, fail, delay or lose their connection, as `data` says.
     pub async fn failpoint(&self, mode: Document, mut data: Document) {
         data.insert("appName", &self.name);
         let command = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data };
-        self.mongo
-            .database("admin")
-            .run_command(command)
-            .await
-            .unwrap();
+        let met = self.configure_failpoint(command).await;
+        self.met.store(met, Ordering::Relaxed);
     }
 
-    pub async fn failpoint_off(&self) {
+    /// Ends it, and tells how many commands it has met.
+    pub async fn failpoint_off(&self) -> i64 {
         let command = doc! { "configureFailPoint": "failCommand", "mode": "off" };
-        self.mongo
-            .database("admin")
-            .run_command(command)
-            .await
-            .unwrap();
+        self.configure_failpoint(command).await - self.met.load(Ordering::Relaxed)
+    }
+
+    async fn configure_failpoint(&self, command: Document) -> i64 {
+        let done = self.mongo.database("admin").run_command(command).await;
+        let count = done.unwrap().get("count").cloned().unwrap();
+        count
+            .as_i64()
+            .or_else(|| count.as_i32().map(i64::from))
+            .unwrap()
     }
 
     /// Asserts that organizations, admins and collections match one to one, and gives their number.
@@ -368,6 +407,15 @@ impl TestService {
             ids.len()
         }
     }
+}
+
+/// The URL of a server with these routes, in front of which is what every request goes through.
+async fn serve(router: axum::Router) -> String {
+    let router = shared::http::service(router);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, server::connected(router)).into_future());
+    base
 }
 
 /// E1: asserted on every refusal that any test gets.

@@ -111,9 +111,13 @@ async fn a_refused_request_leaves_its_key_free() {
 async fn a_key_is_forgotten_after_a_day() {
     let service = TestService::start().await;
     assert_eq!(create(&service, KEY, &acme()).await.status, 201);
-    service.pass(Duration::from_secs(24 * 3600));
     let other =
         json!({"organization_name": "Other", "email": "b@example.com", "password": PASSWORD});
+    service.pass(Duration::from_secs(23 * 3600 + 59 * 60));
+    create(&service, KEY, &other)
+        .await
+        .problem(422, "idempotency_key_reused");
+    service.pass(Duration::from_secs(60));
     assert_eq!(create(&service, KEY, &other).await.status, 201);
     assert_eq!(service.whole().await, 2);
 }

@@ -60,7 +60,8 @@ async fn secured_operations(service: &TestService) -> Vec<Operation> {
     secured
 }
 
-fn example_body(document: &Value, operation: &Value) -> Value {
+/// What the document gives as an example, or null where there is no body.
+pub fn example_body(document: &Value, operation: &Value) -> Value {
     let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
     let Some(reference) = schema["$ref"].as_str() else {
         return Value::Null;

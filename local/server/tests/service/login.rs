@@ -1,5 +1,7 @@
 //! `POST /admin/login`: the token, and who does not get one.
 
+use std::time::{Duration, Instant};
+
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
@@ -88,6 +90,7 @@ async fn a1_whatever_is_wrong_looks_the_same() {
     let wrong_password = service.log_in(EMAIL, "Admin@124").await;
     wrong_password.problem(401, "invalid_credentials");
     let expected = comparable(wrong_password);
+    let hashes = service.hashes();
     for email in ["nobody@example.com", "not an email", ""] {
         assert_eq!(
             comparable(service.log_in(email, PASSWORD).await),
@@ -95,8 +98,12 @@ async fn a1_whatever_is_wrong_looks_the_same() {
             "{email}"
         );
     }
+    assert_eq!(service.hashes() - hashes, 3, "one for each unknown email");
+    service.log_in(EMAIL, "Admin@124").await;
+    assert_eq!(service.hashes() - hashes, 4, "one for a wrong password");
     set(&service, doc! { "status": "disabled" }).await;
     assert_eq!(comparable(service.log_in(EMAIL, PASSWORD).await), expected);
+    assert_eq!(service.hashes() - hashes, 5, "one for a disabled admin");
     set(&service, doc! { "status": "active" }).await;
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
     let suspended = doc! { "$set": { "status": "suspended" } };
@@ -106,6 +113,30 @@ async fn a1_whatever_is_wrong_looks_the_same() {
         .await
         .unwrap();
     assert_eq!(comparable(service.log_in(EMAIL, PASSWORD).await), expected);
+}
+
+#[tokio::test]
+async fn a1_an_older_hash_takes_a_wrong_password_as_long() {
+    let settings = [("LOGIN_ATTEMPTS_PER_ACCOUNT", "0"), ("BCRYPT_COST", "12")];
+    let service = TestService::start_with(&settings).await;
+    assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);
+    let took = async |email: &str| {
+        let started = Instant::now();
+        assert_eq!(service.log_in(email, "Admin@124").await.status, 401);
+        started.elapsed()
+    };
+    for hash in [LEGACY, "no hash at all"] {
+        set(&service, doc! { "password_hash": hash }).await;
+        let (mut unknown, mut older) = (Vec::new(), Vec::new());
+        for _ in 0..7 {
+            unknown.push(took("nobody@example.com").await);
+            older.push(took(EMAIL).await);
+        }
+        unknown.sort();
+        older.sort();
+        // A hash of cost 10 alone takes a quarter of the time.
+        assert!(older[3] * 2 > unknown[3], "{hash}: {older:?}, {unknown:?}");
+    }
 }
 
 #[tokio::test]
@@ -161,10 +192,49 @@ async fn p8_a_hash_of_an_older_service_is_accepted_and_replaced() {
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
 }
 
+/// 80 times the letter x, as bcrypt at cost 10 by another implementation: by the first 72 of them.
+const LEGACY_LONG: &str = "$2b$10$n79VH.0Q2TMWmt3Oqt9ukusLGeqY7rQ0MnSkGkK6ByQHfXzOC7Whu";
+
+#[tokio::test]
+async fn p8_what_an_older_service_did_not_read_does_not_become_the_password() {
+    let service = service_with_admin().await;
+    set(&service, doc! { "password_hash": LEGACY_LONG }).await;
+    let (right, as_good, wrong) = ("x".repeat(80), "x".repeat(72) + "y", "x".repeat(71) + "y");
+    assert_eq!(service.log_in(EMAIL, &wrong).await.status, 401);
+    for password in [&as_good, &right] {
+        assert_eq!(service.log_in(EMAIL, password).await.status, 200);
+        let admin = service.admins().find_one(doc! {}).await.unwrap().unwrap();
+        assert_eq!(admin.get_str("password_hash").unwrap(), LEGACY_LONG);
+    }
+    // A new password is stored whole.
+    let token = service.log_in(EMAIL, &right).await.body["access_token"].clone();
+    let changed = service.change_password(token.as_str().unwrap(), &right, &right);
+    assert_eq!(changed.await.status, 204);
+    assert_eq!(service.log_in(EMAIL, &as_good).await.status, 401);
+    assert_eq!(service.log_in(EMAIL, &right).await.status, 200);
+}
+
+#[tokio::test]
+async fn p4_a_nul_stands_for_nothing_in_a_hash_of_an_older_service() {
+    let service = service_with_admin().await;
+    set(&service, doc! { "password_hash": LEGACY }).await;
+    for password in ["Admin@123\0", "Admin@123\0Admin@123"] {
+        assert_eq!(
+            service.log_in(EMAIL, password).await.status,
+            401,
+            "{password:?}"
+        );
+    }
+    assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
+}
+
 #[tokio::test]
 async fn p9_a_damaged_hash_lets_nobody_in() {
     let service = service_with_admin().await;
     let cost_31 = LEGACY.replace("$10$", "$31$");
+    let broken_version = LEGACY.replace("$2b$", "$2x$");
+    let not_ascii = LEGACY.replace("u.SB", "u.\u{e9}");
+    assert_eq!((broken_version.len(), not_ascii.len()), (60, 60));
     for damaged in [
         "",
         "$2b$",
@@ -172,11 +242,15 @@ async fn p9_a_damaged_hash_lets_nobody_in() {
         "ünlesbar",
         &cost_31,
         &LEGACY[..40],
+        &broken_version,
+        &not_ascii,
     ] {
         set(&service, doc! { "password_hash": damaged }).await;
+        let started = Instant::now();
         service
             .log_in(EMAIL, PASSWORD)
             .await
             .problem(401, "invalid_credentials");
+        assert!(started.elapsed() < Duration::from_secs(5), "{damaged}");
     }
 }

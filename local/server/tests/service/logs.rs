@@ -8,7 +8,7 @@ use mongodb::bson::doc;
 use serde_json::{Value, json};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::harness::{PASSWORD, SIGNING_SECRET, TestService, Tokens};
+use crate::harness::{Answer, PASSWORD, SIGNING_SECRET, TestService, Tokens};
 
 /// What is in no line: the tests' passwords and the signing secret, and how hashes, tokens and credentials of
 /// connection strings begin.
@@ -25,6 +25,8 @@ const CANARIES: &[&str] = &[
     "eyJ",
     "hunter2",
 ];
+/// Of a refresh token, in characters. Nothing else that is logged has so many without a break.
+const REFRESH_TOKEN: usize = 80;
 /// Lines that tests can still look at.
 const KEPT: usize = 20_000;
 
@@ -39,15 +41,30 @@ pub fn watch() {
     });
 }
 
+/// What must not be in `text`, if it is.
+fn secret_in(text: &str) -> Option<&str> {
+    let base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let mut runs = text.split(|c| !base64url(c));
+    let canary = CANARIES.iter().find(|canary| text.contains(**canary));
+    canary
+        .copied()
+        .or_else(|| runs.find(|run| run.len() >= REFRESH_TOKEN))
+}
+
+/// Ends the run where a secret is in `text`.
+pub fn search(text: &str) {
+    if let Some(secret) = secret_in(text) {
+        eprintln!("L1: {secret:?} was logged: {text}");
+        std::process::abort();
+    }
+}
+
 struct Watch;
 
 impl Write for Watch {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes).into_owned();
-        if let Some(canary) = CANARIES.iter().find(|canary| text.contains(**canary)) {
-            eprintln!("L1: {canary:?} was logged: {text}");
-            std::process::abort();
-        }
+        search(&text);
         if std::env::var_os("RUST_LOG").is_some() {
             eprint!("{text}");
         }
@@ -103,11 +120,11 @@ async fn l1_each_request_has_one_line_that_says_what_it_was() {
         ),
     ] {
         let request_id = answer.headers["x-request-id"].to_str().unwrap();
-        let lines = lines_of(request_id);
+        let mut lines = lines_of(request_id);
+        lines.retain(|line| line["message"] == "answered");
         let [line] = &lines[..] else {
             panic!("{lines:?}")
         };
-        assert_eq!(line["message"], "answered");
         assert_eq!(
             (&line["method"], &line["route"]),
             (&method.into(), &route.into())
@@ -182,4 +199,78 @@ async fn l1_nothing_of_a_request_gets_into_the_log() {
     service.log_in("canary@example.com", "canary bird").await;
     service.show(&tokens.access).await;
     service.refresh(&tokens.refresh).await;
+    // Every secret that there was is one that a line is searched for.
+    for secret in [&tokens.access, &tokens.refresh] {
+        assert!(secret_in(&format!("{{\"message\":\"{secret}\"}}")).is_some());
+    }
+}
+
+/// The line with this message about the request that `answer` answers.
+#[track_caller]
+fn line_about(answer: &Answer, message: &str) -> Value {
+    let request_id = answer.headers["x-request-id"].to_str().unwrap();
+    let mut lines = lines_of(request_id);
+    lines.retain(|line| line["message"] == message);
+    let [line] = &lines[..] else {
+        panic!("{message}: {lines:?}")
+    };
+    line.clone()
+}
+
+#[tokio::test]
+async fn what_went_wrong_is_logged_under_the_requests_id() {
+    let service = TestService::start().await;
+    service.create("Acme", "a@example.com").await;
+    let unreadable = doc! { "$set": { "role": "nobody" } };
+    service
+        .admins()
+        .update_one(doc! {}, unreadable)
+        .await
+        .unwrap();
+    let failed = service.log_in("a@example.com", PASSWORD).await;
+    failed.problem(503, "service_unavailable");
+    let line = line_about(&failed, "MongoDB failed");
+    assert_eq!(line["level"], "ERROR");
+    assert_eq!(line["span"]["request_id"], failed.body["request_id"]);
+}
+
+#[tokio::test]
+async fn a_panic_is_logged_under_the_requests_id() {
+    async fn panics() {
+        panic!("of a handler");
+    }
+    let router = axum::Router::new().route("/panics", axum::routing::get(panics));
+    let service = TestService::start().await.with_routes(router).await;
+    let answer = service.get("/panics").await;
+    answer.problem(500, "internal_error");
+    line_about(&answer, "a request panicked");
+}
+
+#[tokio::test]
+async fn each_creation_says_how_much_room_is_left() {
+    let service = TestService::start_with(&[("MAX_ORGANIZATIONS", "2")]).await;
+    let metric = |answer: &Answer, name: &str| {
+        line_about(answer, &format!("metric {name}"))["value"].as_f64()
+    };
+    for (number, percent) in [(1, 0.0), (2, 50.0)] {
+        let email = format!("{number}@example.com");
+        let created = service.create(&format!("Number {number}"), &email).await;
+        let line = line_about(&created, "an organization was created");
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(
+            (&line["organizations"], &line["limit"]),
+            (&number.into(), &2.into())
+        );
+        assert_eq!(metric(&created, "CapacityUsed"), Some(percent));
+        assert_eq!(metric(&created, "OrganizationsCreated"), Some(1.0));
+    }
+    let refused = service.create("Number 3", "3@example.com").await;
+    refused.problem(503, "capacity_reached");
+    let line = line_about(&refused, "the tenant limit is reached");
+    assert_eq!(
+        (&line["organizations"], &line["limit"]),
+        (&2.into(), &2.into())
+    );
+    assert_eq!(metric(&refused, "CapacityUsed"), Some(100.0));
+    assert_eq!(metric(&refused, "CapacityRefusals"), Some(1.0));
 }

@@ -283,6 +283,59 @@ async fn p6_a_password_needs_no_mixture_of_characters() {
     }
 }
 
+/// What the service says about a new password, in the creation of an organization and in a change.
+async fn refusals(service: &TestService, token: &str, password: &str) -> Vec<(u16, String)> {
+    let body = json!({"organization_name": "Another", "email": "another@example.com", "password": password});
+    let answers = [
+        service.post("/org/create", &body).await,
+        service.change_password(token, PASSWORD, password).await,
+    ];
+    let code = |answer: &Answer| {
+        let code = answer.body["errors"][0]["code"].as_str();
+        (answer.status.as_u16(), code.unwrap_or_default().to_owned())
+    };
+    answers.iter().map(code).collect()
+}
+
+#[tokio::test]
+async fn p1_the_least_length_is_the_one_that_is_set() {
+    let service = TestService::start_with(&[("PASSWORD_MIN_LENGTH", "12")]).await;
+    let acme =
+        json!({"organization_name": "Acme", "email": "a@example.com", "password": "Admin@123456"});
+    assert_eq!(service.post("/org/create", &acme).await.status, 201);
+    let login = service.log_in("a@example.com", "Admin@123456").await;
+    let token = login.body["access_token"].as_str().unwrap();
+    for short in ["Admin@12345", &"🦀".repeat(11)] {
+        let refused = (422, "too_short".to_owned());
+        assert_eq!(
+            refusals(&service, token, short).await,
+            [refused.clone(), refused],
+            "{short}"
+        );
+    }
+    let body =
+        json!({"organization_name": "Two", "email": "b@example.com", "password": "🦀".repeat(12)});
+    assert_eq!(service.post("/org/create", &body).await.status, 201);
+    assert_eq!(service.whole().await, 2);
+}
+
+#[tokio::test]
+async fn p7_common_passwords_are_refused_over_http() {
+    let service = TestService::start().await;
+    service.create("Acme", "a@example.com").await;
+    let token = service.token_of("a@example.com").await;
+    let list = include_str!("../../../../shared/src/admins/common-passwords.txt");
+    let long_enough = list.lines().filter(|common| common.chars().count() >= 8);
+    for common in long_enough.step_by(500) {
+        let refused = (422, "too_common".to_owned());
+        for spelling in [common.to_owned(), common.to_uppercase()] {
+            let both = refusals(&service, &token, &spelling).await;
+            assert_eq!(both, [refused.clone(), refused.clone()], "{spelling}");
+        }
+    }
+    assert_eq!(service.whole().await, 1);
+}
+
 #[tokio::test]
 async fn every_field_that_is_wrong_is_named_at_once() {
     let service = TestService::start().await;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::cargo_run::Server;
-use crate::harness::{PASSWORD, TestService, mongod_binary};
+use crate::harness::{PASSWORD, TestService, all, mongod_binary};
 
 /// A one-node replica set on a port of its own, which it has again after a restart.
 struct Database {
@@ -116,7 +117,20 @@ async fn creations_survive(service: &TestService, fault: impl Future<Output = ()
             .send(request.header("idempotency-key", format!("key-{number}")))
             .await
     };
-    let (answers, ()) = tokio::join!(join_all((0..16).map(create)), fault);
+    let answered = AtomicUsize::new(0);
+    let counted = async |number: usize| {
+        let answer = create(number).await;
+        answered.fetch_add(1, Ordering::Relaxed);
+        answer
+    };
+    let fault = async {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let before = answered.load(Ordering::Relaxed);
+        fault.await;
+        before
+    };
+    let (answers, before) = tokio::join!(join_all((0..16).map(counted)), fault);
+    assert!(before < 16, "the fault met no request");
     for (number, answer) in answers.into_iter().enumerate() {
         let mut answer = answer;
         let started = Instant::now();
@@ -138,7 +152,6 @@ async fn f6_a_killed_database_loses_nothing() {
     let service = TestService::start_on(&database.uri(), &[]).await;
     assert_eq!(service.get("/health").await.status, 200);
     let fault = async {
-        tokio::time::sleep(Duration::from_millis(250)).await;
         database.kill();
         database.start_again().await;
     };
@@ -151,7 +164,6 @@ async fn f6_a_stepdown_loses_nothing() {
     let service = TestService::start_on(&database.uri(), &[]).await;
     assert_eq!(service.get("/health").await.status, 200);
     let fault = async {
-        tokio::time::sleep(Duration::from_millis(250)).await;
         let stepdown = doc! { "replSetStepDown": 1, "force": true };
         let admin = database.admin().await;
         let _ = admin.run_command(stepdown).await;
@@ -203,6 +215,7 @@ async fn f9_a_thawed_process_serves_its_first_request_from_a_restarted_database(
     let credentials = json!({"email": "a@example.com", "password": PASSWORD});
     let login = post(&server, "/admin/login", "-", &credentials).await;
     assert_eq!(login.status(), 200);
+    has_acme_and_nothing_else(&database).await;
     server.signal("KILL");
 }
 
@@ -235,18 +248,28 @@ async fn killed_during(command: &str) {
         assert!([409, 503].contains(&again.status().as_u16()), "{again:?}");
         assert!(started.elapsed() < Duration::from_secs(30), "{command}");
     }
+    has_acme_and_nothing_else(&database).await;
+    server.signal("KILL");
+}
+
+/// Organizations, admins and collections match one to one, and there is one.
+async fn has_acme_and_nothing_else(database: &Database) {
     let control = database.admin().await.client().database("master_db");
     let tenants = database.admin().await.client().database("tenants");
-    for name in ["organizations", "admins"] {
-        let documents = control.collection::<Document>(name);
-        assert_eq!(
-            documents.count_documents(doc! {}).await.unwrap(),
-            1,
-            "{command}: {name}"
-        );
-    }
-    assert_eq!(tenants.list_collection_names().await.unwrap(), ["org_acme"]);
-    server.signal("KILL");
+    let [organizations, admins] =
+        ["organizations", "admins"].map(|name| control.collection::<Document>(name));
+    let (organizations, admins) = (all(organizations).await, all(admins).await);
+    assert_eq!((organizations.len(), admins.len()), (1, 1));
+    assert_eq!(
+        organizations[0].get("_id"),
+        admins[0].get("organization_id")
+    );
+    let collections = tenants.list_collection_names().await.unwrap();
+    let named = organizations[0].get_str("collection_name").unwrap();
+    assert_eq!(
+        (&collections[..], named),
+        (&["org_acme".to_owned()][..], "org_acme")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

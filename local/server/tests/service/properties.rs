@@ -9,8 +9,18 @@ use tokio::runtime::Runtime;
 
 use crate::harness::{Answer, TestService};
 
-/// Creations that succeed cost a hash each.
+/// Unless `PROPTEST_CASES` says otherwise: creations that succeed cost a hash each.
 const CASES: u32 = 96;
+
+fn config() -> Config {
+    let config = Config::default();
+    let told = std::env::var_os("PROPTEST_CASES").is_some();
+    Config {
+        cases: if told { config.cases } else { CASES },
+        failure_persistence: None,
+        ..config
+    }
+}
 
 static SERVICE: LazyLock<(Runtime, TestService)> = LazyLock::new(|| {
     let runtime = Runtime::new().unwrap();
@@ -74,8 +84,20 @@ fn is_of_the_contract(answer: &Answer) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// A token that opens something.
+static TOKEN: LazyLock<String> = LazyLock::new(|| {
+    let (runtime, service) = &*SERVICE;
+    runtime.block_on(async {
+        let created = service.create("Acme", "acme@token.example").await;
+        assert_eq!(created.status, 201);
+        let token = service.token_of("acme@token.example").await;
+        assert_eq!(service.show(&token).await.status, 200);
+        token
+    })
+});
+
 proptest! {
-    #![proptest_config(Config { cases: CASES, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn any_fields_get_an_answer_of_the_contract(
@@ -107,6 +129,22 @@ proptest! {
     #[test]
     fn any_made_up_token_is_refused(token in "[!-~]{0,300}") {
         let bearer = format!("Bearer {token}");
+        let answer = send("GET", "/org", &[("authorization", bearer.as_bytes())], Vec::new());
+        answer.problem(401, "invalid_token");
+    }
+
+    #[test]
+    fn any_change_of_a_good_token_is_refused(
+        place in any::<prop::sample::Index>(),
+        change in "[A-Za-z0-9_.=-]{0,3}",
+        length in 0_usize..4,
+    ) {
+        let token = TOKEN.as_str();
+        let start = place.index(token.len() + 1);
+        let end = (start + length).min(token.len());
+        let changed = format!("{}{change}{}", &token[..start], &token[end..]);
+        prop_assume!(changed != token);
+        let bearer = format!("Bearer {changed}");
         let answer = send("GET", "/org", &[("authorization", bearer.as_bytes())], Vec::new());
         answer.problem(401, "invalid_token");
     }

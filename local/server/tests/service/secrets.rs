@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use base64::Engine;
 use serde_json::{Value, json};
 use shared::tokens::{RotationEvent, SecretSource, Step, rotate};
 use tempfile::TempDir;
@@ -44,26 +45,47 @@ type Versions = BTreeMap<String, Version>;
 #[derive(Clone, Default)]
 struct Version {
     value: Option<String>,
+    binary: bool,
     stages: BTreeSet<String>,
 }
 
 impl SecretsManager {
     pub async fn start(secrets: &[(&str, &str)]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let manager = Self::new(url, secrets);
+        manager.serve(listener);
+        manager
+    }
+
+    /// One that does not listen yet.
+    fn new(url: String, secrets: &[(&str, &str)]) -> Self {
         let manager = Self {
             mood: Arc::new(Mutex::new(Mood::Good)),
             secrets: Arc::default(),
             calls: Arc::default(),
-            url: format!("http://{}", listener.local_addr().unwrap()),
+            url,
         };
         for (id, value) in secrets {
             manager.rotate(id, value);
         }
+        manager
+    }
+
+    fn serve(&self, listener: tokio::net::TcpListener) {
         let router = axum::Router::new()
             .route("/", post(answer))
-            .with_state(manager.clone());
+            .with_state(self.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
-        manager
+    }
+
+    /// Keeps a secret of bytes instead of a string.
+    fn keep_binary(&self, id: &str, bytes: &[u8]) {
+        self.rotate(id, &base64::engine::general_purpose::STANDARD.encode(bytes));
+        let mut secrets = self.secrets.lock().unwrap();
+        for version in secrets.get_mut(id).unwrap().values_mut() {
+            version.binary = true;
+        }
     }
 
     /// Makes `value` the current version.
@@ -191,7 +213,12 @@ fn act(versions: &mut Versions, action: &str, body: &Value) -> Option<Value> {
                 text("VersionId").is_none_or(|id| id == *version)
                     && text("VersionStage").is_none_or(|stage| state.stages.contains(stage))
             })?;
-            Some(json!({"SecretString": state.value.as_ref()?, "VersionId": version}))
+            let kind = if state.binary {
+                "SecretBinary"
+            } else {
+                "SecretString"
+            };
+            Some(json!({kind: state.value.as_ref()?, "VersionId": version}))
         }
         "DescribeSecret" => {
             let stages = versions
@@ -266,6 +293,26 @@ async fn f13_a_cold_process_answers_503_until_secrets_manager_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn f13_where_nobody_listens_a_process_answers_503_until_somebody_does() {
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let manager = SecretsManager::new(format!("http://{address}"), &[("jwt", GOOD)]);
+    let folder = TempDir::new().unwrap();
+    let mut server = server_with_admin(folder.path(), &manager.settings("jwt")).await;
+    let started = Instant::now();
+    let (status, body) = log_in(&server).await;
+    assert_eq!(
+        (status, &body["code"]),
+        (503, &"service_unavailable".into())
+    );
+    assert!(started.elapsed() < Duration::from_secs(11));
+    manager.serve(tokio::net::TcpListener::bind(address).await.unwrap());
+    assert_eq!(log_in(&server).await.0, 200);
+    server.signal("KILL");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn f13_a_warm_process_carries_on_with_what_it_knows() {
     let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
     let folder = TempDir::new().unwrap();
@@ -287,7 +334,9 @@ async fn t3_f14_a_secret_that_cannot_be_used_refuses_the_start() {
     let thirty_one = "x".repeat(31);
     let secrets = [("empty", ""), ("one", "x"), ("short", thirty_one.as_str())];
     let manager = SecretsManager::start(&secrets).await;
+    manager.keep_binary("binary", &[7; 32]);
     for (id, reason) in [
+        ("binary", "it is binary, a string is expected"),
         ("empty", "0 bytes, 32 are the least"),
         ("one", "1 bytes, 32 are the least"),
         ("short", "31 bytes, 32 are the least"),
@@ -356,7 +405,27 @@ async fn f15_a_rotation_refuses_no_valid_token() {
     assert_eq!(one.show(&before.access).await.status, 200);
     let other = one.twin(manager.source("jwt").await).await;
     assert_eq!(other.show(&before.access).await.status, 200);
-    manager.rotate("jwt", "another signing secret of 32 bytes or more");
+    let rotated = AtomicBool::new(false);
+    // All the while both are under load.
+    let load = async |service: &TestService| {
+        let (mut after, mut shown) = (0, 0);
+        while after < 20 {
+            assert_eq!(service.show(&before.access).await.status, 200);
+            after += usize::from(rotated.load(Ordering::Relaxed));
+            shown += 1;
+        }
+        shown
+    };
+    let rotation = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        manager.rotate("jwt", "another signing secret of 32 bytes or more");
+        for service in [&one, &other] {
+            service.pass(Duration::from_secs(150));
+        }
+        rotated.store(true, Ordering::Relaxed);
+    };
+    let (by_one, by_other, ()) = tokio::join!(load(&one), load(&other), rotation);
+    assert!(by_one > 20 && by_other > 20, "no load before the rotation");
     // A process that starts now signs with the new secret, which the others meet in a token first.
     let third = one.twin(manager.source("jwt").await).await;
     let after = third.session_of("a@example.com").await;
@@ -423,6 +492,34 @@ async fn f13_known_keys_go_on_while_secrets_manager_is_away_and_are_refreshed_wh
     let again = service.session_of("a@example.com").await;
     let header = |token: &str| token.split('.').next().unwrap().to_owned();
     assert_ne!(header(&again.access), header(&tokens.access));
+}
+
+#[tokio::test]
+async fn f13_a_flood_of_unknown_keys_does_not_hold_a_known_one_up() {
+    let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
+    let service = service_with_admin(&manager).await;
+    let tokens = service.session_of("a@example.com").await;
+    manager.be(Mood::Hanging);
+    let forged: Vec<_> = (0..4)
+        .map(|number| with_key_id(&format!("unknown-{number}")))
+        .collect();
+    let flood = futures_util::future::join_all(forged.iter().map(|token| service.show(token)));
+    let known = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        // What is known is to be asked for again now, behind those who wait for the unknown.
+        service.pass(Duration::from_secs(301));
+        let started = Instant::now();
+        assert_eq!(service.show(&tokens.access).await.status, 200);
+        assert!(
+            started.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            started.elapsed()
+        );
+    };
+    let (flood, ()) = tokio::join!(flood, known);
+    for answer in flood {
+        answer.problem(503, "service_unavailable");
+    }
 }
 
 fn step(version: &str, step: Step) -> RotationEvent {

@@ -303,11 +303,28 @@ async fn a_found_token_does_not_help_to_guess_the_password() {
             .change_password(&tokens.access, PASSWORD, NEW_PASSWORD)
             .await,
         service.delete(&tokens.access, PASSWORD).await,
-        service.log_in(EMAIL, PASSWORD).await,
     ];
     for answer in guesses {
         answer.problem(429, "too_many_attempts");
     }
+    // Whose token it is is not kept from logging in, and from the new session on from anything.
+    let own = service.session_of(EMAIL).await;
+    let changed = service.change_password(&own.access, PASSWORD, NEW_PASSWORD);
+    assert_eq!(changed.await.status, 204);
+}
+
+#[tokio::test]
+async fn a4_who_guesses_at_the_login_keeps_no_session_from_confirming_its_password() {
+    let service = service_with_admin().await;
+    let own = service.session_of(EMAIL).await;
+    for _ in 0..6 {
+        service.log_in(EMAIL, "a guess").await;
+    }
+    let refused = service.log_in(EMAIL, PASSWORD).await;
+    refused.problem(429, "too_many_attempts");
+    let changed = service.change_password(&own.access, PASSWORD, NEW_PASSWORD);
+    assert_eq!(changed.await.status, 204);
+    assert_eq!(service.delete(&own.access, NEW_PASSWORD).await.status, 200);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Guesses at an account's password: a few are free, then the waits grow, and never end in a lock-out.
+//! The guesses of one guesser at one password: a few are free, then the waits grow, and never end in a lock-out.
 //!
 //! A guess is reserved before its hash is computed, for known and unknown emails alike. Reservations and
 //! failures together stay below the limit, however many guesses come at once; a reservation that is not
@@ -11,15 +11,17 @@ use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
-use super::{too_many, update};
+use super::{Verdict, too_many, update};
 use crate::clock::{after, before, between};
 use crate::mongo::Databases;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// A request is answered within ten seconds; later nobody settles its reservation any more.
 const LEASE: Duration = Duration::from_secs(15);
 /// After this long without a failure, earlier ones are forgotten.
 const MEMORY: Duration = Duration::from_secs(24 * 3600);
+/// For so long a guesser is known who was right.
+const ACQUAINTANCE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The first wait; each failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
@@ -28,96 +30,89 @@ const PATIENCE: Duration = Duration::from_millis(60);
 /// Left of a request's time for the hash itself.
 const TIME_TO_HASH: Duration = Duration::from_secs(3);
 
-/// The document of an account, as far as decisions need it.
+/// A document of guesses, as far as decisions need it.
 #[derive(Deserialize)]
-struct Account {
+struct Guesses {
     granted: Option<ObjectId>,
     blocked_until: Option<DateTime>,
+    known_until: Option<DateTime>,
 }
 
-/// A reserved guess. It must be settled.
-#[must_use]
-pub struct Guess<'a> {
+pub(super) struct Bucket<'a> {
     databases: &'a Databases,
     key: String,
     limit: u32,
-    /// None where there is no limit.
-    reservation: Option<ObjectId>,
+}
+
+/// A reserved guess.
+pub(super) struct Reservation {
+    id: ObjectId,
+    /// Whether the guesser was right before.
+    pub known: bool,
 }
 
 enum Decision {
-    Granted(ObjectId),
+    Granted(Reservation),
     Blocked(Duration),
     /// Others are guessing right now.
     Busy,
 }
 
-/// Reserves a guess at the account of `email_key`, or says how long to wait. `limit` 0 means no limit.
-pub async fn reserve_guess<'a>(
-    databases: &'a Databases,
-    email_key: &str,
-    limit: u32,
-    deadline: Instant,
-) -> Result<Guess<'a>, Problem> {
-    let mut guess = Guess {
-        databases,
-        key: databases.keyed_hash.of(&["account", email_key]),
-        limit,
-        reservation: None,
-    };
-    if limit == 0 {
-        return Ok(guess);
-    }
-    loop {
-        match guess.decide(databases.clock.now()).await? {
-            Decision::Granted(id) => {
-                guess.reservation = Some(id);
-                return Ok(guess);
-            }
-            Decision::Blocked(wait) => return Err(too_many(wait)),
-            Decision::Busy if Instant::now() + TIME_TO_HASH > deadline => {
-                return Err(too_many(Duration::from_secs(1)));
-            }
-            Decision::Busy => sleep(PATIENCE.mul_f64(0.5 + fastrand::f64())).await,
+impl<'a> Bucket<'a> {
+    /// `key` names the guesser and the account.
+    pub fn new(databases: &'a Databases, key: &[String], limit: u32) -> Self {
+        Self {
+            databases,
+            key: databases.keyed_hash.of(key),
+            limit,
         }
     }
-}
 
-impl Guess<'_> {
-    /// Settles the guess by what came of it: right, wrong, or not decided.
-    pub async fn settle<T>(self, result: Result<T, Problem>) -> Result<T, Problem> {
-        let Some(id) = self.reservation else {
-            return result;
-        };
+    /// Reserves a guess, or says how long to wait.
+    pub async fn reserve(&self, deadline: Instant) -> Result<Reservation, Problem> {
+        loop {
+            match self.decide(self.databases.clock.now()).await? {
+                Decision::Granted(reservation) => return Ok(reservation),
+                Decision::Blocked(wait) => return Err(too_many(wait)),
+                Decision::Busy if Instant::now() + TIME_TO_HASH > deadline => {
+                    return Err(too_many(Duration::from_secs(1)));
+                }
+                Decision::Busy => sleep(PATIENCE.mul_f64(0.5 + fastrand::f64())).await,
+            }
+        }
+    }
+
+    pub async fn settle(&self, reservation: Reservation, verdict: Verdict) -> Result<(), Problem> {
         let now = self.databases.clock.now();
-        let others =
-            doc! { "$filter": { "input": "$in_flight", "cond": { "$ne": ["$$this.id", id] } } };
+        let others = doc! { "$filter": { "input": "$in_flight", "cond": { "$ne": ["$$this.id", reservation.id] } } };
         let mut stages = self.up_to_date(now);
         stages.push(doc! { "$set": { "in_flight": others } });
-        match &result {
-            Ok(_) => stages.push(doc! { "$set": { "failures": 0_i64, "blocked_until": null } }),
-            Err(problem) if problem.code == Code::InvalidCredentials => {
+        match verdict {
+            Verdict::Right => stages.push(doc! { "$set": {
+                "failures": 0_i64,
+                "blocked_until": null,
+                "known_until": after(now, ACQUAINTANCE),
+            } }),
+            Verdict::Wrong => {
                 stages.push(doc! { "$set": { "failures": { "$add": ["$failures", 1_i64] } } });
-                stages.push(self.blocked(now, doc! { "$gt": ["$failures", 0] }));
+                stages.push(self.failed(now, doc! { "$gt": ["$failures", 0] }));
             }
-            Err(_) => {}
+            Verdict::Undecided => {}
         }
-        update::<Account>(&self.databases.attempts, &self.key, stages).await?;
-        result
+        stages.push(kept(now));
+        update::<Guesses>(&self.databases.attempts, &self.key, stages).await?;
+        Ok(())
     }
 
     async fn decide(&self, now: DateTime) -> Result<Decision, Problem> {
         let id = ObjectId::new();
-        let account: Account = update(
-            &self.databases.attempts,
-            &self.key,
-            self.reservation_of(id, now),
-        )
-        .await?;
-        if account.granted == Some(id) {
-            return Ok(Decision::Granted(id));
+        let stages = self.reservation_of(id, now);
+        let guesses: Guesses = update(&self.databases.attempts, &self.key, stages).await?;
+        if guesses.granted == Some(id) {
+            let known = guesses.known_until.is_some_and(|until| until > now);
+            return Ok(Decision::Granted(Reservation { id, known }));
         }
-        let wait = account.blocked_until.map(|until| between(now, until));
+        let wait = guesses.blocked_until.map(|until| between(now, until));
         Ok(wait
             .filter(|wait| !wait.is_zero())
             .map_or(Decision::Busy, Decision::Blocked))
@@ -136,6 +131,7 @@ impl Guess<'_> {
         stages.push(doc! { "$set": { "granted": { "$cond": [granted, id, null] } } });
         let in_flight = doc! { "$cond": [{ "$eq": ["$granted", id] }, joined, "$in_flight"] };
         stages.push(doc! { "$set": { "in_flight": in_flight } });
+        stages.push(kept(now));
         stages
     }
 
@@ -145,20 +141,20 @@ impl Guess<'_> {
         let in_flight = doc! { "$ifNull": ["$in_flight", []] };
         let live =
             doc! { "$filter": { "input": in_flight, "cond": { "$gt": ["$$this.at", start] } } };
-        let forgotten = doc! { "$lte": [{ "$ifNull": ["$expires_at", now] }, now] };
+        let forgotten = doc! { "$lte": [{ "$ifNull": ["$forget_at", now] }, now] };
         let failures = doc! { "$cond": [forgotten, 0_i64, { "$ifNull": ["$failures", 0_i64] }] };
         vec![
             doc! { "$set": { "before": { "$size": { "$ifNull": ["$in_flight", []] } }, "in_flight": live } },
             doc! { "$set": { "abandoned": { "$subtract": ["$before", { "$size": "$in_flight" }] } } },
             doc! { "$set": { "failures": { "$add": [failures, "$abandoned"] } } },
-            self.blocked(now, doc! { "$gt": ["$abandoned", 0] }),
-            doc! { "$set": { "expires_at": after(now, MEMORY) } },
+            self.failed(now, doc! { "$gt": ["$abandoned", 0] }),
             doc! { "$unset": ["before", "abandoned"] },
         ]
     }
 
-    /// Where `failed` holds and the limit is reached, the account is blocked for as long as its failures say.
-    fn blocked(&self, now: DateTime, failed: Document) -> Document {
+    /// Where `failed` holds, the failures are remembered anew; and where the limit is reached, the guesser is
+    /// blocked for as long as they say.
+    fn failed(&self, now: DateTime, failed: Document) -> Document {
         let limit = i64::from(self.limit);
         let millis = |wait: Duration| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
         // An exponent that cannot overflow: the longest wait is reached long before.
@@ -166,7 +162,15 @@ impl Guess<'_> {
         let grown = doc! { "$multiply": [millis(FIRST_WAIT), { "$pow": [2, exponent] }] };
         let until =
             doc! { "$add": [now, { "$toLong": { "$min": [millis(LONGEST_WAIT), grown] } }] };
-        let blocks = doc! { "$and": [failed, { "$gte": ["$failures", limit] }] };
-        doc! { "$set": { "blocked_until": { "$cond": [blocks, until, "$blocked_until"] } } }
+        let blocks = doc! { "$and": [&failed, { "$gte": ["$failures", limit] }] };
+        doc! { "$set": {
+            "blocked_until": { "$cond": [blocks, until, "$blocked_until"] },
+            "forget_at": { "$cond": [failed, after(now, MEMORY), "$forget_at"] },
+        } }
     }
+}
+
+/// The document is kept for longer than anything in it counts.
+fn kept(now: DateTime) -> Document {
+    doc! { "$set": { "expires_at": { "$max": ["$known_until", after(now, MEMORY)] } } }
 }

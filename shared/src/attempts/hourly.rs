@@ -1,4 +1,4 @@
-//! Calls from one client address, counted by the hour.
+//! What is counted by the hour: calls from one client address, guesses of new addresses at one account.
 
 use std::time::Duration;
 
@@ -34,23 +34,31 @@ pub struct CountedCall<'a> {
     key: Option<String>,
 }
 
-/// Counts a call, or says how long to wait. `limit` is per hour; 0 means no limit.
+/// Counts a call from an address, or says how long to wait. `limit` is per hour; 0 means no limit.
 pub async fn count_call<'a>(
     databases: &'a Databases,
     address: ClientAddress,
     kind: AddressUse,
     limit: u32,
 ) -> Result<CountedCall<'a>, Problem> {
+    let parts = ["address", &format!("{kind:?}"), &address.network()];
+    count(databases, &parts, limit).await
+}
+
+/// Counts a call of what `parts` name, or says how long to wait. `limit` is per hour; 0 means no limit.
+pub(super) async fn count<'a>(
+    databases: &'a Databases,
+    parts: &[&str],
+    limit: u32,
+) -> Result<CountedCall<'a>, Problem> {
+    let attempts = &databases.attempts;
     if limit == 0 {
         return Ok(CountedCall {
-            attempts: &databases.attempts,
+            attempts,
             key: None,
         });
     }
-    let attempts = &databases.attempts;
-    let key = databases
-        .keyed_hash
-        .of(&["address", &format!("{kind:?}"), &address.network()]);
+    let key = databases.keyed_hash.of(parts);
     let now = databases.clock.now();
     let over = doc! { "$lte": [{ "$ifNull": ["$expires_at", now] }, now] };
     let counted = doc! { "$add": ["$count", 1_i64] };
