@@ -1,7 +1,7 @@
 //! The keys that sign and verify: the secret's current version, and for verifying the one before it, too.
 //!
-//! A process knows them from its first use on. It asks again every few minutes, and when a token names a key
-//! that it does not know: the secret may have been rotated since. Where Secrets Manager is away, it carries on
+//! A process knows the current one from its start on. It asks for both every few minutes, and when a token names
+//! a key that it does not know: the secret may have been rotated since. Where Secrets Manager is away, it carries on
 //! with what it knows.
 
 use std::sync::{Arc, RwLock};
@@ -147,18 +147,28 @@ impl Keys {
         let _asking = self.asking.lock().await;
         match self.known() {
             Some(known) => Ok(known.ring),
-            None => self.ask(now).await,
+            // A start need not wait for the version before it, either: no token has named it yet.
+            None => Ok(self.keep(self.source.current().await?, None, now)),
         }
     }
 
     async fn ask(&self, now: DateTime) -> Result<Arc<KeyRing>, SigningSecretError> {
         let (current, previous) = self.source.versions().await?;
+        Ok(self.keep(current, previous, now))
+    }
+
+    fn keep(
+        &self,
+        current: SecretVersion,
+        previous: Option<SecretVersion>,
+        now: DateTime,
+    ) -> Arc<KeyRing> {
         let ring = Arc::new(KeyRing {
             current: SigningKey::new(current),
             previous: previous.map(SigningKey::new),
         });
         self.set(&ring, after(now, REFRESH_AFTER));
-        Ok(ring)
+        ring
     }
 
     fn known(&self) -> Option<Known> {

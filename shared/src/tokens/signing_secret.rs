@@ -34,23 +34,33 @@ impl SigningSecretError {
 }
 
 impl SecretSource {
-    /// The version to sign with, and the one before it, which verifies, too.
-    pub(super) async fn versions(
-        &self,
-    ) -> Result<(SecretVersion, Option<SecretVersion>), SigningSecretError> {
-        let (current, previous) = match self {
-            Self::Local(version) => (version.clone(), None),
-            Self::SecretsManager { client, id } => {
-                tokio::try_join!(client.current(id), client.previous(id))?
-            }
+    /// The version to sign with.
+    pub(super) async fn current(&self) -> Result<SecretVersion, SigningSecretError> {
+        let current = match self {
+            Self::Local(version) => version.clone(),
+            Self::SecretsManager { client, id } => client.current(id).await?,
         };
         match bytes(&current) {
             bytes if bytes < MIN_BYTES => Err(SigningSecretError::TooShort(bytes)),
-            _ => Ok((
-                current,
-                previous.filter(|previous| bytes(previous) >= MIN_BYTES),
-            )),
+            _ => Ok(current),
         }
+    }
+
+    /// As [`Self::current`], and the version before it, which verifies, too.
+    pub(super) async fn versions(
+        &self,
+    ) -> Result<(SecretVersion, Option<SecretVersion>), SigningSecretError> {
+        let previous = async {
+            match self {
+                Self::Local(_) => Ok(None),
+                Self::SecretsManager { client, id } => Ok(client.previous(id).await?),
+            }
+        };
+        let (current, previous) = tokio::try_join!(self.current(), previous)?;
+        Ok((
+            current,
+            previous.filter(|previous| bytes(previous) >= MIN_BYTES),
+        ))
     }
 }
 
