@@ -158,11 +158,20 @@ async fn build() -> Client {
         .operation_attempt_timeout(Duration::from_secs(2))
         .operation_timeout(Duration::from_secs(5))
         .build();
-    let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .timeout_config(timeouts)
-        .load()
-        .await;
-    Client::new(&config)
+    let mut config =
+        aws_config::defaults(aws_config::BehaviorVersion::latest()).timeout_config(timeouts);
+    if is_without_tls() {
+        // The SDK's own client begins with reading all of the system's certificates.
+        config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
+    }
+    Client::new(&config.load().await)
+}
+
+/// Whether the SDK's variables name an endpoint on this machine or network that has no certificate.
+fn is_without_tls() -> bool {
+    let set = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
+    let endpoint = set("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| set("AWS_ENDPOINT_URL"));
+    endpoint.is_some_and(|url| url.starts_with("http://"))
 }
 
 fn classify<E, R>(id: &str, error: &SdkError<E, R>) -> SecretError
