@@ -49,6 +49,7 @@ impl Backend {
                 ("LOGIN_ATTEMPTS_PER_ADDRESS", "0"),
                 ("ONBOARDINGS_PER_ADDRESS", "0"),
                 ("MAX_ORGANIZATIONS", "100000"),
+                ("RUST_LOG", "info"),
             ]
             .map(|(name, value)| (name, value.to_owned())),
         );

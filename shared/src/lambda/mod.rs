@@ -1,5 +1,6 @@
 //! A function's life on Lambda: start once, then serve events, most of them of an HTTP API (payload format 2.0).
 
+mod answer;
 mod convertible;
 
 use std::convert::Infallible;
@@ -14,6 +15,7 @@ use lambda_runtime::{Context, Diagnostic};
 use serde::{Deserialize, Serialize};
 use tower::ServiceBuilder;
 
+use self::answer::Answer;
 use self::convertible::convertible;
 use crate::app::App;
 use crate::config::{Config, Settings, TokenConfig};
@@ -135,7 +137,10 @@ pub fn handler(
     router: Router,
 ) -> impl Service<LambdaEvent<LambdaRequest>, Response: Serialize, Error = Infallible, Future: Send>
 {
+    let answering = ServiceBuilder::new()
+        .map_response(Answer)
+        .service(crate::http::service(router));
     ServiceBuilder::new()
         .map_request(convertible)
-        .service(Adapter::from(crate::http::service(router)))
+        .service(Adapter::from(answering))
 }
