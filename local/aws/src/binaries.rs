@@ -18,20 +18,28 @@ pub fn build(profile: Profile) -> io::Result<PathBuf> {
         .current_dir(&root)
         .args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
     match profile {
+        // Those that run on Lambda, and what they are measured beside.
+        Profile::Release => cargo.args(["--release", "--exclude", "aws", "--exclude", "server"]),
         // With the features of the test build, so that no dependency is built again.
         Profile::Dev => cargo.arg("--tests"),
-        Profile::Release => cargo.arg("--release"),
     };
     if !cargo.status()?.success() {
         return Err(io::Error::other("cargo could not build the functions"));
     }
-    // The folder of this process's own executable tells where cargo builds, wherever that is.
-    let own = std::env::current_exe()?;
-    let target = own.ancestors().find(|folder| folder.ends_with("deps"));
-    let target = target.and_then(|deps| deps.parent()?.parent());
-    let target = target.ok_or_else(|| io::Error::other("this process was not built by cargo"))?;
-    Ok(target.join(match profile {
+    Ok(target()?.join(match profile {
         Profile::Dev => "debug",
         Profile::Release => "release",
     }))
+}
+
+/// Where cargo builds, wherever that is: this process's own executable is in `<target>/<profile>`, or in `deps` there.
+fn target() -> io::Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let folder = own.parent().map(|folder| match folder.ends_with("deps") {
+        true => folder.parent().unwrap_or(folder),
+        false => folder,
+    });
+    let target = folder.and_then(Path::parent);
+    let target = target.ok_or_else(|| io::Error::other("this process was not built by cargo"))?;
+    Ok(target.to_owned())
 }

@@ -16,7 +16,7 @@ pub fn python() -> io::Result<Command> {
     let wheels = Wheels {
         // Compiled packages are good for one version of Python.
         name: &format!("{NAME}-{}", version()?),
-        title: "moto, which stands in for AWS (70 MB)",
+        title: "moto, which stands in for AWS, and cfn-lint (49 MB)",
         requirements: REQUIREMENTS,
     };
     let folder = wheels.folder(prove).map_err(io::Error::other)?;

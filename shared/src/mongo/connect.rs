@@ -6,7 +6,7 @@ use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, doc};
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{
-    Acknowledgment, ClientOptions, ReadConcern, ReadPreference, ReturnDocument,
+    Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, ReadPreference, ReturnDocument,
     ServerMonitoringMode, WriteConcern,
 };
 use mongodb::{Client, Database};
@@ -67,7 +67,7 @@ pub(super) async fn connect(
         organizations: master.collection("organizations"),
         admins: master.collection("admins"),
         sessions: master.collection("sessions"),
-        attempts: master.collection("attempts"),
+        attempts: master.collection_with_options("attempts", fast_writes()),
         onboardings: master.collection("onboardings"),
         audit_events: master.collection("audit_events"),
         indexes: OnceCell::new(),
@@ -108,6 +108,14 @@ async fn options(config: &Config, secrets: &SecretsManager) -> Result<ClientOpti
     options.read_concern = Some(ReadConcern::local());
     options.selection_criteria = Some(ReadPreference::Primary.into());
     Ok(options)
+}
+
+/// For what is written on the way of every login: counts that a failing primary may forget. The next one counts on.
+fn fast_writes() -> CollectionOptions {
+    let by_the_primary = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
+    CollectionOptions::builder()
+        .write_concern(by_the_primary)
+        .build()
 }
 
 /// Onboarding is a transaction, and a standalone server has none.
