@@ -1,9 +1,8 @@
 //! The local server, built as the container's image has it, while it is measured.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
 use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -16,6 +15,8 @@ pub struct Server {
     pub base: String,
     pub mongodb: String,
     process: Child,
+    /// Open as long as it may print.
+    _output: BufReader<ChildStdout>,
     _folder: TempDir,
 }
 
@@ -33,22 +34,24 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()?;
         let output = process.stdout.take().ok_or("no output")?;
+        let mut output = BufReader::new(output);
         let (mut base, mut mongodb) = (None, None);
-        for line in BufReader::new(output).lines() {
-            let line = line?;
+        while base.is_none() || mongodb.is_none() {
+            let mut line = String::new();
+            if output.read_line(&mut line)? == 0 {
+                return Err("the server ended".into());
+            }
             let value = |name: &str| Some(line.trim().strip_prefix(name)?.trim().to_owned());
             base = base.or_else(|| value("API"));
             mongodb = mongodb.or_else(|| value("MongoDB"));
-            if let (Some(base), Some(mongodb)) = (&base, &mongodb) {
-                return Ok(Self {
-                    base: base.clone(),
-                    mongodb: mongodb.clone(),
-                    process,
-                    _folder: folder,
-                });
-            }
         }
-        Err("the server ended".into())
+        Ok(Self {
+            base: base.unwrap_or_default(),
+            mongodb: mongodb.unwrap_or_default(),
+            process,
+            _output: output,
+            _folder: folder,
+        })
     }
 
     /// Builds it, with the profile of the container's image.
