@@ -53,6 +53,6 @@ async fn login(
         password: &body.password,
     };
     let proved = log_in(&secured.app, credentials, address, deadline).await?;
-    let session = sessions::open(&secured, &proved, address, deadline).await?;
+    let session = sessions::open(&secured, proved, address, deadline).await?;
     Ok(Json(session))
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::refused_login::RefusedLogin;
 use super::{Admin, AdminStatus, EmailAddress, Password, PasswordHash, ProvedAdmin};
 use crate::app::App;
-use crate::attempts::{AddressUse, Guess, Guesser, Verdict, count_call, reserve_guess};
+use crate::attempts::{Guesser, LoginAttempt, Verdict, reserve_guess};
 use crate::audit::{Action, Event};
 use crate::http::{ClientAddress, note_organization};
 use crate::metrics::{self, Metric};
@@ -27,50 +27,49 @@ pub struct Credentials<'a> {
 }
 
 /// The active admin of an active organization with this email and password.
-pub async fn log_in(
-    app: &App,
+pub async fn log_in<'a>(
+    app: &'a App,
     credentials: Credentials<'_>,
     address: ClientAddress,
     deadline: Instant,
-) -> Result<ProvedAdmin, Problem> {
+) -> Result<ProvedAdmin<'a>, Problem> {
     let active = |organization: &Organization| organization.status == OrganizationStatus::Active;
-    let (admin, _) = authenticate(app, credentials, address, deadline, active).await?;
-    Ok(ProvedAdmin::new(admin))
+    let (proved, _) = authenticate(app, credentials, address, deadline, active).await?;
+    Ok(proved)
 }
 
 /// The active admin with this email and password, of an organization that is `fit`.
-pub(crate) async fn authenticate(
-    app: &App,
+pub(crate) async fn authenticate<'a>(
+    app: &'a App,
     credentials: Credentials<'_>,
     address: ClientAddress,
     deadline: Instant,
     fit: impl Fn(&Organization) -> bool,
-) -> Result<(Admin, Organization), Problem> {
+) -> Result<(ProvedAdmin<'a>, Organization), Problem> {
     let databases = app.mongo.databases().await?;
     let email = EmailAddress::parse(credentials.email).ok();
     // What is no email at all is counted like an unknown one.
     let account = email.as_ref().map_or(credentials.email, EmailAddress::key);
-    let limit = app.config.login_attempts_per_address;
-    let call = count_call(databases, address, AddressUse::Login, limit).await?;
-    let limit = app.config.login_attempts_per_account;
-    let guesser = Guesser::Caller {
-        email_key: account,
-        address,
-    };
-    let guess = reserve_guess(databases, guesser, limit, deadline).await?;
+    let attempt = LoginAttempt::begin(databases, &app.config, account, address, deadline);
+    let (attempt, admin) = tokio::join!(attempt, with_email(databases, email.as_ref()));
+    let attempt = attempt?;
     let password = Password::presented(credentials.password);
-    let admin = with_email(databases, email).await;
     let found = admin.as_ref().ok().and_then(Option::as_ref);
     let refusal = refusal(found, address, databases.clock.now());
     let proved = match admin {
         Ok(admin) => prove(app, databases, admin, password, fit, deadline).await,
         Err(problem) => Err(problem),
     };
-    let proved = conclude(databases, guess, proved, refusal, deadline).await?;
-    note_organization(proved.1.id);
-    // The address is for those who guess, not for an office full of admins.
-    call.take_back().await?;
-    Ok(proved)
+    match proved {
+        Ok((admin, organization)) => {
+            note_organization(organization.id);
+            Ok((ProvedAdmin::new(admin, attempt), organization))
+        }
+        Err(problem) => {
+            let settle = |verdict| attempt.settle(verdict);
+            Err(refuse(databases, problem, refusal, settle, deadline).await)
+        }
+    }
 }
 
 /// Whether `password` is the caller's: asked again before what cannot be taken back easily. Someone may have
@@ -87,12 +86,17 @@ pub(crate) async fn confirm_password<'a>(
     let guesser = Guesser::Session(caller.session_id());
     let guess = reserve_guess(databases, guesser, limit, deadline).await?;
     let right = app.hasher.verify(admin.password_hash.clone(), password);
-    let confirmed = right.await.and_then(|right| match right {
-        true => Ok(PasswordConfirmed(caller)),
-        false => Err(Problem::wrong_password()),
-    });
+    let refused = match right.await {
+        Ok(true) => {
+            guess.settle(Verdict::Right).await?;
+            return Ok(PasswordConfirmed(caller));
+        }
+        Ok(false) => Problem::wrong_password(),
+        Err(problem) => problem,
+    };
     let refusal = caller.event(Action::LoginRefused);
-    conclude(databases, guess, confirmed, refusal, deadline).await
+    let settle = |verdict| guess.settle(verdict);
+    Err(refuse(databases, refused, refusal, settle, deadline).await)
 }
 
 /// A caller that has just given its password once more. Only [`confirm_password`] makes one.
@@ -106,11 +110,20 @@ impl<'a> PasswordConfirmed<'a> {
 
 async fn with_email(
     databases: &Databases,
-    email: Option<EmailAddress>,
+    email: Option<&EmailAddress>,
 ) -> Result<Option<Admin>, Problem> {
     let Some(email) = email else { return Ok(None) };
     let filter = doc! { "email_key": email.key() };
     Ok(databases.admins.find_one(filter).await?)
+}
+
+async fn organization_of(
+    databases: &Databases,
+    admin: Option<&Admin>,
+) -> Result<Option<Organization>, Problem> {
+    let Some(admin) = admin else { return Ok(None) };
+    let own = doc! { "_id": admin.organization_id };
+    Ok(databases.organizations.find_one(own).await?)
 }
 
 fn refusal(admin: Option<&Admin>, address: ClientAddress, now: DateTime) -> Event {
@@ -123,32 +136,26 @@ fn refusal(admin: Option<&Admin>, address: ClientAddress, now: DateTime) -> Even
 
 /// Records a refusal and settles the guess. The record comes first: a guess that is never settled is a wrong one,
 /// so that none is wrong unrecorded. Where it cannot be written, the guess is as wrong as before.
-async fn conclude<T>(
+async fn refuse(
     databases: &Databases,
-    guess: Guess<'_>,
-    result: Result<T, Problem>,
+    problem: Problem,
     refusal: Event,
+    settle: impl AsyncFnOnce(Verdict) -> Result<(), Problem>,
     deadline: Instant,
-) -> Result<T, Problem> {
-    let verdict = match &result {
-        Ok(_) => Verdict::Right,
-        Err(problem) if problem.code == Code::InvalidCredentials => Verdict::Wrong,
-        Err(_) => Verdict::Undecided,
+) -> Problem {
+    let wrong = problem.code == Code::InvalidCredentials;
+    let (recorded, verdict) = match wrong {
+        true => (record(databases, refusal, deadline).await, Verdict::Wrong),
+        false => (Ok(()), Verdict::Undecided),
     };
-    let recorded = match verdict {
-        Verdict::Wrong => {
-            metrics::record(Metric::LoginsRefused, 1.0);
-            let refused = RefusedLogin {
-                databases,
-                event: refusal,
-            };
-            run_transaction(&databases.client, deadline, &refused).await
-        }
-        Verdict::Right | Verdict::Undecided => Ok(()),
-    };
-    guess.settle(verdict).await?;
-    recorded?;
-    result
+    let settled = settle(verdict).await;
+    settled.and(recorded).err().unwrap_or(problem)
+}
+
+async fn record(databases: &Databases, event: Event, deadline: Instant) -> Result<(), Problem> {
+    metrics::record(Metric::LoginsRefused, 1.0);
+    let refused = RefusedLogin { databases, event };
+    Ok(run_transaction(&databases.client, deadline, &refused).await?)
 }
 
 async fn prove(
@@ -161,13 +168,14 @@ async fn prove(
 ) -> Result<(Admin, Organization), Problem> {
     let hash = admin.as_ref().map(|admin| admin.password_hash.clone());
     let hash = hash.unwrap_or_else(|| PasswordHash::of_nobody(app.hasher.cost()));
-    let right = app.hasher.verify(hash, password.clone()).await?;
+    let right = app.hasher.verify(hash, password.clone());
+    let organization = organization_of(databases, admin.as_ref());
+    let (right, organization) = tokio::join!(right, organization);
+    let right = right?;
     let admin = admin
         .filter(|admin| right && admin.status == AdminStatus::Active)
         .ok_or_else(Problem::invalid_credentials)?;
-    let own = doc! { "_id": admin.organization_id };
-    let organization = databases.organizations.find_one(own).await?;
-    let organization = organization
+    let organization = organization?
         .filter(fit)
         .ok_or_else(Problem::invalid_credentials)?;
     renew_hash(app, databases, &admin, password, deadline).await?;

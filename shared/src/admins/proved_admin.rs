@@ -11,9 +11,9 @@
 //! }
 //! ```
 //!
-//! ```compile_fail,E0423
-//! fn proved(admin: shared::admins::Admin) -> shared::admins::ProvedAdmin {
-//!     shared::admins::ProvedAdmin(admin)
+//! ```compile_fail,E0451
+//! fn proved(admin: shared::admins::Admin) -> shared::admins::ProvedAdmin<'static> {
+//!     shared::admins::ProvedAdmin { admin, attempt: todo!() }
 //! }
 //! ```
 //!
@@ -24,15 +24,23 @@
 //! ```
 
 use super::Admin;
+use crate::attempts::{LoginAttempt, Verdict};
+use crate::problem::Problem;
 
-pub struct ProvedAdmin(Admin);
+/// Its attempt is to be settled, beside whatever the proof is for.
+#[must_use]
+pub struct ProvedAdmin<'a> {
+    admin: Admin,
+    attempt: LoginAttempt<'a>,
+}
 
-impl ProvedAdmin {
-    pub(super) fn new(admin: Admin) -> Self {
-        Self(admin)
+impl<'a> ProvedAdmin<'a> {
+    pub(super) fn new(admin: Admin, attempt: LoginAttempt<'a>) -> Self {
+        Self { admin, attempt }
     }
 
-    pub(crate) fn admin(&self) -> &Admin {
-        &self.0
+    /// The admin, and what settles the attempt.
+    pub(crate) fn settling(self) -> (Admin, impl Future<Output = Result<(), Problem>> + 'a) {
+        (self.admin, self.attempt.settle(Verdict::Right))
     }
 }

@@ -6,6 +6,7 @@
 mod bucket;
 mod guess;
 mod hourly;
+mod login;
 
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use crate::mongo::is_duplicate;
 use crate::problem::{Code, Problem};
 
 pub use guess::{Guess, Guesser, Verdict, reserve_guess};
-pub use hourly::{AddressUse, CountedCall, count_call};
+pub use hourly::{AddressUse, count_call};
+pub use login::LoginAttempt;
 
 fn too_many(wait: Duration) -> Problem {
     // Whole seconds, and never so few that the next attempt comes too early.

@@ -27,8 +27,10 @@ pub async fn restore(
         OrganizationStatus::Deleted => organization.purge_at > Some(databases.clock.now()),
         OrganizationStatus::Suspended | OrganizationStatus::Purging => false,
     };
-    let (admin, organization) =
+    let (proved, organization) =
         authenticate(app, credentials, address, deadline, restorable).await?;
+    let (admin, settling) = proved.settling();
+    settling.await?;
     if organization.status == OrganizationStatus::Active {
         return Ok(organization);
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::Session;
 use super::refresh_token::RefreshToken;
-use crate::admins::ProvedAdmin;
+use crate::admins::{Admin, ProvedAdmin};
 use crate::audit::{Action, Event};
 use crate::clock::after;
 use crate::http::ClientAddress;
@@ -16,15 +16,27 @@ use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::problem::Problem;
 use crate::tokens::{Secured, TokenResponse};
 
-/// A session for an admin.
+/// A session for an admin, whose attempt is settled beside it.
 pub async fn open(
+    secured: &Secured,
+    proved: ProvedAdmin<'_>,
+    address: ClientAddress,
+    deadline: Instant,
+) -> Result<TokenResponse, Problem> {
+    let (admin, settling) = proved.settling();
+    let opening = open_for(secured, &admin, address, deadline);
+    // An attempt that cannot be settled counts as a wrong one: that is for later ones to feel.
+    let (opened, _) = tokio::join!(opening, settling);
+    opened
+}
+
+async fn open_for(
     Secured { app, tokens }: &Secured,
-    proved: &ProvedAdmin,
+    admin: &Admin,
     address: ClientAddress,
     deadline: Instant,
 ) -> Result<TokenResponse, Problem> {
     let databases = app.mongo.databases().await?;
-    let admin = proved.admin();
     let now = databases.clock.now();
     let refresh_token = RefreshToken::random(ObjectId::new())?;
     let session = Session {

@@ -468,3 +468,18 @@ impl Drop for Standalone {
         let _ = self.process.wait();
     }
 }
+
+#[tokio::test]
+async fn a_proven_login_stands_even_if_its_attempt_cannot_be_settled() {
+    let (service, _mongod) = service_on_own_mongod().await;
+    assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
+    let data = doc! {
+        "failCommands": ["update"],
+        "namespace": service.attempts().namespace().to_string(),
+        "errorCode": 2,
+    };
+    service.failpoint(doc! { "times": 1_000_000 }, data).await;
+    let own = service.session_of("a@example.com").await;
+    assert!(service.failpoint_off().await > 0);
+    assert_eq!(service.show(&own.access).await.status, 200);
+}
