@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::{
     GetSecretValueError, GetSecretValueOutput,
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
+use tokio::time::timeout;
 
 /// Staging labels: the version in use, the one before it, and the one that a rotation prepares.
 pub(crate) const CURRENT: &str = "AWSCURRENT";
@@ -18,10 +20,16 @@ const PREVIOUS: &str = "AWSPREVIOUS";
 pub(crate) const PENDING: &str = "AWSPENDING";
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
+/// How long a question waits for the one before it.
+const TURN: Duration = Duration::from_secs(1);
+
 /// A client that is built on its first use: who needs no secret pays for none.
 #[derive(Default)]
 pub struct SecretsManager {
     client: OnceCell<Client>,
+    /// A start asks for two secrets. One after the other takes one connection, and the second answer is there while
+    /// the first is still used to connect to MongoDB.
+    turn: Mutex<()>,
 }
 
 /// One version of a secret.
@@ -46,11 +54,14 @@ impl SecretsManager {
     pub fn with_client(client: Client) -> Self {
         Self {
             client: OnceCell::new_with(Some(client)),
+            turn: Mutex::default(),
         }
     }
 
     /// The current version of the secret with this id.
     pub async fn current(&self, id: &str) -> Result<SecretVersion, SecretError> {
+        // Without a turn, too, where the one before gets no answer.
+        let _turn = timeout(TURN, self.turn.lock()).await;
         let request = self.client().await.get_secret_value();
         let answer = request.secret_id(id).version_stage(CURRENT).send().await;
         version(id, answer)
@@ -160,11 +171,19 @@ async fn build() -> Client {
         .build();
     let mut config =
         aws_config::defaults(aws_config::BehaviorVersion::latest()).timeout_config(timeouts);
+    if is_set("AWS_ACCESS_KEY_ID") && is_set("AWS_SECRET_ACCESS_KEY") {
+        // As on Lambda. The SDK would find them, too, but make everything first that it might have to ask otherwise.
+        config = config.credentials_provider(EnvironmentVariableCredentialsProvider::new());
+    }
     if is_without_tls() {
         // The SDK's own client begins with reading all of the system's certificates.
         config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
     }
     Client::new(&config.load().await)
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 /// Whether the SDK's variables name an endpoint on this machine or network that has no certificate.

@@ -1,7 +1,7 @@
 //! Runs bcrypt off the async threads, as many at once as there are cores, and no more in line than can be served.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use tokio::sync::{Semaphore, TryAcquireError};
 
@@ -12,21 +12,33 @@ use crate::problem::Problem;
 /// before its request's deadline.
 const IN_LINE_PER_CORE: usize = 36;
 
-#[derive(Clone)]
 pub struct Hasher {
     cost: u32,
+    /// Made for the first hash: a start need not count cores.
+    places: LazyLock<Places>,
+    computed: Arc<AtomicU64>,
+}
+
+struct Places {
     cores: Arc<Semaphore>,
     line: Arc<Semaphore>,
-    computed: Arc<AtomicU64>,
+}
+
+impl Places {
+    fn count() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            cores: Arc::new(Semaphore::new(cores)),
+            line: Arc::new(Semaphore::new(cores * IN_LINE_PER_CORE)),
+        }
+    }
 }
 
 impl Hasher {
     pub fn new(cost: u32) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             cost,
-            cores: Arc::new(Semaphore::new(cores)),
-            line: Arc::new(Semaphore::new(cores * IN_LINE_PER_CORE)),
+            places: LazyLock::new(Places::count),
             computed: Arc::default(),
         }
     }
@@ -66,13 +78,14 @@ impl Hasher {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let place = Arc::clone(&self.line)
-            .try_acquire_owned()
-            .map_err(|error| match error {
-                TryAcquireError::NoPermits => Problem::unavailable(),
-                TryAcquireError::Closed => Problem::internal(),
-            })?;
-        let core = Arc::clone(&self.cores).acquire_owned().await;
+        let place =
+            Arc::clone(&self.places.line)
+                .try_acquire_owned()
+                .map_err(|error| match error {
+                    TryAcquireError::NoPermits => Problem::unavailable(),
+                    TryAcquireError::Closed => Problem::internal(),
+                })?;
+        let core = Arc::clone(&self.places.cores).acquire_owned().await;
         let core = core.map_err(|_| Problem::internal())?;
         let computed = Arc::clone(&self.computed);
         // The permits go along: a request that gave up does not free a core that is still busy.

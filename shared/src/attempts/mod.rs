@@ -11,7 +11,8 @@ mod login;
 use std::time::Duration;
 
 use mongodb::Collection;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, deserialize_from_document, doc};
+use mongodb::error::Error;
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 
@@ -33,12 +34,11 @@ fn too_many(wait: Duration) -> Problem {
 }
 
 /// Updates the document `key` by an aggregation pipeline, or makes it, and gives it as it is afterwards.
-async fn update<T: for<'de> Deserialize<'de> + Send + Sync>(
+async fn update<T: for<'de> Deserialize<'de>>(
     attempts: &Collection<Document>,
     key: &str,
     pipeline: Vec<Document>,
 ) -> Result<T, Problem> {
-    let attempts = attempts.clone_with_type::<T>();
     let once = || async {
         attempts
             .find_one_and_update(doc! { "_id": key }, pipeline.clone())
@@ -51,5 +51,6 @@ async fn update<T: for<'de> Deserialize<'de> + Send + Sync>(
         Err(error) if is_duplicate(&error) => once().await,
         result => result,
     }?;
-    updated.ok_or_else(Problem::internal)
+    let updated = updated.ok_or_else(Problem::internal)?;
+    Ok(deserialize_from_document(updated).map_err(Error::from)?)
 }

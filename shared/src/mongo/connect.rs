@@ -1,19 +1,17 @@
-//! The connection: options fit for Lambda, a check for transactions, and the control plane's own secret.
+//! The connection, with options fit for Lambda.
 
 use std::time::Duration;
 
-use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, doc};
+use mongodb::Client;
 use mongodb::error::{Error, ErrorKind};
 use mongodb::options::{
-    Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, ReadPreference, ReturnDocument,
+    Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, ReadPreference,
     ServerMonitoringMode, WriteConcern,
 };
-use mongodb::{Client, Database};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
 use tokio::sync::OnceCell;
 
+use super::kept_secret::kept_secret;
 use super::{Databases, errors};
 use crate::clock::Clock;
 use crate::config::{Config, MongodbUri};
@@ -59,9 +57,7 @@ pub(super) async fn connect(
     clock: &Clock,
 ) -> Result<Databases, ConnectError> {
     let client = Client::with_options(options(config, secrets).await?)?;
-    refuse_standalone(&client).await?;
     let master = client.database(&config.master_db);
-    // One after the other: a second connection would cost more than the second question.
     let secret = kept_secret(&master, "keyed-hash").await?;
     Ok(Databases {
         organizations: master.collection("organizations"),
@@ -116,57 +112,4 @@ fn fast_writes() -> CollectionOptions {
     CollectionOptions::builder()
         .write_concern(by_the_primary)
         .build()
-}
-
-/// Onboarding is a transaction, and a standalone server has none.
-async fn refuse_standalone(client: &Client) -> Result<(), ConnectError> {
-    let hello = client
-        .database("admin")
-        .run_command(doc! { "hello": 1 })
-        .await?;
-    let sharded = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
-    if hello.contains_key("setName") || sharded {
-        return Ok(());
-    }
-    Err(ConnectError::Refused(
-        "this MongoDB is a standalone server, which has no transactions. Start it with --replSet rs0 \
-         and run rs.initiate() once (one node is enough), or use MongoDB Atlas"
-            .to_owned(),
-    ))
-}
-
-/// Random bytes that all processes share, made by the first of them.
-async fn kept_secret(master: &Database, name: &str) -> Result<Vec<u8>, ConnectError> {
-    let keys = master.collection::<KeptSecret>("keys");
-    if let Some(kept) = keys.find_one(doc! { "_id": name }).await? {
-        return Ok(kept.secret.bytes);
-    }
-    let mut random = [0; 32];
-    aws_lc_rs::rand::fill(&mut random)
-        .map_err(|_| ConnectError::Unavailable("there is no randomness".to_owned()))?;
-    let secret = Binary {
-        subtype: BinarySubtype::Generic,
-        bytes: random.to_vec(),
-    };
-    let kept = async || {
-        keys.find_one_and_update(
-            doc! { "_id": name },
-            doc! { "$setOnInsert": { "secret": &secret } },
-        )
-        .upsert(true)
-        .return_document(ReturnDocument::After)
-        .await
-    };
-    // Of several that make it at once, all but one find it the second time.
-    let kept = match kept().await {
-        Err(error) if errors::is_duplicate(&error) => kept().await,
-        result => result,
-    }?;
-    kept.map(|kept| kept.secret.bytes)
-        .ok_or_else(|| ConnectError::Unavailable("the control plane's key was not kept".to_owned()))
-}
-
-#[derive(Deserialize)]
-struct KeptSecret {
-    secret: Binary,
 }

@@ -3,6 +3,7 @@
 mod connect;
 mod errors;
 mod indexes;
+mod kept_secret;
 mod transaction;
 
 use std::sync::Arc;
