@@ -46,6 +46,48 @@ where
     Ok(labels.map_err(|error| error.to_string())?)
 }
 
+/// A bar for each name, and a line at the `limit`.
+pub fn bars(file: &str, axis: &str, limit: f64, bars: &[(String, f64)]) -> Outcome<()> {
+    let file = root().join("docs").join(file);
+    let height = 60 + 24 * u32::try_from(bars.len())?;
+    let area = SVGBackend::new(&file, (SIZE.0, height)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let longest = bars.iter().map(|(_, value)| *value).fold(limit, f64::max);
+    let names: Vec<&str> = bars.iter().map(|(name, _)| name.as_str()).rev().collect();
+    let mut chart = ChartBuilder::on(&area)
+        .margin(12)
+        .x_label_area_size(36)
+        .y_label_area_size(190)
+        .build_cartesian_2d(0.0..longest * 1.1, (0..names.len() - 1).into_segmented())?;
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .x_desc(axis)
+        .y_labels(names.len())
+        .y_label_formatter(&|segment| match segment {
+            SegmentValue::CenterOf(at) => names.get(*at).copied().unwrap_or_default().to_owned(),
+            _ => String::new(),
+        })
+        .draw()?;
+    let values = bars.iter().map(|(_, value)| *value).rev().enumerate();
+    chart.draw_series(values.map(|(at, value)| {
+        let corners = [
+            (0.0, SegmentValue::Exact(at)),
+            (value, SegmentValue::Exact(at + 1)),
+        ];
+        let mut bar = Rectangle::new(corners, BLUE.mix(0.6).filled());
+        bar.set_margin(4, 4, 0, 0);
+        bar
+    }))?;
+    let ends = [
+        (limit, SegmentValue::Exact(0)),
+        (limit, SegmentValue::Exact(names.len())),
+    ];
+    chart.draw_series([PathElement::new(ends, RED.stroke_width(2))])?;
+    area.present()?;
+    Ok(())
+}
+
 /// Times on the left, memory and files on the right, both over the number of tenants.
 pub fn growth(points: &[Point]) -> Outcome<()> {
     let line = |value: &dyn Fn(&Point) -> f64| -> Vec<(f64, f64)> {

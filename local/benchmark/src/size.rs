@@ -7,7 +7,10 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-use crate::{Outcome, functions};
+use crate::{Outcome, functions, plot};
+
+/// Megabytes that a function should weigh at most, zipped.
+const TARGET: f64 = 4.0;
 
 /// In megabytes.
 fn megabytes(bytes: usize) -> Outcome<f64> {
@@ -23,10 +26,18 @@ fn zipped(file: &[u8]) -> Outcome<usize> {
 
 pub fn measure(binaries: &Path) -> Outcome<String> {
     let mut table = "| function | file, MB | zipped, MB |\n|---|---|---|\n".to_owned();
+    let mut bars = Vec::new();
     for name in ["floor".to_owned()].into_iter().chain(functions()?) {
         let file = fs::read(binaries.join(&name))?;
         let zipped = megabytes(zipped(&file)?)?;
         table += &format!("| {name} | {:.2} | {zipped:.2} |\n", megabytes(file.len())?);
+        bars.push((name, zipped));
     }
-    Ok(table)
+    plot::bars(
+        "size.svg",
+        "MB zipped; the line is the target",
+        TARGET,
+        &bars,
+    )?;
+    Ok(table + "\n![Zipped functions](size.svg)\n")
 }

@@ -83,22 +83,45 @@ impl<'a> Bucket<'a> {
     }
 
     pub async fn settle(&self, reservation: Reservation, verdict: Verdict) -> Result<(), Problem> {
+        match verdict {
+            Verdict::Right => self.acquit(reservation).await,
+            Verdict::Wrong => self.release(reservation, 1).await,
+            Verdict::Undecided => self.release(reservation, 0).await,
+        }
+    }
+
+    /// A right guess makes up for all before it. Every login waits for this: it is an update without a pipeline.
+    async fn acquit(&self, reservation: Reservation) -> Result<(), Problem> {
+        let now = self.databases.clock.now();
+        let abandoned = doc! { "at": { "$lte": before(now, LEASE) } };
+        let gone = doc! { "$or": [{ "id": reservation.id }, abandoned] };
+        let known_until = after(now, ACQUAINTANCE);
+        let right = doc! {
+            "$pull": { "in_flight": gone },
+            "$set": {
+                "failures": 0_i64,
+                "blocked_until": null,
+                "known_until": known_until,
+                "expires_at": known_until,
+            },
+        };
+        let attempts = &self.databases.attempts;
+        attempts
+            .update_one(doc! { "_id": &self.key }, right)
+            .await?;
+        Ok(())
+    }
+
+    /// Ends a reservation that was not right, with so many failures.
+    async fn release(&self, reservation: Reservation, failures: i64) -> Result<(), Problem> {
         let now = self.databases.clock.now();
         let others = doc! { "$filter": { "input": "$in_flight", "cond": { "$ne": ["$$this.id", reservation.id] } } };
         let mut stages = self.up_to_date(now);
-        stages.push(doc! { "$set": { "in_flight": others } });
-        match verdict {
-            Verdict::Right => stages.push(doc! { "$set": {
-                "failures": 0_i64,
-                "blocked_until": null,
-                "known_until": after(now, ACQUAINTANCE),
-            } }),
-            Verdict::Wrong => {
-                stages.push(doc! { "$set": { "failures": { "$add": ["$failures", 1_i64] } } });
-                stages.push(self.failed(now, doc! { "$gt": ["$failures", 0] }));
-            }
-            Verdict::Undecided => {}
-        }
+        stages.push(doc! { "$set": {
+            "in_flight": others,
+            "failures": { "$add": ["$failures", failures] },
+        } });
+        stages.push(self.failed(now, doc! { "$gt": [failures, 0] }));
         stages.push(kept(now));
         update::<Guesses>(&self.databases.attempts, &self.key, stages).await?;
         Ok(())
