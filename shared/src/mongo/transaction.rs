@@ -106,7 +106,7 @@ async fn attempts<T: Transaction>(
         };
         match result {
             Err(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
-                tracing::debug!(error = describe(&error), "a transaction is run again");
+                tracing::info!(error = describe(&error), "a transaction is run again");
                 waits.next().await;
             }
             result => return result,
@@ -119,7 +119,7 @@ async fn commit(session: &mut ClientSession, waits: &mut Waits) -> Result<(), Er
     loop {
         match session.commit_transaction().await {
             Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {
-                tracing::debug!(error = describe(&error), "a commit is asked for again");
+                tracing::info!(error = describe(&error), "a commit is asked for again");
                 waits.next().await;
             }
             result => return result,
