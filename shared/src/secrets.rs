@@ -11,8 +11,7 @@ use aws_sdk_secretsmanager::operation::get_secret_value::{
     GetSecretValueError, GetSecretValueOutput,
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{Mutex, OnceCell};
-use tokio::time::timeout;
+use tokio::sync::OnceCell;
 
 /// Staging labels: the version in use, the one before it, and the one that a rotation prepares.
 pub(crate) const CURRENT: &str = "AWSCURRENT";
@@ -20,16 +19,10 @@ const PREVIOUS: &str = "AWSPREVIOUS";
 pub(crate) const PENDING: &str = "AWSPENDING";
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
-/// How long a question waits for the one before it.
-const TURN: Duration = Duration::from_secs(1);
-
 /// A client that is built on its first use: who needs no secret pays for none.
 #[derive(Default)]
 pub struct SecretsManager {
     client: OnceCell<Client>,
-    /// A start asks for two secrets. One after the other takes one connection, and the second answer is there while
-    /// the first is still used to connect to MongoDB.
-    turn: Mutex<()>,
 }
 
 /// One version of a secret.
@@ -54,14 +47,11 @@ impl SecretsManager {
     pub fn with_client(client: Client) -> Self {
         Self {
             client: OnceCell::new_with(Some(client)),
-            turn: Mutex::default(),
         }
     }
 
     /// The current version of the secret with this id.
     pub async fn current(&self, id: &str) -> Result<SecretVersion, SecretError> {
-        // Without a turn, too, where the one before gets no answer.
-        let _turn = timeout(TURN, self.turn.lock()).await;
         let request = self.client().await.get_secret_value();
         let answer = request.secret_id(id).version_stage(CURRENT).send().await;
         version(id, answer)

@@ -81,7 +81,7 @@ pub async fn measure(binaries: &Path) -> Outcome<String> {
     Ok(format!(
         "{table}\n![Cold starts](cold-start.svg)\n\nOne answer of moto takes {asked:.1} ms, {:.1} times the floor. \
          A function asks for the connection string (but for those by URI, with the parameter `MongodbUri`), and one \
-         that makes or checks tokens, while it connects to MongoDB, for the signing secret. The first login of a new \
+         that makes or checks tokens, at the same time, for the signing secret. The first login of a new \
          environment, its start included, takes {first:.0} ms.",
         asked / floor
     ))

@@ -27,5 +27,6 @@ mod processes;
 mod properties;
 mod recorded;
 mod secrets;
+mod secrets_manager;
 mod sessions;
 mod tokens;

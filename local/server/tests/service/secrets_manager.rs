@@ -1,0 +1,243 @@
+//! Speaks Secrets Manager's protocol, as well or as badly as a test wants it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use base64::Engine;
+use serde_json::{Value, json};
+use shared::tokens::SecretSource;
+
+use crate::harness::mongod;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Good,
+    Down,
+    Throttling,
+    Hanging,
+}
+
+/// Speaks Secrets Manager's protocol (AWS JSON 1.1), in whatever mood it is told to be.
+#[derive(Clone)]
+pub struct SecretsManager {
+    mood: Arc<Mutex<Mood>>,
+    secrets: Arc<Mutex<BTreeMap<String, Versions>>>,
+    calls: Arc<AtomicUsize>,
+    url: String,
+}
+
+/// The versions of a secret, by their ids.
+type Versions = BTreeMap<String, Version>;
+
+#[derive(Clone, Default)]
+struct Version {
+    value: Option<String>,
+    binary: bool,
+    stages: BTreeSet<String>,
+}
+
+impl SecretsManager {
+    pub async fn start(secrets: &[(&str, &str)]) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let manager = Self::new(url, secrets);
+        manager.serve(listener);
+        manager
+    }
+
+    /// One that does not listen yet.
+    pub fn new(url: String, secrets: &[(&str, &str)]) -> Self {
+        let manager = Self {
+            mood: Arc::new(Mutex::new(Mood::Good)),
+            secrets: Arc::default(),
+            calls: Arc::default(),
+            url,
+        };
+        for (id, value) in secrets {
+            manager.rotate(id, value);
+        }
+        manager
+    }
+
+    pub fn serve(&self, listener: tokio::net::TcpListener) {
+        let router = axum::Router::new()
+            .route("/", post(answer))
+            .with_state(self.clone());
+        tokio::spawn(axum::serve(listener, router).into_future());
+    }
+
+    /// Keeps a secret of bytes instead of a string.
+    pub fn keep_binary(&self, id: &str, bytes: &[u8]) {
+        self.rotate(id, &base64::engine::general_purpose::STANDARD.encode(bytes));
+        let mut secrets = self.secrets.lock().unwrap();
+        for version in secrets.get_mut(id).unwrap().values_mut() {
+            version.binary = true;
+        }
+    }
+
+    /// Makes `value` the current version.
+    pub fn rotate(&self, id: &str, value: &str) {
+        let mut secrets = self.secrets.lock().unwrap();
+        let versions = secrets.entry(id.to_owned()).or_default();
+        let version = format!("version-{}", versions.len());
+        versions.entry(version.clone()).or_default().value = Some(value.to_owned());
+        move_stage(versions, "AWSCURRENT", &version);
+    }
+
+    /// Begins a rotation as Secrets Manager does: the new version has a label, and no value yet.
+    pub fn begin_rotation(&self, id: &str, version: &str) {
+        let mut secrets = self.secrets.lock().unwrap();
+        let versions = secrets.get_mut(id).unwrap();
+        let pending = versions.entry(version.to_owned()).or_default();
+        pending.stages.insert("AWSPENDING".to_owned());
+    }
+
+    /// The labels of every version that has some, and the number of values.
+    pub fn labels(&self, id: &str) -> Vec<(String, String)> {
+        let secrets = self.secrets.lock().unwrap();
+        let labelled = secrets[id].iter().flat_map(|(version, state)| {
+            let label = |stage: &String| (stage.clone(), version.clone());
+            state.stages.iter().map(label).collect::<Vec<_>>()
+        });
+        let mut labels: Vec<_> = labelled.collect();
+        labels.sort();
+        labels
+    }
+
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The source of a service in this process.
+    pub async fn source(&self, id: &str) -> SecretSource {
+        SecretSource::SecretsManager {
+            client: Arc::new(self.client().await),
+            id: id.to_owned(),
+        }
+    }
+
+    pub async fn client(&self) -> shared::secrets::SecretsManager {
+        use aws_sdk_secretsmanager::config::{Credentials, Region};
+        let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+            .endpoint_url(&self.url)
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::for_tests());
+        let client = aws_sdk_secretsmanager::Client::new(&config.load().await);
+        shared::secrets::SecretsManager::with_client(client)
+    }
+
+    pub fn be(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
+    /// What a process needs to find it, and the shared MongoDB in databases of its own.
+    pub fn settings(&self, secret: &str) -> Vec<(&'static str, String)> {
+        let name = format!("s{:016x}", fastrand::u64(..));
+        vec![
+            ("AWS_ENDPOINT_URL", self.url.clone()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+            ("AWS_REGION", "eu-central-1".to_owned()),
+            ("JWT_SECRET_ID", secret.to_owned()),
+            ("MONGODB_URI", mongod().uri()),
+            ("MASTER_DB", name.clone()),
+            ("TENANT_DB", format!("{name}_tenants")),
+        ]
+    }
+}
+
+/// What moving `AWSCURRENT` does to the other labels is Secrets Manager's own rule.
+fn move_stage(versions: &mut Versions, stage: &str, to: &str) {
+    let mut before = None;
+    for (version, state) in versions.iter_mut() {
+        if state.stages.remove(stage) {
+            before = Some(version.clone());
+        }
+    }
+    versions
+        .entry(to.to_owned())
+        .or_default()
+        .stages
+        .insert(stage.to_owned());
+    if let Some(before) = before.filter(|before| stage == "AWSCURRENT" && before != to) {
+        move_stage(versions, "AWSPREVIOUS", &before);
+    }
+}
+
+async fn answer(
+    State(manager): State<SecretsManager>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    manager.calls.fetch_add(1, Ordering::Relaxed);
+    let mood = *manager.mood.lock().unwrap();
+    let error = |status: u16, name: &str| {
+        let status = StatusCode::from_u16(status).unwrap();
+        (status, Json(json!({"__type": name, "message": name}))).into_response()
+    };
+    match mood {
+        Mood::Good => {}
+        Mood::Down => return error(500, "InternalServiceError"),
+        Mood::Throttling => return error(400, "ThrottlingException"),
+        Mood::Hanging => tokio::time::sleep(Duration::from_secs(60)).await,
+    }
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let action = headers["x-amz-target"].to_str().unwrap().to_owned();
+    let mut secrets = manager.secrets.lock().unwrap();
+    let found = secrets.get_mut(body["SecretId"].as_str().unwrap());
+    let done = found.and_then(|versions| act(versions, &action, &body));
+    done.map_or_else(
+        || error(400, "ResourceNotFoundException"),
+        |answer| Json(answer).into_response(),
+    )
+}
+
+fn act(versions: &mut Versions, action: &str, body: &Value) -> Option<Value> {
+    let text = |name: &str| body[name].as_str();
+    match action.trim_start_matches("secretsmanager.") {
+        "GetSecretValue" => {
+            let (version, state) = versions.iter().find(|(version, state)| {
+                text("VersionId").is_none_or(|id| id == *version)
+                    && text("VersionStage").is_none_or(|stage| state.stages.contains(stage))
+            })?;
+            let kind = if state.binary {
+                "SecretBinary"
+            } else {
+                "SecretString"
+            };
+            Some(json!({kind: state.value.as_ref()?, "VersionId": version}))
+        }
+        "DescribeSecret" => {
+            let stages = versions
+                .iter()
+                .map(|(version, state)| (version.clone(), json!(state.stages)));
+            Some(json!({"VersionIdsToStages": stages.collect::<serde_json::Map<_, _>>()}))
+        }
+        "PutSecretValue" => {
+            let version = text("ClientRequestToken")?.to_owned();
+            versions.entry(version.clone()).or_default().value =
+                Some(text("SecretString")?.to_owned());
+            for stage in body["VersionStages"].as_array()? {
+                move_stage(versions, stage.as_str()?, &version);
+            }
+            Some(json!({"VersionId": version}))
+        }
+        "UpdateSecretVersionStage" => {
+            let stage = text("VersionStage")?;
+            match (text("RemoveFromVersionId"), text("MoveToVersionId")) {
+                (_, Some(to)) => move_stage(versions, stage, to),
+                (Some(from), None) => drop(versions.get_mut(from)?.stages.remove(stage)),
+                (None, None) => return None,
+            }
+            Some(json!({}))
+        }
+        other => panic!("nobody asks for {other}"),
+    }
+}
