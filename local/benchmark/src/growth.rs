@@ -87,7 +87,7 @@ pub async fn measure(binaries: &Path) -> Outcome<String> {
     let (mut points, mut there) = (Vec::new(), 1);
     for tenants in TENANTS {
         while there < tenants {
-            floor.transaction().await?;
+            floor.onboarding().await?;
             there += 1;
         }
         let point = point(&backend, &functions, tenants).await?;
