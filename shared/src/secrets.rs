@@ -161,7 +161,8 @@ async fn build() -> Client {
         .build();
     let mut config =
         aws_config::defaults(aws_config::BehaviorVersion::latest()).timeout_config(timeouts);
-    if is_set("AWS_ACCESS_KEY_ID") && is_set("AWS_SECRET_ACCESS_KEY") {
+    let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    if keys.iter().all(|name| variable(name).is_some()) {
         // As on Lambda. The SDK would find them, too, but make everything first that it might have to ask otherwise.
         config = config.credentials_provider(EnvironmentVariableCredentialsProvider::new());
     }
@@ -172,14 +173,14 @@ async fn build() -> Client {
     Client::new(&config.load().await)
 }
 
-fn is_set(name: &str) -> bool {
-    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Whether the SDK's variables name an endpoint on this machine or network that has no certificate.
 fn is_without_tls() -> bool {
-    let set = |name| std::env::var(name).ok().filter(|url| !url.is_empty());
-    let endpoint = set("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| set("AWS_ENDPOINT_URL"));
+    let endpoint =
+        variable("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| variable("AWS_ENDPOINT_URL"));
     endpoint.is_some_and(|url| url.starts_with("http://"))
 }
 

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::backend::{Backend, creation, login, send};
 use crate::statistics::{median, millis, percentile};
-use crate::{Outcome, functions, plot};
+use crate::{Outcome, executables, plot};
 
 const ROUNDS: usize = 40;
 /// Times the floor that a cold start should take at most.
@@ -23,11 +23,10 @@ struct Start {
 
 impl Start {
     fn new(name: &str, by_uri: bool) -> Self {
-        let times = Vec::with_capacity(ROUNDS);
         Self {
             name: name.to_owned(),
             by_uri,
-            times,
+            times: Vec::new(),
         }
     }
 
@@ -53,8 +52,11 @@ pub async fn measure(binaries: &Path) -> Outcome<String> {
     let backend = Backend::start().await?;
     let create = backend.function(binaries, "create-org").await?;
     send(&create, &creation("Acme", "acme@example.com")?, 201).await?;
-    let mut starts = vec![Start::new("floor", false)];
-    starts.extend(functions()?.iter().map(|name| Start::new(name, false)));
+    let executables = executables()?;
+    let mut starts: Vec<Start> = executables
+        .iter()
+        .map(|name| Start::new(name, false))
+        .collect();
     // Without the connection string's secret.
     starts.extend(["create-org", "admin-login"].map(|name| Start::new(name, true)));
     for _ in 0..ROUNDS {
@@ -91,7 +93,7 @@ pub async fn measure(binaries: &Path) -> Outcome<String> {
 /// the first process of that takes longer.
 fn unpacked(binaries: &Path) -> Outcome<TempDir> {
     let folder = tempfile::tempdir()?;
-    for name in functions()?.into_iter().chain(["floor".to_owned()]) {
+    for name in executables()? {
         fs::copy(binaries.join(&name), folder.path().join(&name))?;
     }
     Ok(folder)

@@ -45,6 +45,13 @@ pub fn functions() -> Outcome<Vec<String>> {
     Ok(names)
 }
 
+/// The executables that are measured: the floor and all functions.
+pub fn executables() -> Outcome<Vec<String>> {
+    let mut names = vec!["floor".to_owned()];
+    names.extend(functions()?);
+    Ok(names)
+}
+
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-use crate::{Outcome, functions, plot};
+use crate::{Outcome, executables, plot};
 
 /// Megabytes that a function should weigh at most, zipped.
 const TARGET: f64 = 4.0;
@@ -27,7 +27,7 @@ fn zipped(file: &[u8]) -> Outcome<usize> {
 pub fn measure(binaries: &Path) -> Outcome<String> {
     let mut table = "| function | file, MB | zipped, MB |\n|---|---|---|\n".to_owned();
     let mut bars = Vec::new();
-    for name in ["floor".to_owned()].into_iter().chain(functions()?) {
+    for name in executables()? {
         let file = fs::read(binaries.join(&name))?;
         let zipped = megabytes(zipped(&file)?)?;
         table += &format!("| {name} | {:.2} | {zipped:.2} |\n", megabytes(file.len())?);

@@ -12,8 +12,9 @@
 //! ```
 //!
 //! ```compile_fail,E0451
-//! fn proved(admin: shared::admins::Admin) -> shared::admins::ProvedAdmin<'static> {
-//!     shared::admins::ProvedAdmin { admin, attempt: todo!() }
+//! # use shared::admins::{Admin, ProvedAdmin};
+//! fn in_place_of<'a>(proved: ProvedAdmin<'a>, admin: Admin) -> ProvedAdmin<'a> {
+//!     ProvedAdmin { admin, ..proved }
 //! }
 //! ```
 //!

@@ -85,20 +85,13 @@ pub async fn reserve_guess<'a>(
 
 impl Guess<'_> {
     pub async fn settle(self, verdict: Verdict) -> Result<(), Problem> {
-        let reservation = async {
-            match self.reservation {
-                Some(reservation) => self.bucket.settle(reservation, verdict).await,
-                None => Ok(()),
-            }
-        };
-        let of_new_addresses = async {
-            match self.of_new_addresses {
-                Some(counted) if verdict != Verdict::Wrong => counted.take_back().await,
-                _ => Ok(()),
-            }
-        };
-        let (reservation, of_new_addresses) = tokio::join!(reservation, of_new_addresses);
-        reservation.and(of_new_addresses)
+        if let Some(reservation) = self.reservation {
+            self.bucket.settle(reservation, verdict).await?;
+        }
+        match self.of_new_addresses {
+            Some(counted) if verdict != Verdict::Wrong => counted.take_back().await,
+            _ => Ok(()),
+        }
     }
 }
 

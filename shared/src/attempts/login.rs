@@ -25,7 +25,7 @@ impl<'a> LoginAttempt<'a> {
         address: ClientAddress,
         deadline: Instant,
     ) -> Result<Self, Problem> {
-        // The call first: to refuse one costs no more than this.
+        // The call first: one that is refused reserves nothing.
         let per_address = limits.login_attempts_per_address;
         let call = count_call(databases, address, AddressUse::Login, per_address).await?;
         let guesser = Guesser::Caller { email_key, address };
@@ -35,14 +35,11 @@ impl<'a> LoginAttempt<'a> {
     }
 
     pub async fn settle(self, verdict: Verdict) -> Result<(), Problem> {
-        let call = async {
-            match verdict {
-                // The address is for those who guess, not for an office full of admins.
-                Verdict::Right => self.call.take_back().await,
-                Verdict::Wrong | Verdict::Undecided => Ok(()),
-            }
-        };
-        let (guess, call) = tokio::join!(self.guess.settle(verdict), call);
-        guess.and(call)
+        self.guess.settle(verdict).await?;
+        match verdict {
+            // The address is for those who guess, not for an office full of admins.
+            Verdict::Right => self.call.take_back().await,
+            Verdict::Wrong | Verdict::Undecided => Ok(()),
+        }
     }
 }

@@ -8,8 +8,7 @@ use mongodb::options::ReturnDocument;
 use mongodb::{Client, Database};
 use serde::Deserialize;
 
-use super::connect::ConnectError;
-use super::errors;
+use super::{ConnectError, errors};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -257,19 +257,22 @@ async fn f6_f19_a_database_that_dies_is_missed_and_nothing_else() {
         .problem(503, "service_unavailable");
 }
 
+/// Makes the commands on one collection fail from now on: everything else answers.
+async fn fail(service: &TestService, commands: &[&str], collection: Collection<Document>) {
+    let data = doc! {
+        "failCommands": commands,
+        "namespace": collection.namespace().to_string(),
+        "errorCode": 2,
+    };
+    service.failpoint(doc! { "times": 1_000_000 }, data).await;
+}
+
 #[tokio::test]
 async fn f19_without_the_attempts_nobody_gets_in() {
     let (service, _mongod) = service_on_own_mongod().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     let own = service.session_of("a@example.com").await;
-    // One collection's commands alone: everything else answers.
-    let data = doc! {
-        "failCommands": ["findAndModify", "update"],
-        "namespace": service.attempts().namespace().to_string(),
-        "errorCode": 2,
-    };
-    let always = doc! { "times": 1_000_000 };
-    service.failpoint(always, data).await;
+    fail(&service, &["findAndModify", "update"], service.attempts()).await;
     let hashes = service.hashes();
     for password in [PASSWORD, "Admin@124"] {
         let refused = [
@@ -294,12 +297,7 @@ async fn f19_without_the_attempts_nobody_gets_in() {
 async fn a3_a_wrong_guess_counts_even_if_it_cannot_be_recorded() {
     let (service, _mongod) = service_on_own_mongod().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
-    let data = doc! {
-        "failCommands": ["insert"],
-        "namespace": service.audit_events().namespace().to_string(),
-        "errorCode": 2,
-    };
-    service.failpoint(doc! { "times": 1_000_000 }, data).await;
+    fail(&service, &["insert"], service.audit_events()).await;
     for _ in 0..5 {
         let unrecorded = service.log_in("a@example.com", "Admin@124").await;
         unrecorded.problem(503, "service_unavailable");
@@ -473,12 +471,7 @@ impl Drop for Standalone {
 async fn a_proven_login_stands_even_if_its_attempt_cannot_be_settled() {
     let (service, _mongod) = service_on_own_mongod().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
-    let data = doc! {
-        "failCommands": ["update"],
-        "namespace": service.attempts().namespace().to_string(),
-        "errorCode": 2,
-    };
-    service.failpoint(doc! { "times": 1_000_000 }, data).await;
+    fail(&service, &["update"], service.attempts()).await;
     let own = service.session_of("a@example.com").await;
     assert!(service.failpoint_off().await > 0);
     assert_eq!(service.show(&own.access).await.status, 200);
