@@ -63,6 +63,10 @@ impl SecretsManager {
         ]
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

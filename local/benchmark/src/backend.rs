@@ -41,26 +41,21 @@ impl Backend {
 
     /// As the template has it, with the default cost of a hash and no limits for one address.
     pub async fn function(&self, binaries: &Path, name: &str) -> Outcome<Function> {
-        let by_secret = [("MONGODB_URI_SECRET_ID", "mongodb-uri".to_owned())];
-        self.function_with(binaries, name, &by_secret).await
+        self.function_with(binaries, name, &[]).await
     }
 
-    /// Where the connection string has no secret in it, and is a parameter of the stack.
-    pub async fn function_by_uri(&self, binaries: &Path, name: &str) -> Outcome<Function> {
-        let by_uri = [("MONGODB_URI", self.mongod.uri())];
-        self.function_with(binaries, name, &by_uri).await
-    }
-
-    async fn function_with(
+    /// The same, but for these settings.
+    pub async fn function_with(
         &self,
         binaries: &Path,
         name: &str,
-        mongodb: &[(&'static str, String)],
+        others: &[(&'static str, String)],
     ) -> Outcome<Function> {
         let mut settings = self.manager.settings().to_vec();
         settings.extend(
             [
                 ("JWT_SECRET_ID", "jwt"),
+                ("MONGODB_URI_SECRET_ID", "mongodb-uri"),
                 ("LOGIN_ATTEMPTS_PER_ADDRESS", "0"),
                 ("ONBOARDINGS_PER_ADDRESS", "0"),
                 ("MAX_ORGANIZATIONS", "100000"),
@@ -68,7 +63,7 @@ impl Backend {
             ]
             .map(|(name, value)| (name, value.to_owned())),
         );
-        settings.extend_from_slice(mongodb);
+        settings.extend_from_slice(others);
         let started = Function::start(&binaries.join(name), &settings).await;
         started.map_err(|error| format!("{name} does not start: {error:?}").into())
     }

@@ -11,6 +11,7 @@ mod load;
 mod login_paths;
 mod memory;
 mod plot;
+mod replay;
 mod report;
 mod server;
 mod size;
