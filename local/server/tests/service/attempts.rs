@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use mongodb::Collection;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
@@ -281,4 +282,64 @@ async fn what_is_kept_names_nobody() {
     }
     // Of the address, of the address at the account, and of all addresses at it.
     assert_eq!(documents, 3);
+}
+
+/// Makes the commands on one collection fail from now on: everything else answers.
+async fn fail(service: &TestService, commands: &[&str], collection: Collection<Document>) {
+    let data = doc! {
+        "failCommands": commands,
+        "namespace": collection.namespace().to_string(),
+        "errorCode": 2,
+    };
+    service.failpoint(doc! { "times": 1_000_000 }, data).await;
+}
+
+#[tokio::test]
+async fn f19_without_the_attempts_nobody_gets_in() {
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
+    assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
+    let own = service.session_of("a@example.com").await;
+    fail(&service, &["findAndModify", "update"], service.attempts()).await;
+    let hashes = service.hashes();
+    for password in [PASSWORD, "Admin@124"] {
+        let refused = [
+            service.log_in("a@example.com", password).await,
+            service.restore("a@example.com", password).await,
+            service.delete(&own.access, password).await,
+            service
+                .change_password(&own.access, password, "correct horse battery")
+                .await,
+        ];
+        for answer in refused {
+            answer.problem(503, "service_unavailable");
+        }
+    }
+    assert_eq!(service.hashes(), hashes, "a guess that was not counted");
+    assert_eq!(service.failpoint_off().await, 8);
+    assert_eq!(service.show(&own.access).await.status, 200);
+    assert_eq!(service.log_in("a@example.com", PASSWORD).await.status, 200);
+}
+
+#[tokio::test]
+async fn a3_a_wrong_guess_counts_even_if_it_cannot_be_recorded() {
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
+    assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
+    fail(&service, &["insert"], service.audit_events()).await;
+    for _ in 0..5 {
+        let unrecorded = service.log_in("a@example.com", "Admin@124").await;
+        unrecorded.problem(503, "service_unavailable");
+    }
+    assert_eq!(service.failpoint_off().await, 5);
+    let next = service.log_in("a@example.com", PASSWORD).await;
+    next.problem(429, "too_many_attempts");
+}
+
+#[tokio::test]
+async fn a_proven_login_stands_even_if_its_attempt_cannot_be_settled() {
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
+    assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
+    fail(&service, &["update"], service.attempts()).await;
+    let own = service.session_of("a@example.com").await;
+    assert!(service.failpoint_off().await > 0);
+    assert_eq!(service.show(&own.access).await.status, 200);
 }

@@ -8,7 +8,7 @@ use mongodb::bson::doc;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::harness::{Answer, PASSWORD, TestService, Tokens, start_mongod};
+use crate::harness::{Answer, PASSWORD, TestService, Tokens};
 
 const EMAIL: &str = "admin@example.com";
 const NEW_PASSWORD: &str = "correct horse battery staple";
@@ -17,8 +17,7 @@ const LONG: i32 = 2500;
 
 /// A service on a mongod that no other test uses: a failpoint is the whole server's.
 async fn service_on_own_mongod() -> (TestService, Mongod) {
-    let mongod = start_mongod().await;
-    let service = TestService::start_on(&mongod.uri(), &[]).await;
+    let (service, mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);
     (service, mongod)
 }

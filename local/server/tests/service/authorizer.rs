@@ -9,7 +9,7 @@ use mongodb::bson::doc;
 use serde_json::{Value, json};
 use shared::tokens::Secured;
 
-use crate::harness::{TestService, start_mongod};
+use crate::harness::TestService;
 use crate::logs::lines_of;
 use crate::tokens::{claims_of, expired, foreign};
 
@@ -140,8 +140,7 @@ async fn without_a_database_the_authorizer_fails_and_lets_nobody_in() {
 
 #[tokio::test]
 async fn a_database_that_hangs_is_given_up_a_second_before_the_functions_deadline() {
-    let mongod = start_mongod().await;
-    let service = TestService::start_on(&mongod.uri(), &[]).await;
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;
     let authorization = format!("Bearer {}", service.token_of(EMAIL).await);
     let data = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 6000 };

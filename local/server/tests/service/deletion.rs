@@ -1,35 +1,34 @@
-//! The end of an organization: deleted, restored, purged, and all of that interrupted or raced.
+//! The end of an organization: deleted, restored, and both of that raced.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use mongod::Mongod;
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 use shared::organizations::Purge;
 
-use crate::harness::{PASSWORD, TestService, Tokens, start_mongod};
+use crate::harness::{PASSWORD, TestService, Tokens};
 
-const EMAIL: &str = "admin@example.com";
-const NAME: &str = "Akshay Pvt Ltd";
+pub const EMAIL: &str = "admin@example.com";
+pub const NAME: &str = "Akshay Pvt Ltd";
 
-async fn service_with_admin() -> (TestService, Tokens) {
+pub async fn service_with_admin() -> (TestService, Tokens) {
     let service = TestService::start().await;
     let tokens = create(&service).await;
     (service, tokens)
 }
 
-async fn create(service: &TestService) -> Tokens {
+pub async fn create(service: &TestService) -> Tokens {
     assert_eq!(service.create(NAME, EMAIL).await.status, 201);
     service.session_of(EMAIL).await
 }
 
 /// Lets the time pass in which deleted organizations can be restored.
-fn end_grace(service: &TestService) {
+pub fn end_grace(service: &TestService) {
     service.pass(Duration::from_secs(7 * 24 * 3600));
 }
 
-async fn purge(service: &TestService) -> Purge {
+pub async fn purge(service: &TestService) -> Purge {
     service.purge().await.unwrap()
 }
 
@@ -178,199 +177,6 @@ async fn guesses_at_a_restoration_are_limited_like_those_at_a_login() {
         .restore(EMAIL, PASSWORD)
         .await
         .problem(429, "too_many_attempts");
-}
-
-#[tokio::test]
-async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
-    let service = TestService::start().await;
-    service.create("Other", "other@example.com").await;
-    let body = json!({"organization_name": NAME, "email": EMAIL, "password": PASSWORD});
-    let create = || {
-        let request = service.request("POST", "/org/create").json(&body);
-        service.send(request.header("idempotency-key", "one"))
-    };
-    let first = create().await;
-    let tokens = service.session_of(EMAIL).await;
-    service.delete(&tokens.access, PASSWORD).await;
-    end_grace(&service);
-    assert_eq!(
-        purge(&service).await,
-        Purge {
-            purged: 1,
-            failed: 0,
-            left: 0
-        }
-    );
-    assert_eq!(purge(&service).await, Purge::default());
-    assert_eq!(service.whole().await, 1);
-    let id = mongodb::bson::oid::ObjectId::parse_str(first.body["id"].as_str().unwrap()).unwrap();
-    for collection in [service.sessions(), service.audit_events(), service.admins()] {
-        let left = collection
-            .count_documents(doc! { "organization_id": id })
-            .await
-            .unwrap();
-        assert_eq!(left, 0, "{}", collection.name());
-    }
-    service
-        .log_in(EMAIL, PASSWORD)
-        .await
-        .problem(401, "invalid_credentials");
-    service
-        .restore(EMAIL, PASSWORD)
-        .await
-        .problem(401, "invalid_credentials");
-    let other = service.token_of("other@example.com").await;
-    assert_eq!(service.show(&other).await.status, 200);
-    // Name and email are free, and even the key does not bring back what is gone.
-    let again = create().await;
-    assert_eq!(again.status, 201, "{again:?}");
-    assert_ne!(again.body["id"], first.body["id"]);
-    let name = again.body["collection_name"].as_str().unwrap();
-    assert!(name.starts_with("org_akshay_pvt_ltd_"), "{name}");
-    assert_eq!(service.whole().await, 2);
-}
-
-/// Every command that changes or reads data fails once `steps` of them were let through.
-async fn cut_after(service: &TestService, steps: i32) {
-    let commands = ["find", "update", "drop", "delete", "getMore"];
-    let data = doc! { "failCommands": commands, "errorCode": 8000 };
-    service.failpoint(doc! { "skip": steps }, data).await;
-}
-
-#[tokio::test]
-async fn a_purge_that_is_cut_off_between_any_two_steps_is_taken_up_again() {
-    let mongod: Mongod = start_mongod().await;
-    let service = TestService::start_on(&mongod.uri(), &[]).await;
-    let mut cuts = 0;
-    loop {
-        let tokens = create(&service).await;
-        service.delete(&tokens.access, PASSWORD).await;
-        end_grace(&service);
-        cut_after(&service, cuts).await;
-        let result = service.purge().await;
-        service.failpoint_off().await;
-        if result.is_ok_and(|purge| purge.failed == 0) {
-            break;
-        }
-        service
-            .restore(EMAIL, PASSWORD)
-            .await
-            .problem(401, "invalid_credentials");
-        service
-            .log_in(EMAIL, PASSWORD)
-            .await
-            .problem(401, "invalid_credentials");
-        assert_eq!(
-            purge(&service).await,
-            Purge {
-                purged: 1,
-                failed: 0,
-                left: 0
-            },
-            "after {cuts}"
-        );
-        assert_eq!(service.whole().await, 0, "after {cuts}");
-        cuts += 1;
-    }
-    // Looking for work, claiming, the name, the collection, four kinds of documents, the organization.
-    assert_eq!(cuts, 9);
-    assert_eq!(service.whole().await, 0);
-}
-
-#[tokio::test]
-async fn one_organization_that_cannot_be_purged_does_not_hold_up_the_others() {
-    let mongod: Mongod = start_mongod().await;
-    let service = TestService::start_on(&mongod.uri(), &[]).await;
-    for number in 0..3 {
-        let email = format!("{number}@example.com");
-        service.create(&format!("Name {number}"), &email).await;
-        service
-            .delete(&service.token_of(&email).await, PASSWORD)
-            .await;
-    }
-    end_grace(&service);
-    let data = doc! { "failCommands": ["drop"], "errorCode": 8000 };
-    service.failpoint(doc! { "times": 1 }, data).await;
-    let past = tokio::time::Instant::now();
-    let late = shared::organizations::purge_deleted(&service.app, past);
-    assert_eq!(late.await.unwrap().left, 3);
-    assert_eq!(
-        purge(&service).await,
-        Purge {
-            purged: 2,
-            failed: 1,
-            left: 0
-        }
-    );
-    assert_eq!(
-        purge(&service).await,
-        Purge {
-            purged: 1,
-            failed: 0,
-            left: 0
-        }
-    );
-    assert_eq!(service.whole().await, 0);
-}
-
-#[tokio::test]
-async fn an_organization_that_cannot_be_read_does_not_hold_up_the_others() {
-    let service = TestService::start().await;
-    for number in 0..3 {
-        let email = format!("{number}@example.com");
-        service.create(&format!("Name {number}"), &email).await;
-        let token = service.token_of(&email).await;
-        service.delete(&token, PASSWORD).await;
-    }
-    let damage = doc! { "$set": { "created_at": "yesterday" } };
-    let first = doc! { "name": "Name 0" };
-    let organizations = service.organizations();
-    organizations.update_one(first, damage).await.unwrap();
-    end_grace(&service);
-    let purge = purge(&service).await;
-    assert_eq!((purge.purged, purge.failed), (2, 1));
-    assert_eq!(service.whole().await, 1);
-}
-
-#[tokio::test]
-async fn a_refused_login_that_a_purge_overtakes_leaves_nothing_behind() {
-    let mongod: Mongod = start_mongod().await;
-    let service = TestService::start_on(&mongod.uri(), &[]).await;
-    let tokens = create(&service).await;
-    service.delete(&tokens.access, PASSWORD).await;
-    end_grace(&service);
-    let of_organization = doc! { "organization_id": { "$ne": null } };
-    for command in ["insert", "update"] {
-        let data = doc! { "failCommands": [command], "blockConnection": true, "blockTimeMS": 1500 };
-        service.failpoint(doc! { "times": 1 }, data).await;
-        let purging = async {
-            tokio::time::sleep(Duration::from_millis(700)).await;
-            purge(&service).await
-        };
-        let (refused, purged) = tokio::join!(service.log_in(EMAIL, "wrong password"), purging);
-        service.failpoint_off().await;
-        refused.problem(401, "invalid_credentials");
-        assert_eq!(purged.purged, 1);
-        let events = service.audit_events();
-        let left = events
-            .count_documents(of_organization.clone())
-            .await
-            .unwrap();
-        assert_eq!(left, 0, "{command}");
-        let tokens = create(&service).await;
-        service.delete(&tokens.access, PASSWORD).await;
-        end_grace(&service);
-    }
-}
-
-#[tokio::test]
-async fn purges_at_the_same_time_do_not_hurt_each_other() {
-    let (service, tokens) = service_with_admin().await;
-    service.delete(&tokens.access, PASSWORD).await;
-    end_grace(&service);
-    let purges = join_all((0..4).map(|_| service.purge())).await;
-    assert!(purges.into_iter().all(|purge| purge.unwrap().failed == 0));
-    assert_eq!(service.whole().await, 0);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use mongodb::bson::doc;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::harness::{Answer, PASSWORD, TestService, start_mongod};
+use crate::harness::{Answer, PASSWORD, TestService};
 use crate::tokens::{claims_of, expired};
 
 /// Method and path, such as `POST /org/create`.
@@ -277,8 +277,7 @@ async fn health_with(service: &TestService, left: Duration) -> Value {
 
 #[tokio::test]
 async fn a_function_answers_before_its_own_deadline() {
-    let mongod = start_mongod().await;
-    let service = TestService::start_on(&mongod.uri(), &[]).await;
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
     let left = Duration::from_secs(4);
     assert_eq!(health_with(&service, left).await["statusCode"], 200);
     let hangs = doc! { "failCommands": ["ping"], "blockConnection": true, "blockTimeMS": 12_000 };

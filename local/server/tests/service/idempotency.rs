@@ -5,7 +5,7 @@ use std::time::Duration;
 use mongodb::bson::doc;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, PASSWORD, TestService, start_mongod};
+use crate::harness::{Answer, PASSWORD, TestService};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
@@ -124,8 +124,7 @@ async fn a_key_is_forgotten_after_a_day() {
 
 #[tokio::test]
 async fn while_a_request_is_in_flight_another_with_its_key_is_told_so() {
-    let mongod = start_mongod().await;
-    let service = TestService::start_on(&mongod.uri(), &[]).await;
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.get("/health").await.status, 200);
     let data = doc! { "failCommands": ["commitTransaction"], "blockConnection": true, "blockTimeMS": 6000 };
     service.failpoint(doc! { "times": 1 }, data).await;
@@ -143,8 +142,7 @@ async fn while_a_request_is_in_flight_another_with_its_key_is_told_so() {
 
 #[tokio::test]
 async fn after_an_unknown_outcome_the_same_request_converges() {
-    let mongod = start_mongod().await;
-    let service = TestService::start_on(&mongod.uri(), &[]).await;
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.get("/health").await.status, 200);
     let data = doc! { "failCommands": ["commitTransaction"], "closeConnection": true };
     service.failpoint(doc! { "times": 1_000_000 }, data).await;

@@ -3,7 +3,7 @@
 use mongodb::bson::{Document, doc};
 use serde_json::Value;
 
-use crate::harness::{Answer, PASSWORD, TestService, all, start_mongod};
+use crate::harness::{Answer, PASSWORD, TestService, all};
 
 const EMAIL: &str = "admin@example.com";
 const NEW_PASSWORD: &str = "correct horse battery staple";
@@ -37,8 +37,7 @@ async fn leaves_nothing(service: &TestService, request: impl Future<Output = Ans
 
 #[tokio::test]
 async fn what_cannot_be_recorded_does_not_happen() {
-    let mongod = start_mongod().await;
-    let service = TestService::start_on(&mongod.uri(), &[]).await;
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
     leaves_nothing(&service, service.create("Akshay Pvt Ltd", EMAIL)).await;
     assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);
     leaves_nothing(&service, service.log_in(EMAIL, PASSWORD)).await;

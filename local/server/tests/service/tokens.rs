@@ -5,7 +5,7 @@ use base64::Engine;
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, PASSWORD, SIGNING_SECRET, TestService};
+use crate::harness::{Answer, SIGNING_SECRET, TestService};
 
 fn base64url(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
@@ -392,44 +392,4 @@ async fn z1_a_token_reaches_no_other_organization() {
         .show(&service.token_of("other@example.com").await)
         .await;
     assert_eq!(others.body["organization_name"], "Other");
-}
-
-#[tokio::test]
-async fn a_new_name_follows_the_rules_and_is_unique() {
-    let session = Session::start().await;
-    let service = &session.service;
-    service.create("Other", "other@example.com").await;
-    service
-        .rename(&session.token, "OTHER")
-        .await
-        .problem(409, "organization_name_taken");
-    service
-        .rename(&session.token, "x")
-        .await
-        .problem(422, "validation_failed");
-    service
-        .rename("", "Good Name")
-        .await
-        .problem(401, "invalid_token");
-    assert_eq!(
-        service
-            .rename(&session.token, "AKSHAY pvt ltd")
-            .await
-            .status,
-        200
-    );
-    // The old name is free as soon as it is given up.
-    assert_eq!(service.rename(&session.token, "New").await.status, 200);
-    assert_eq!(
-        service
-            .create("Akshay Pvt Ltd", "third@example.com")
-            .await
-            .status,
-        201
-    );
-    assert_eq!(
-        service.log_in("admin@example.com", PASSWORD).await.status,
-        200
-    );
-    assert_eq!(service.whole().await, 3);
 }

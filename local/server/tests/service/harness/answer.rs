@@ -1,0 +1,85 @@
+//! An answer of the service, read, and what holds for each.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+/// What a login or a refresh gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    pub access: String,
+    pub refresh: String,
+}
+
+impl Tokens {
+    #[track_caller]
+    pub fn of(answer: &Answer) -> Self {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let text = |name: &str| answer.body[name].as_str().unwrap().to_owned();
+        Self {
+            access: text("access_token"),
+            refresh: text("refresh_token"),
+        }
+    }
+}
+
+/// An answer, read.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    /// Asserts that this is the problem `code`, in the form of RFC 9457, and gives its `errors`.
+    #[track_caller]
+    pub fn problem(&self, status: u16, code: &str) -> Vec<(String, String)> {
+        assert_eq!(
+            (self.status.as_u16(), &self.body["code"]),
+            (status, &json!(code)),
+            "{self:?}"
+        );
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        assert_eq!(self.body["status"], status);
+        assert_eq!(
+            self.body["type"],
+            format!("urn:problem-type:org-management:{code}")
+        );
+        assert_eq!(
+            self.body["request_id"],
+            self.headers["x-request-id"].to_str().unwrap()
+        );
+        assert!(self.body["title"].is_string() && self.body["detail"].is_string());
+        assert_eq!(self.headers.contains_key("www-authenticate"), status == 401);
+        assert_eq!(
+            self.headers.contains_key("retry-after"),
+            [429, 503].contains(&status)
+        );
+        let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
+        let text = |error: &Value, key: &str| error[key].as_str().unwrap().to_owned();
+        errors
+            .iter()
+            .map(|error| (text(error, "field"), text(error, "code")))
+            .collect()
+    }
+}
+
+/// E1: asserted on every refusal that any test gets.
+pub fn shows_no_internals(body: &str) {
+    for internal in [
+        "E11000",
+        "dup key",
+        "mongodb",
+        "127.0.0.1",
+        "localhost",
+        "src/",
+        ".rs",
+        "panicked",
+        "bcrypt",
+        "org_",
+        "$set",
+        "WriteConflict",
+    ] {
+        assert!(!body.contains(internal), "{internal} is in {body}");
+    }
+}

@@ -1,0 +1,123 @@
+//! Speaks to the service as its callers do.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::organizations::{Purge, purge_deleted};
+use shared::problem::Problem;
+
+use super::answer::shows_no_internals;
+use super::{Answer, PASSWORD, TestService, Tokens};
+
+impl TestService {
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = method.parse().unwrap();
+        self.http.request(method, format!("{}{path}", self.base))
+    }
+
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.unwrap();
+        if status.as_u16() >= 400 {
+            shows_no_internals(&String::from_utf8_lossy(&body));
+        }
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Answer {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request("POST", path).json(body)).await
+    }
+
+    pub async fn create(&self, name: &str, email: &str) -> Answer {
+        let body = json!({"organization_name": name, "email": email, "password": PASSWORD});
+        self.post("/org/create", &body).await
+    }
+
+    pub async fn log_in(&self, email: &str, password: &str) -> Answer {
+        self.post(
+            "/admin/login",
+            &json!({"email": email, "password": password}),
+        )
+        .await
+    }
+
+    /// The tokens of a new session.
+    pub async fn session_of(&self, email: &str) -> Tokens {
+        Tokens::of(&self.log_in(email, PASSWORD).await)
+    }
+
+    pub async fn token_of(&self, email: &str) -> String {
+        self.session_of(email).await.access
+    }
+
+    /// A request with a bearer token, and with a body unless that is null.
+    pub async fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+        let request = self.request(method, path);
+        let request = request.header("authorization", format!("Bearer {token}"));
+        self.send(match body {
+            Value::Null => request,
+            body => request.json(body),
+        })
+        .await
+    }
+
+    pub async fn show(&self, token: &str) -> Answer {
+        self.call("GET", "/org", token, &Value::Null).await
+    }
+
+    pub async fn rename(&self, token: &str, name: &str) -> Answer {
+        let body = json!({"organization_name": name});
+        self.call("PATCH", "/org", token, &body).await
+    }
+
+    pub async fn delete(&self, token: &str, password: &str) -> Answer {
+        let body = json!({"password": password});
+        self.call("DELETE", "/org", token, &body).await
+    }
+
+    pub async fn restore(&self, email: &str, password: &str) -> Answer {
+        let body = json!({"email": email, "password": password});
+        self.post("/org/restore", &body).await
+    }
+
+    pub async fn refresh(&self, refresh_token: &str) -> Answer {
+        let body = json!({"refresh_token": refresh_token});
+        self.post("/admin/refresh", &body).await
+    }
+
+    pub async fn log_out(&self, token: &str) -> Answer {
+        self.call("POST", "/admin/logout", token, &Value::Null)
+            .await
+    }
+
+    pub async fn change_password(&self, token: &str, current: &str, new: &str) -> Answer {
+        let body = json!({"current_password": current, "new_password": new});
+        self.call("POST", "/admin/password", token, &body).await
+    }
+
+    /// The actions of the organization's trail, newest first.
+    pub async fn trail(&self, token: &str) -> Vec<String> {
+        let page = self
+            .call("GET", "/org/audit?limit=100", token, &Value::Null)
+            .await;
+        let events = page.body["events"].as_array().unwrap();
+        let action = |event: &Value| event["action"].as_str().unwrap().to_owned();
+        events.iter().map(action).collect()
+    }
+
+    /// As the schedule does.
+    pub async fn purge(&self) -> Result<Purge, Problem> {
+        let soon = tokio::time::Instant::now() + Duration::from_secs(10);
+        purge_deleted(&self.app, soon).await
+    }
+}

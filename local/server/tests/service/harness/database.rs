@@ -1,0 +1,105 @@
+//! What the service has stored, and faults in reading and writing it.
+
+use std::sync::atomic::Ordering;
+
+use mongod::Mongod;
+use mongodb::bson::{Document, doc};
+use mongodb::{Collection, Database};
+
+use super::TestService;
+
+impl TestService {
+    pub fn organizations(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("organizations")
+    }
+
+    pub fn admins(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("admins")
+    }
+
+    pub fn attempts(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("attempts")
+    }
+
+    pub fn onboardings(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("onboardings")
+    }
+
+    pub fn sessions(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("sessions")
+    }
+
+    pub fn audit_events(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("audit_events")
+    }
+
+    pub fn tenants(&self) -> Database {
+        self.mongo.database(&format!("{}_tenants", self.name))
+    }
+
+    /// A connection string for clients whose commands count as the service's.
+    pub fn uri(&self, mongod: &Mongod) -> String {
+        format!("{}&appName={}", mongod.uri(), self.name)
+    }
+
+    /// Makes the service's commands, and no others, fail, delay or lose their connection, as `data` says.
+    pub async fn failpoint(&self, mode: Document, mut data: Document) {
+        data.insert("appName", &self.name);
+        let command = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data };
+        let met = self.configure_failpoint(command).await;
+        self.met.store(met, Ordering::Relaxed);
+    }
+
+    /// Ends it, and tells how many commands it has met.
+    pub async fn failpoint_off(&self) -> i64 {
+        let command = doc! { "configureFailPoint": "failCommand", "mode": "off" };
+        self.configure_failpoint(command).await - self.met.load(Ordering::Relaxed)
+    }
+
+    async fn configure_failpoint(&self, command: Document) -> i64 {
+        let done = self.mongo.database("admin").run_command(command).await;
+        let count = done.unwrap().get("count").cloned().unwrap();
+        count
+            .as_i64()
+            .or_else(|| count.as_i32().map(i64::from))
+            .unwrap()
+    }
+
+    /// Asserts that organizations, admins and collections match one to one, and gives their number.
+    #[track_caller]
+    pub fn whole(&self) -> impl Future<Output = usize> + use<'_> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let mut organizations: Vec<(String, String)> = Vec::new();
+            for document in all(self.organizations()).await {
+                let id = document.get_object_id("_id").unwrap().to_hex();
+                organizations.push((id, document.get_str("collection_name").unwrap().to_owned()));
+            }
+            let of_admin =
+                |admin: &Document| admin.get_object_id("organization_id").unwrap().to_hex();
+            let mut admins: Vec<_> = all(self.admins()).await.iter().map(of_admin).collect();
+            let mut collections = self.tenants().list_collection_names().await.unwrap();
+            let mut ids: Vec<_> = organizations.iter().map(|(id, _)| id.clone()).collect();
+            let mut named: Vec<_> = organizations.into_iter().map(|(_, name)| name).collect();
+            for list in [&mut admins, &mut collections, &mut ids, &mut named] {
+                list.sort();
+            }
+            assert_eq!(
+                (&ids, &named),
+                (&admins, &collections),
+                "something partial at {caller}"
+            );
+            ids.len()
+        }
+    }
+}
+
+/// All documents of `collection`.
+pub async fn all(collection: Collection<Document>) -> Vec<Document> {
+    let mut cursor = collection.find(doc! {}).await.unwrap();
+    let mut documents = Vec::new();
+    while cursor.advance().await.unwrap() {
+        documents.push(cursor.deserialize_current().unwrap());
+    }
+    documents
+}

@@ -1,0 +1,205 @@
+//! Starts the service for a test: see [`calls`] for what it is asked, and [`database`] for what it has stored.
+
+mod answer;
+mod calls;
+mod database;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use mongod::{Mongod, Purpose};
+use mongodb::Client;
+use mongodb::bson::DateTime;
+use shared::app::App;
+use shared::clock::Clock;
+use shared::config::{Config, Settings, TokenConfig};
+use shared::secrets::{SecretVersion, SecretsManager};
+use shared::tokens::{self, SecretSource};
+
+use crate::logs;
+
+pub use answer::{Answer, Tokens};
+pub use database::all;
+
+pub const PASSWORD: &str = "Admin@123";
+pub const SIGNING_SECRET: &str = "a signing secret of 32 bytes or more";
+
+/// One mongod for all tests of this process, ended with it.
+pub fn mongod() -> &'static Mongod {
+    static MONGOD: OnceLock<Mongod> = OnceLock::new();
+    MONGOD.get_or_init(|| {
+        let start = || {
+            tokio::runtime::Runtime::new()
+                .unwrap()
+                .block_on(start_mongod())
+        };
+        std::thread::spawn(start).join().unwrap()
+    })
+}
+
+/// A mongod for one test, for those that take it away.
+pub async fn start_mongod() -> Mongod {
+    let folder = tempfile::tempdir().unwrap().keep();
+    Mongod::start(&mongod_binary(), &folder, Purpose::Test)
+        .await
+        .unwrap()
+}
+
+pub fn mongod_binary() -> PathBuf {
+    mongod::find().unwrap()
+}
+
+pub fn local_secret() -> SecretSource {
+    SecretSource::Local(SecretVersion {
+        value: SIGNING_SECRET.into(),
+        version_id: "test".to_owned(),
+    })
+}
+
+pub struct TestService {
+    pub app: Arc<App>,
+    pub tokens: Arc<tokens::Tokens>,
+    /// A name that no other test has: of the databases, and of the service as MongoDB sees it.
+    name: String,
+    base: String,
+    http: reqwest::Client,
+    mongo: Client,
+    /// Milliseconds by which the service's clock is ahead of the system's.
+    ahead: Arc<AtomicI64>,
+    /// How often failpoints had met a command when the last one was set.
+    met: AtomicI64,
+}
+
+impl TestService {
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// `settings` win over what tests usually set.
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
+        Self::start_on(&mongod().uri(), settings).await
+    }
+
+    /// `uri` must have a query.
+    pub async fn start_on(uri: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_from(uri, settings, local_secret()).await
+    }
+
+    /// On a mongod that no other test uses: a failpoint is the whole server's.
+    pub async fn start_on_own_mongod() -> (Self, Mongod) {
+        let mongod = start_mongod().await;
+        let service = Self::start_on(&mongod.uri(), &[]).await;
+        assert_eq!(service.get("/health").await.status, 200);
+        (service, mongod)
+    }
+
+    pub async fn start_from(uri: &str, settings: &[(&str, &str)], secret: SecretSource) -> Self {
+        // `RUST_LOG=1 cargo test` shows what the services of the tests log.
+        logs::watch();
+        let name = format!("t{:016x}", fastrand::u64(..));
+        let (config, token_config) = config(&format!("{uri}&appName={name}"), &name, settings);
+        let secrets: Arc<SecretsManager> = Arc::default();
+        let ahead: Arc<AtomicI64> = Arc::default();
+        let app = Arc::new(App::with_clock(config, secrets, clock(Arc::clone(&ahead))));
+        let tokens = Arc::new(tokens::Tokens::new(token_config, secret));
+        let base = serve(server::api(&app, &tokens).into()).await;
+        let mongo = Client::with_uri_str(uri).await.unwrap();
+        let http = reqwest::Client::new();
+        Self {
+            app,
+            tokens,
+            name,
+            base,
+            http,
+            mongo,
+            ahead,
+            met: AtomicI64::new(0),
+        }
+    }
+
+    /// The service that has these routes instead of its own.
+    pub async fn with_routes(self, router: axum::Router) -> Self {
+        let base = serve(router).await;
+        Self { base, ..self }
+    }
+
+    /// The same service, called from another address of this machine, such as 127.0.0.2.
+    pub fn at(&self, address: &str) -> Self {
+        let address: std::net::IpAddr = address.parse().unwrap();
+        let http = reqwest::Client::builder().local_address(address);
+        Self {
+            app: Arc::clone(&self.app),
+            tokens: Arc::clone(&self.tokens),
+            name: self.name.clone(),
+            base: self.base.clone(),
+            http: http.build().unwrap(),
+            mongo: self.mongo.clone(),
+            ahead: Arc::clone(&self.ahead),
+            met: AtomicI64::new(0),
+        }
+    }
+
+    /// Another process of the same service, on the same databases, and with the clock as it is now.
+    pub async fn twin(&self, secret: SecretSource) -> Self {
+        let settings = [
+            ("MASTER_DB", self.app.config.master_db.as_str()),
+            ("TENANT_DB", &self.app.config.tenant_db),
+        ];
+        let twin = Self::start_from(&mongod().uri(), &settings, secret).await;
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        twin.ahead.store(ahead, Ordering::Relaxed);
+        twin
+    }
+
+    /// Lets time pass for the service.
+    pub fn pass(&self, time: Duration) {
+        let millis = i64::try_from(time.as_millis()).unwrap();
+        self.ahead.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// Passwords that were hashed or compared so far.
+    pub fn hashes(&self) -> u64 {
+        self.app.hasher.computed()
+    }
+}
+
+/// The URL of a server with these routes, in front of which is what every request goes through.
+async fn serve(router: axum::Router) -> String {
+    let router = shared::http::service(router);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, server::connected(router)).into_future());
+    base
+}
+
+fn clock(ahead: Arc<AtomicI64>) -> Clock {
+    Clock::new(move || {
+        let now = DateTime::now().timestamp_millis();
+        DateTime::from_millis(now + ahead.load(Ordering::Relaxed))
+    })
+}
+
+fn config(uri: &str, name: &str, settings: &[(&str, &str)]) -> (Config, TokenConfig) {
+    let tenants = format!("{name}_tenants");
+    let usual = [
+        ("MONGODB_URI", uri),
+        ("MASTER_DB", name),
+        ("TENANT_DB", &tenants),
+        ("BCRYPT_COST", "10"),
+        ("LOGIN_ATTEMPTS_PER_ADDRESS", "0"),
+        ("ONBOARDINGS_PER_ADDRESS", "0"),
+    ];
+    let lookup = |name: &str| {
+        let mut found = settings.iter().chain(&usual);
+        found
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
+    let mut settings = Settings::new(&lookup);
+    let config = Config::read(&mut settings);
+    let tokens = TokenConfig::read(&mut settings);
+    settings.finish().unwrap();
+    (config, tokens)
+}

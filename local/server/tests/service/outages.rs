@@ -1,0 +1,146 @@
+//! MongoDB is away, comes back, is found by many at once, or is one that cannot be used.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use shared::start::prepare;
+
+use crate::harness::{PASSWORD, TestService, local_secret, mongod_binary, start_mongod};
+
+#[tokio::test]
+async fn f8_away_at_the_start_is_said_within_the_selection_timeout() {
+    let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0";
+    let service = TestService::start_on(uri, &[]).await;
+    let started = Instant::now();
+    let refused = service.create("Acme", "a@example.com").await;
+    refused.problem(503, "service_unavailable");
+    let took = started.elapsed();
+    assert!(
+        (Duration::from_secs(4)..Duration::from_secs(7)).contains(&took),
+        "after {took:?}"
+    );
+}
+
+#[tokio::test]
+async fn f8_f19_e1_without_a_database_every_answer_says_so() {
+    let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=300";
+    let service = TestService::start_on(uri, &[]).await;
+    service
+        .create("Acme", "a@example.com")
+        .await
+        .problem(503, "service_unavailable");
+    service
+        .log_in("a@example.com", PASSWORD)
+        .await
+        .problem(503, "service_unavailable");
+    service
+        .get("/health")
+        .await
+        .problem(503, "service_unavailable");
+    assert_eq!(service.get("/openapi.json").await.status, 200);
+    prepare(&service.app, None)
+        .await
+        .expect("the start goes on without MongoDB");
+}
+
+#[tokio::test]
+async fn f6_f19_a_database_that_dies_is_missed_and_nothing_else() {
+    let mongod = start_mongod().await;
+    let uri = format!("{}&serverSelectionTimeoutMS=300", mongod.uri());
+    let service = TestService::start_on(&uri, &[]).await;
+    assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
+    mongod.stop().await.unwrap();
+    service
+        .create("Second", "b@example.com")
+        .await
+        .problem(503, "service_unavailable");
+    service
+        .log_in("a@example.com", PASSWORD)
+        .await
+        .problem(503, "service_unavailable");
+    service
+        .get("/health")
+        .await
+        .problem(503, "service_unavailable");
+}
+
+#[tokio::test]
+async fn many_processes_make_the_control_plane_ready_at_once() {
+    let service = TestService::start().await;
+    let mut processes = Vec::new();
+    for _ in 0..16 {
+        processes.push(service.twin(local_secret()).await);
+    }
+    let creations = processes.iter().enumerate().map(async |(number, process)| {
+        let (name, email) = (format!("Acme {number}"), format!("{number}@example.com"));
+        process.create(&name, &email).await.status
+    });
+    assert_eq!(join_all(creations).await, [StatusCode::CREATED; 16]);
+    let mut indexes = service.organizations().list_index_names().await.unwrap();
+    indexes.extend(service.admins().list_index_names().await.unwrap());
+    indexes.sort();
+    assert_eq!(
+        indexes,
+        ["_id_", "_id_", "collection_name", "email_key", "name_key"]
+    );
+}
+
+#[tokio::test]
+async fn a_standalone_mongod_is_refused_at_start() {
+    let standalone = Standalone::start();
+    let uri = format!(
+        "mongodb://127.0.0.1:{}/?directConnection=true",
+        standalone.port
+    );
+    let service = TestService::start_on(&uri, &[]).await;
+    let refused = prepare(&service.app, None).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("standalone") && refused.contains("--replSet"),
+        "{refused}"
+    );
+}
+
+/// A mongod that is no replica set.
+struct Standalone {
+    port: u16,
+    process: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Standalone {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let process = Command::new(mongod_binary())
+            .args([
+                "--bind_ip",
+                "127.0.0.1",
+                "--nounixsocket",
+                "--port",
+                &port.to_string(),
+                "--dbpath",
+            ])
+            .arg(folder.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self {
+            port,
+            process,
+            _folder: folder,
+        }
+    }
+}
+
+impl Drop for Standalone {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

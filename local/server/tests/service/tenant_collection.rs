@@ -1,0 +1,89 @@
+//! The handle that code has on an admin's own collection: it reaches no other.
+
+use std::net::Ipv4Addr;
+
+use axum::extract::FromRequestParts;
+use axum::http::Request;
+use mongodb::bson::{Document, doc};
+use shared::http::ClientAddress;
+use shared::tokens::{AuthenticatedAdmin, Secured};
+
+use crate::harness::TestService;
+use crate::isolation::Tenant;
+
+async fn authenticated(service: &TestService, tenant: &Tenant) -> AuthenticatedAdmin {
+    let request = Request::builder().header("authorization", format!("Bearer {}", tenant.token));
+    let (mut parts, ()) = request.body(()).unwrap().into_parts();
+    let address = ClientAddress(Ipv4Addr::LOCALHOST.into());
+    parts.extensions.insert(address);
+    let secured = Secured {
+        app: service.app.clone(),
+        tokens: service.tokens.clone(),
+    };
+    AuthenticatedAdmin::from_request_parts(&mut parts, &secured)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_admins_handle_reaches_the_own_collection_alone() {
+    let service = TestService::start().await;
+    let (one, other) = (
+        Tenant::create(&service, 1).await,
+        Tenant::create(&service, 2).await,
+    );
+    let invoices = authenticated(&service, &one).await.collection::<Document>();
+    assert_eq!(invoices.name(), one.collection);
+    let more = doc! { "_id": 7, "invoice": "another", "amount": 3 };
+    invoices.insert_one(&more).await.unwrap();
+    let raised = doc! { "$inc": { "amount": 1 } };
+    invoices
+        .update_one(doc! { "_id": 7 }, raised)
+        .await
+        .unwrap();
+    let found = invoices.find_one(doc! { "_id": 7 }).await.unwrap().unwrap();
+    assert_eq!(found.get_i32("amount").unwrap(), 4);
+    assert_eq!(invoices.count_documents(doc! {}).await.unwrap(), 2);
+    let total = doc! { "$group": { "_id": null, "total": { "$sum": "$amount" } } };
+    let mut totals = invoices.aggregate([total]).unwrap().await.unwrap();
+    assert!(totals.advance().await.unwrap());
+    assert_eq!(
+        totals
+            .deserialize_current()
+            .unwrap()
+            .get_i32("total")
+            .unwrap(),
+        4
+    );
+    let others = authenticated(&service, &other)
+        .await
+        .collection::<Document>();
+    assert_eq!(others.count_documents(doc! {}).await.unwrap(), 1);
+    assert_eq!(others.find_one(doc! { "_id": 7 }).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_aggregation_cannot_leave_the_own_collection() {
+    let service = TestService::start().await;
+    let (one, other) = (
+        Tenant::create(&service, 1).await,
+        Tenant::create(&service, 2).await,
+    );
+    let invoices = authenticated(&service, &one).await.collection::<Document>();
+    let from = &other.collection;
+    let inner = doc! { "$unionWith": from };
+    for stage in [
+        doc! { "$lookup": { "from": from, "pipeline": [], "as": "stolen" } },
+        doc! { "$graphLookup": { "from": from, "startWith": "$x", "connectFromField": "x", "connectToField": "y", "as": "z" } },
+        doc! { "$unionWith": from },
+        doc! { "$facet": { "stolen": [inner] } },
+        doc! { "$out": from },
+        doc! { "$merge": { "into": from } },
+        doc! { "$collStats": { "count": {} } },
+        doc! { "$newStageOfTomorrow": {} },
+    ] {
+        let name = stage.keys().next().unwrap().clone();
+        let refused = invoices.aggregate([doc! { "$match": {} }, stage]);
+        assert!(refused.is_err(), "{name} was let through");
+    }
+}
