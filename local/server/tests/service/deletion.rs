@@ -12,7 +12,7 @@ use crate::harness::{PASSWORD, TestService, Tokens};
 pub const EMAIL: &str = "admin@example.com";
 pub const NAME: &str = "Akshay Pvt Ltd";
 
-pub async fn service_with_admin() -> (TestService, Tokens) {
+async fn service_with_admin() -> (TestService, Tokens) {
     let service = TestService::start().await;
     let tokens = create(&service).await;
     (service, tokens)

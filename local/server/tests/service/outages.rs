@@ -9,6 +9,17 @@ use shared::start::prepare;
 
 use crate::harness::{PASSWORD, TestService, local_secret, mongod_binary, start_mongod};
 
+async fn says_that_its_database_is_away(service: &TestService) {
+    let answers = [
+        service.create("Second", "b@example.com").await,
+        service.log_in("a@example.com", PASSWORD).await,
+        service.get("/health").await,
+    ];
+    for answer in answers {
+        answer.problem(503, "service_unavailable");
+    }
+}
+
 #[tokio::test]
 async fn f8_away_at_the_start_is_said_within_the_selection_timeout() {
     let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0";
@@ -27,18 +38,7 @@ async fn f8_away_at_the_start_is_said_within_the_selection_timeout() {
 async fn f8_f19_e1_without_a_database_every_answer_says_so() {
     let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=300";
     let service = TestService::start_on(uri, &[]).await;
-    service
-        .create("Acme", "a@example.com")
-        .await
-        .problem(503, "service_unavailable");
-    service
-        .log_in("a@example.com", PASSWORD)
-        .await
-        .problem(503, "service_unavailable");
-    service
-        .get("/health")
-        .await
-        .problem(503, "service_unavailable");
+    says_that_its_database_is_away(&service).await;
     assert_eq!(service.get("/openapi.json").await.status, 200);
     prepare(&service.app, None)
         .await
@@ -52,18 +52,7 @@ async fn f6_f19_a_database_that_dies_is_missed_and_nothing_else() {
     let service = TestService::start_on(&uri, &[]).await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     mongod.stop().await.unwrap();
-    service
-        .create("Second", "b@example.com")
-        .await
-        .problem(503, "service_unavailable");
-    service
-        .log_in("a@example.com", PASSWORD)
-        .await
-        .problem(503, "service_unavailable");
-    service
-        .get("/health")
-        .await
-        .problem(503, "service_unavailable");
+    says_that_its_database_is_away(&service).await;
 }
 
 #[tokio::test]

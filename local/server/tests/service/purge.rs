@@ -7,8 +7,30 @@ use mongodb::bson::doc;
 use serde_json::json;
 use shared::organizations::Purge;
 
-use crate::deletion::{EMAIL, NAME, create, end_grace, purge, service_with_admin};
+use crate::deletion::{EMAIL, NAME, create, end_grace, purge};
 use crate::harness::{PASSWORD, TestService};
+
+const ONE_PURGED: Purge = Purge {
+    purged: 1,
+    failed: 0,
+    left: 0,
+};
+
+/// An organization is made and deleted, and its time to be restored is over.
+async fn delete_and_end_grace(service: &TestService) {
+    let tokens = create(service).await;
+    service.delete(&tokens.access, PASSWORD).await;
+    end_grace(service);
+}
+
+async fn nobody_gets_in(service: &TestService) {
+    for refused in [
+        service.log_in(EMAIL, PASSWORD).await,
+        service.restore(EMAIL, PASSWORD).await,
+    ] {
+        refused.problem(401, "invalid_credentials");
+    }
+}
 
 #[tokio::test]
 async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
@@ -23,14 +45,7 @@ async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
     let tokens = service.session_of(EMAIL).await;
     service.delete(&tokens.access, PASSWORD).await;
     end_grace(&service);
-    assert_eq!(
-        purge(&service).await,
-        Purge {
-            purged: 1,
-            failed: 0,
-            left: 0
-        }
-    );
+    assert_eq!(purge(&service).await, ONE_PURGED);
     assert_eq!(purge(&service).await, Purge::default());
     assert_eq!(service.whole().await, 1);
     let id = mongodb::bson::oid::ObjectId::parse_str(first.body["id"].as_str().unwrap()).unwrap();
@@ -41,14 +56,7 @@ async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
             .unwrap();
         assert_eq!(left, 0, "{}", collection.name());
     }
-    service
-        .log_in(EMAIL, PASSWORD)
-        .await
-        .problem(401, "invalid_credentials");
-    service
-        .restore(EMAIL, PASSWORD)
-        .await
-        .problem(401, "invalid_credentials");
+    nobody_gets_in(&service).await;
     let other = service.token_of("other@example.com").await;
     assert_eq!(service.show(&other).await.status, 200);
     // Name and email are free, and even the key does not bring back what is gone.
@@ -72,32 +80,15 @@ async fn a_purge_that_is_cut_off_between_any_two_steps_is_taken_up_again() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     let mut cuts = 0;
     loop {
-        let tokens = create(&service).await;
-        service.delete(&tokens.access, PASSWORD).await;
-        end_grace(&service);
+        delete_and_end_grace(&service).await;
         cut_after(&service, cuts).await;
         let result = service.purge().await;
         service.failpoint_off().await;
         if result.is_ok_and(|purge| purge.failed == 0) {
             break;
         }
-        service
-            .restore(EMAIL, PASSWORD)
-            .await
-            .problem(401, "invalid_credentials");
-        service
-            .log_in(EMAIL, PASSWORD)
-            .await
-            .problem(401, "invalid_credentials");
-        assert_eq!(
-            purge(&service).await,
-            Purge {
-                purged: 1,
-                failed: 0,
-                left: 0
-            },
-            "after {cuts}"
-        );
+        nobody_gets_in(&service).await;
+        assert_eq!(purge(&service).await, ONE_PURGED, "after {cuts}");
         assert_eq!(service.whole().await, 0, "after {cuts}");
         cuts += 1;
     }
@@ -130,14 +121,7 @@ async fn one_organization_that_cannot_be_purged_does_not_hold_up_the_others() {
             left: 0
         }
     );
-    assert_eq!(
-        purge(&service).await,
-        Purge {
-            purged: 1,
-            failed: 0,
-            left: 0
-        }
-    );
+    assert_eq!(purge(&service).await, ONE_PURGED);
     assert_eq!(service.whole().await, 0);
 }
 
@@ -163,9 +147,7 @@ async fn an_organization_that_cannot_be_read_does_not_hold_up_the_others() {
 #[tokio::test]
 async fn a_refused_login_that_a_purge_overtakes_leaves_nothing_behind() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
-    let tokens = create(&service).await;
-    service.delete(&tokens.access, PASSWORD).await;
-    end_grace(&service);
+    delete_and_end_grace(&service).await;
     let of_organization = doc! { "organization_id": { "$ne": null } };
     for command in ["insert", "update"] {
         let data = doc! { "failCommands": [command], "blockConnection": true, "blockTimeMS": 1500 };
@@ -184,17 +166,14 @@ async fn a_refused_login_that_a_purge_overtakes_leaves_nothing_behind() {
             .await
             .unwrap();
         assert_eq!(left, 0, "{command}");
-        let tokens = create(&service).await;
-        service.delete(&tokens.access, PASSWORD).await;
-        end_grace(&service);
+        delete_and_end_grace(&service).await;
     }
 }
 
 #[tokio::test]
 async fn purges_at_the_same_time_do_not_hurt_each_other() {
-    let (service, tokens) = service_with_admin().await;
-    service.delete(&tokens.access, PASSWORD).await;
-    end_grace(&service);
+    let service = TestService::start().await;
+    delete_and_end_grace(&service).await;
     let purges = join_all((0..4).map(|_| service.purge())).await;
     assert!(purges.into_iter().all(|purge| purge.unwrap().failed == 0));
     assert_eq!(service.whole().await, 0);

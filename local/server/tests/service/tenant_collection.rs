@@ -11,6 +11,13 @@ use shared::tokens::{AuthenticatedAdmin, Secured};
 use crate::harness::TestService;
 use crate::isolation::Tenant;
 
+async fn service_with_two_tenants() -> (TestService, Tenant, Tenant) {
+    let service = TestService::start().await;
+    let one = Tenant::create(&service, 1).await;
+    let other = Tenant::create(&service, 2).await;
+    (service, one, other)
+}
+
 async fn authenticated(service: &TestService, tenant: &Tenant) -> AuthenticatedAdmin {
     let request = Request::builder().header("authorization", format!("Bearer {}", tenant.token));
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
@@ -27,11 +34,7 @@ async fn authenticated(service: &TestService, tenant: &Tenant) -> AuthenticatedA
 
 #[tokio::test]
 async fn an_admins_handle_reaches_the_own_collection_alone() {
-    let service = TestService::start().await;
-    let (one, other) = (
-        Tenant::create(&service, 1).await,
-        Tenant::create(&service, 2).await,
-    );
+    let (service, one, other) = service_with_two_tenants().await;
     let invoices = authenticated(&service, &one).await.collection::<Document>();
     assert_eq!(invoices.name(), one.collection);
     let more = doc! { "_id": 7, "invoice": "another", "amount": 3 };
@@ -64,11 +67,7 @@ async fn an_admins_handle_reaches_the_own_collection_alone() {
 
 #[tokio::test]
 async fn an_aggregation_cannot_leave_the_own_collection() {
-    let service = TestService::start().await;
-    let (one, other) = (
-        Tenant::create(&service, 1).await,
-        Tenant::create(&service, 2).await,
-    );
+    let (service, one, other) = service_with_two_tenants().await;
     let invoices = authenticated(&service, &one).await.collection::<Document>();
     let from = &other.collection;
     let inner = doc! { "$unionWith": from };
