@@ -47,7 +47,8 @@ pub struct AuditEvent {
     /// The client's.
     #[schema(example = "203.0.113.7")]
     address: String,
-    /// How many sessions ended with it: `session_ended`, `password_changed` and `organization_deleted` tell. Null elsewhere.
+    /// How many sessions ended with it, counted to 10,000 of an admin: `session_ended`, `password_changed` and
+    /// `organization_deleted` tell. Null elsewhere.
     #[schema(example = 2, minimum = 0)]
     sessions_ended: Option<i64>,
 }

@@ -3,14 +3,14 @@
 use mongodb::ClientSession;
 use mongodb::bson::doc;
 use mongodb::error::Error;
-use mongodb::options::ReturnDocument;
 use tokio::time::Instant;
 
-use super::{Password, PasswordHash, confirm_password};
+use super::{Admin, Password, PasswordHash, confirm_password};
 use crate::app::App;
 use crate::audit::{Action, Event};
 use crate::mongo::{Databases, Transaction};
 use crate::problem::Problem;
+use crate::sessions::count_alive;
 use crate::tokens::AuthenticatedAdmin;
 
 /// Replaces the caller's `current` password by `new`.
@@ -44,19 +44,12 @@ impl Transaction for Change<'_> {
 
     async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
         let databases = self.databases;
-        let epoch = self.replace_hash(session).await?;
+        let before = self.replace_hash(session).await?;
         let this = doc! { "_id": self.caller.session_id() };
-        let goes_on = doc! { "$set": { "epoch": epoch } };
+        let goes_on = doc! { "$set": { "epoch": before.session_epoch + 1 } };
         let updating = databases.sessions.update_one(this, goes_on);
         updating.session(&mut *session).await?;
-        let admin = self.caller.admin();
-        let others = doc! {
-            "organization_id": admin.organization_id,
-            "admin_id": admin.id,
-            "_id": { "$ne": self.caller.session_id() },
-        };
-        let ending = databases.sessions.delete_many(others);
-        let ended = ending.session(&mut *session).await?.deleted_count;
+        let ended = count_alive(databases, &before, session).await?;
         let event = self.event.clone().ending(ended);
         let recording = databases.audit_events.insert_one(event);
         recording.session(session).await.map(drop)
@@ -64,21 +57,16 @@ impl Transaction for Change<'_> {
 }
 
 impl Change<'_> {
-    /// The epoch that begins with the new password.
-    async fn replace_hash(&self, session: &mut ClientSession) -> Result<i64, Error> {
+    /// Begins a new epoch with the new password; gives the admin as it was.
+    async fn replace_hash(&self, session: &mut ClientSession) -> Result<Admin, Error> {
         let databases = self.databases;
         let admin = doc! { "_id": self.caller.admin().id };
         let change = doc! {
             "$set": { "password_hash": self.new.as_stored(), "updated_at": databases.clock.now() },
             "$inc": { "session_epoch": 1_i64 },
         };
-        let changed = databases
-            .admins
-            .find_one_and_update(admin, change)
-            .return_document(ReturnDocument::After)
-            .session(session)
-            .await?;
-        let changed = changed.ok_or_else(|| Error::custom(Problem::not_active()))?;
-        Ok(changed.session_epoch)
+        let changing = databases.admins.find_one_and_update(admin, change);
+        let before = changing.session(session).await?;
+        before.ok_or_else(|| Error::custom(Problem::not_active()))
     }
 }

@@ -40,7 +40,8 @@ pub struct Event {
     pub session_id: Option<ObjectId>,
     /// The client's, as API Gateway saw it.
     pub address: String,
-    /// How many sessions ended with it, where it is of the kind that ends sessions.
+    /// How many sessions ended with it, where it is of the kind that ends sessions. Of one admin's, 10,000 at most
+    /// are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions_ended: Option<i64>,
     expires_at: DateTime,

@@ -25,7 +25,12 @@ impl Databases {
                 make(&self.onboardings, vec![expiring()]),
                 make(
                     &self.sessions,
-                    vec![expiring(), plain(doc! { "organization_id": 1 })]
+                    vec![
+                        expiring(),
+                        plain(
+                            doc! { "organization_id": 1, "admin_id": 1, "epoch": 1, "expires_at": 1 }
+                        )
+                    ]
                 ),
                 make(
                     &self.audit_events,

@@ -11,6 +11,7 @@ use crate::audit::{Action, Event};
 use crate::clock::after;
 use crate::mongo::{Databases, Transaction};
 use crate::problem::Problem;
+use crate::sessions::count_alive;
 use crate::tokens::AuthenticatedAdmin;
 
 /// Deletes the caller's organization, which must confirm it by password, and ends all its sessions. Answers
@@ -59,20 +60,31 @@ impl Transaction for Deleting<'_> {
             .update_one(doc! { "_id": id }, change)
             .session(&mut *session)
             .await?;
-        // A session that begins at this very moment is dead, too, and stays so after a restoration.
-        let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
-        databases
-            .admins
-            .update_many(doc! { "organization_id": id }, next_epoch)
-            .session(&mut *session)
-            .await?;
-        let ended = databases
-            .sessions
-            .delete_many(doc! { "organization_id": id })
-            .session(&mut *session)
-            .await?;
-        let event = self.event.clone().ending(ended.deleted_count);
+        let ended = self.begin_epochs(session).await?;
+        let event = self.event.clone().ending(ended);
         let recording = databases.audit_events.insert_one(event);
         recording.session(session).await.map(drop)
+    }
+}
+
+impl Deleting<'_> {
+    /// Ends the sessions of all its admins, and gives their number. One that begins at this very moment is dead,
+    /// too, and stays so after a restoration.
+    async fn begin_epochs(&self, session: &mut ClientSession) -> Result<u64, Error> {
+        let databases = self.databases;
+        let of_organization = doc! { "organization_id": self.caller.organization().id };
+        let mut found = databases
+            .admins
+            .find(of_organization.clone())
+            .session(&mut *session)
+            .await?;
+        let mut ended = 0;
+        while let Some(admin) = found.next(session).await.transpose()? {
+            ended += count_alive(databases, &admin, session).await?;
+        }
+        let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
+        let beginning = databases.admins.update_many(of_organization, next_epoch);
+        beginning.session(session).await?;
+        Ok(ended)
     }
 }

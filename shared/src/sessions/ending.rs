@@ -14,6 +14,9 @@ use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::problem::Problem;
 use crate::tokens::AuthenticatedAdmin;
 
+/// There may be any number of sessions, and the transaction that counts them has its request's time.
+const MOST_COUNTED: u64 = 10_000;
+
 /// Ends the caller's session. One that has ended meanwhile stays as it ended.
 pub async fn end(app: &App, caller: &AuthenticatedAdmin, deadline: Instant) -> Result<(), Problem> {
     let databases = app.mongo.databases().await?;
@@ -104,20 +107,36 @@ impl Transaction for EndAll<'_> {
     type Output = ();
 
     async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
-        let (databases, admin) = (self.databases, self.admin);
+        let databases = self.databases;
         let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
-        databases
+        let before = databases
             .admins
-            .update_one(doc! { "_id": admin.id }, next_epoch)
+            .find_one_and_update(doc! { "_id": self.admin.id }, next_epoch)
             .session(&mut *session)
-            .await?;
-        let ended = databases
-            .sessions
-            .delete_many(doc! { "organization_id": admin.organization_id, "admin_id": admin.id })
-            .session(&mut *session)
-            .await?;
-        let event = self.event.clone().ending(ended.deleted_count);
+            .await?
+            .ok_or_else(|| Error::custom(Problem::not_active()))?;
+        let ended = count_alive(databases, &before, session).await?;
+        let event = self.event.clone().ending(ended);
         let recording = databases.audit_events.insert_one(event);
         recording.session(session).await.map(drop)
     }
+}
+
+/// How many sessions of `admin`'s epoch there are, up to [`MOST_COUNTED`]: those that end when the next one begins.
+pub(crate) async fn count_alive(
+    databases: &Databases,
+    admin: &Admin,
+    session: &mut ClientSession,
+) -> Result<u64, Error> {
+    let alive = doc! {
+        "organization_id": admin.organization_id,
+        "admin_id": admin.id,
+        "epoch": admin.session_epoch,
+        "expires_at": { "$gt": databases.clock.now() },
+    };
+    let counting = databases
+        .sessions
+        .count_documents(alive)
+        .limit(MOST_COUNTED);
+    counting.session(session).await
 }

@@ -2,7 +2,8 @@
 //!
 //! Every access token belongs to a session and dies with it. A session is alive while its document is there,
 //! its time has not run out, and its epoch is its admin's: ending all sessions of an admin is one change of
-//! the admin, which a login or refresh that runs at the same time cannot undo.
+//! the admin, however many there are, which a login or refresh that runs at the same time cannot undo. Their
+//! documents stay until their time has run out.
 
 mod ending;
 mod opening;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::admins::Admin;
 use crate::mongo::Databases;
 
+pub(crate) use ending::count_alive;
 pub use ending::{end, end_everywhere};
 pub use opening::open;
 pub use refreshing::refresh;

@@ -363,6 +363,47 @@ async fn logging_out_everywhere_cannot_be_outrun_by_refreshing() {
     dead(&service, &other).await;
 }
 
+/// 120,000 more sessions like the newest one, which no request could remove in its time.
+async fn crowd(service: &TestService) {
+    let copies = [
+        doc! { "$sort": { "epoch": -1, "_id": -1 } },
+        doc! { "$limit": 1 },
+        doc! { "$project": { "session": "$$ROOT", "copy": { "$range": [0, 120_000] } } },
+        doc! { "$unwind": "$copy" },
+        doc! { "$replaceWith": { "$unsetField": { "field": "_id", "input": "$session" } } },
+        doc! { "$merge": service.sessions().name() },
+    ];
+    service.sessions().aggregate(copies).await.unwrap();
+}
+
+#[tokio::test]
+async fn any_number_of_sessions_ends_at_once() {
+    let service = service_with_admin().await;
+    let own = service.session_of(EMAIL).await;
+    crowd(&service).await;
+    let changed = service.change_password(&own.access, PASSWORD, NEW_PASSWORD);
+    assert_eq!(changed.await.status, 204);
+    alive(&service, &own).await;
+    crowd(&service).await;
+    let path = "/admin/logout?everywhere=true";
+    let answer = service.call("POST", path, &own.access, &Value::Null).await;
+    assert_eq!(answer.status, 204);
+    dead(&service, &own).await;
+    let own = Tokens::of(&service.log_in(EMAIL, NEW_PASSWORD).await);
+    crowd(&service).await;
+    let page = service
+        .call("GET", "/org/audit", &own.access, &Value::Null)
+        .await;
+    let events = page.body["events"].as_array().unwrap();
+    let ended: Vec<_> = events
+        .iter()
+        .filter_map(|event| event["sessions_ended"].as_u64())
+        .collect();
+    assert_eq!(ended, [10_000, 10_000]);
+    assert_eq!(service.delete(&own.access, NEW_PASSWORD).await.status, 200);
+    dead(&service, &own).await;
+}
+
 #[tokio::test]
 async fn a_session_of_a_disabled_admin_or_suspended_organization_is_not_refreshed() {
     let service = service_with_admin().await;
