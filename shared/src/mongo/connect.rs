@@ -8,15 +8,14 @@ use mongodb::options::{
     Acknowledgment, ClientOptions, CollectionOptions, ReadConcern, ReadPreference,
     ServerMonitoringMode, WriteConcern,
 };
-use secrecy::ExposeSecret;
 use tokio::sync::OnceCell;
 
 use super::kept_secret::kept_secret;
 use super::{Databases, errors};
 use crate::clock::Clock;
-use crate::config::{Config, MongodbUri};
+use crate::config::Config;
 use crate::keyed_hash::KeyedHash;
-use crate::secrets::{SecretError, SecretsManager};
+use crate::secrets::SecretError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -43,9 +42,6 @@ impl From<Error> for ConnectError {
             ErrorKind::Authentication { .. } => Self::Refused(format!(
                 "MongoDB refused the credentials of the connection string: {text}"
             )),
-            ErrorKind::InvalidArgument { .. } => Self::Refused(format!(
-                "the MongoDB connection string cannot be used: {text}"
-            )),
             _ => Self::Unavailable(format!("MongoDB cannot be reached: {text}")),
         }
     }
@@ -53,10 +49,10 @@ impl From<Error> for ConnectError {
 
 pub(super) async fn connect(
     config: &Config,
-    secrets: &SecretsManager,
     clock: &Clock,
+    options: ClientOptions,
 ) -> Result<Databases, ConnectError> {
-    let client = Client::with_options(options(config, secrets).await?)?;
+    let client = Client::with_options(options)?;
     let master = client.database(&config.master_db);
     let secret = kept_secret(&master, "keyed-hash").await?;
     Ok(Databases {
@@ -75,14 +71,9 @@ pub(super) async fn connect(
     })
 }
 
-/// The driver's defaults wait for a server longer than API Gateway waits for an answer, and keep
+/// Those of a connection string, completed. The driver's defaults wait for a server longer than API Gateway waits for an answer, and keep
 /// connections that a thawed function finds dead.
-async fn options(config: &Config, secrets: &SecretsManager) -> Result<ClientOptions, ConnectError> {
-    let uri = match &config.mongodb {
-        MongodbUri::Plain(uri) => uri.clone(),
-        MongodbUri::SecretId(id) => secrets.current(id).await?.value,
-    };
-    let mut options = ClientOptions::parse(uri.expose_secret()).await?;
+pub(super) fn options(config: &Config, mut options: ClientOptions) -> ClientOptions {
     options
         .app_name
         .get_or_insert_with(|| "org-management".to_owned());
@@ -103,7 +94,7 @@ async fn options(config: &Config, secrets: &SecretsManager) -> Result<ClientOpti
     options.write_concern = Some(majority);
     options.read_concern = Some(ReadConcern::local());
     options.selection_criteria = Some(ReadPreference::Primary.into());
-    Ok(options)
+    options
 }
 
 /// For what is written on the way of every login: counts that a failing primary may forget. The next one counts on.

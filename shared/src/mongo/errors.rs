@@ -34,11 +34,20 @@ pub fn names_existing_collection(error: &Error) -> bool {
     code(error) == Some(NAMESPACE_EXISTS)
 }
 
+/// Whether a document is not what its collection should hold.
+pub fn is_unreadable(error: &Error) -> bool {
+    matches!(
+        error.kind.as_ref(),
+        ErrorKind::Bson(_) | ErrorKind::BsonDeserialization(_)
+    )
+}
+
 pub fn log_error(error: &Error) {
     tracing::error!(error = describe(error), "MongoDB failed");
 }
 
-/// Kind and code. The messages of commands and writes are left out: they can quote documents.
+/// Kind and code. The messages of commands and writes are left out: they can quote documents; and those of a bad
+/// argument: they can quote a connection string.
 pub(super) fn describe(error: &Error) -> String {
     match error.kind.as_ref() {
         ErrorKind::Command(command) => {
@@ -57,8 +66,7 @@ pub(super) fn describe(error: &Error) -> String {
         ErrorKind::ServerSelection { message, .. }
         | ErrorKind::ConnectionPoolCleared { message, .. }
         | ErrorKind::DnsResolve { message, .. }
-        | ErrorKind::Authentication { message, .. }
-        | ErrorKind::InvalidArgument { message, .. } => message.clone(),
+        | ErrorKind::Authentication { message, .. } => message.clone(),
         kind => code(error).map_or_else(
             || format!("driver error: {}", variant_name(kind)),
             |code| format!("failed: {code}"),

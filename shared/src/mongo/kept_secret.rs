@@ -33,7 +33,14 @@ struct KeptSecret {
 /// The secret with this name, made by the first process that asks for it.
 pub(super) async fn kept_secret(master: &Database, name: &str) -> Result<Vec<u8>, ConnectError> {
     // As a command, because a cursor keeps the rest of the answer to itself.
-    let find = doc! { "find": "keys", "filter": { "_id": name }, "limit": 1, "singleBatch": true };
+    let find = doc! {
+        "find": "keys",
+        "filter": { "_id": name },
+        "limit": 1,
+        "singleBatch": true,
+        // One that a failing primary may forget is nothing to build on.
+        "readConcern": { "level": "majority" },
+    };
     let answer = master.run_command(find).await?;
     let answer: Answer = deserialize_from_document(answer).map_err(Error::from)?;
     if answer.operation_time.is_none() {

@@ -1,6 +1,8 @@
 //! MongoDB: one client per process, connected on its first use.
 
 mod connect;
+mod connection;
+mod connection_string;
 mod errors;
 mod indexes;
 mod kept_secret;
@@ -22,9 +24,12 @@ use crate::problem::Problem;
 use crate::secrets::SecretsManager;
 use crate::sessions::Session;
 
+use connection::{Connection, Source};
+
 pub use connect::ConnectError;
 pub use errors::{
-    duplicate_index, is_duplicate, is_write_conflict, log_error, names_existing_collection,
+    duplicate_index, is_duplicate, is_unreadable, is_write_conflict, log_error,
+    names_existing_collection,
 };
 pub use transaction::{Transaction, TransactionError, run_transaction};
 
@@ -42,7 +47,7 @@ pub struct Mongo {
     config: Config,
     secrets: Arc<SecretsManager>,
     clock: Clock,
-    databases: OnceCell<Databases>,
+    first: OnceCell<Connection>,
 }
 
 /// The service's databases, ready for use. Nobody outside this crate can name a tenant's collection: see
@@ -72,15 +77,19 @@ impl Mongo {
             config,
             secrets,
             clock,
-            databases: OnceCell::new(),
+            first: OnceCell::new(),
         }
     }
 
-    /// Connects, if that has not been done yet, and says why it cannot.
+    /// Connects, if that has not been done yet with today's connection string, and says why it cannot.
     pub async fn connect(&self) -> Result<&Databases, ConnectError> {
-        self.databases
-            .get_or_try_init(|| connect::connect(&self.config, &self.secrets, &self.clock))
-            .await
+        let source = Source {
+            config: &self.config,
+            secrets: &self.secrets,
+            clock: &self.clock,
+        };
+        let first = self.first.get_or_try_init(|| Connection::make(source));
+        first.await?.latest(source).await
     }
 
     /// As [`Self::connect`], for a request: the reason goes to the log.

@@ -75,6 +75,10 @@ pub async fn run_transaction<T: Transaction>(
     let last_moment = deadline.checked_sub(TIME_TO_END).unwrap_or(deadline);
     let starting = timeout_at(last_moment, client.start_session());
     let mut session = starting.await.map_err(|_| TransactionError::TooSlow)??;
+    // A time limit lets what it limits begin, even after it.
+    if Instant::now() >= last_moment {
+        return Err(TransactionError::TooSlow);
+    }
     let attempts = attempts(&mut session, transaction, last_moment);
     if let Ok(result) = timeout_at(last_moment, attempts).await {
         return Ok(result?);
@@ -131,7 +135,8 @@ async fn commit(session: &mut ClientSession, waits: &mut Waits) -> Result<(), Er
 /// after the answer and no lock stays behind.
 ///
 /// Clusters that are shared (Atlas M0 and Flex) kill no sessions. There the transaction is aborted, which waits
-/// for its command in progress.
+/// for its command in progress; where that was its first, the driver knows of no transaction yet, and the server
+/// ends it by its own time limit (a minute).
 async fn end(client: &Client, session: &mut ClientSession) {
     let command = doc! { "killSessions": [session.id().clone()] };
     let Err(error) = client.database("admin").run_command(command).await else {

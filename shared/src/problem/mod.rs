@@ -20,6 +20,9 @@ pub use openapi::openapi_responses;
 /// The media type of an error's body (RFC 9457, section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// A challenge has at least one parameter (RFC 6750, section 3).
+const ASK_FOR_TOKEN: &str = "Bearer realm=\"org-management\"";
+
 /// An error as a handler raises it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{detail}")]
@@ -111,7 +114,7 @@ impl Problem {
     /// No token was refused, so the challenge has no `error`.
     fn wrong_credentials(detail: &str) -> Self {
         Self {
-            challenge: Some("Bearer"),
+            challenge: Some(ASK_FOR_TOKEN),
             ..Self::new(Code::InvalidCredentials, detail)
         }
     }
@@ -129,7 +132,7 @@ impl Problem {
     /// No token came: the answer says how to send one, and nothing more (RFC 6750, section 3.1).
     pub fn missing_token() -> Self {
         Self {
-            challenge: Some("Bearer"),
+            challenge: Some(ASK_FOR_TOKEN),
             ..Self::new(
                 Code::InvalidToken,
                 "Send `Authorization: Bearer` with an access token.",
@@ -139,7 +142,7 @@ impl Problem {
 
     pub fn invalid_token(detail: impl Into<String>) -> Self {
         Self {
-            challenge: Some("Bearer error=\"invalid_token\""),
+            challenge: Some("Bearer realm=\"org-management\", error=\"invalid_token\""),
             ..Self::new(Code::InvalidToken, detail)
         }
     }
@@ -254,13 +257,17 @@ impl From<Vec<FieldError>> for Problem {
 }
 
 /// What a transaction gave up for. Otherwise a MongoDB error that nobody expected: the operator reads its kind,
-/// the caller that the service is away.
+/// the caller that the service is away, or that it cannot read what it has stored.
 impl From<mongodb::error::Error> for Problem {
     fn from(error: mongodb::error::Error) -> Self {
         if let Some(problem) = error.get_custom::<Self>() {
             return problem.clone();
         }
         crate::mongo::log_error(&error);
-        Self::unavailable()
+        match crate::mongo::is_unreadable(&error) {
+            // Trying again does not help.
+            true => Self::internal(),
+            false => Self::unavailable(),
+        }
     }
 }

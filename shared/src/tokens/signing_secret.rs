@@ -53,7 +53,14 @@ impl SecretSource {
         let previous = async {
             match self {
                 Self::Local(_) => Ok(None),
-                Self::SecretsManager { client, id } => Ok(client.previous(id).await?),
+                Self::SecretsManager { client, id } => match client.previous(id).await {
+                    // The current one is good without it, and tokens of the one before it live for a short time.
+                    Err(error @ SecretError::Unusable { .. }) => {
+                        tracing::warn!(%error, "the signing secret before the current one is left out");
+                        Ok(None)
+                    }
+                    previous => Ok(previous?),
+                },
             }
         };
         let (current, previous) = tokio::try_join!(self.current(), previous)?;

@@ -5,7 +5,8 @@ use base64::Engine;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    JWT_SECRET, PASSWORD, Stack, create, event, log_in, request, send, token, with_token,
+    JWT_SECRET, MONGODB_URI_SECRET, PASSWORD, Stack, create, event, log_in, request, send, token,
+    with_token,
 };
 
 /// The id of the key that signed the token.
@@ -109,6 +110,26 @@ async fn f6_functions_miss_a_lost_database_and_find_it_again() {
         assert_eq!(log_in(login).await.0, 200);
     }
     assert!(shows(&organization, &before).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn running_functions_learn_of_a_new_password_of_mongodb() {
+    let mut stack = Stack::start().await;
+    create(&stack.function("create-org").await).await;
+    let login = stack.function("admin-login").await;
+    for password in ["the-second-one", "the-third-one"] {
+        assert_eq!(log_in(&login).await.0, 200);
+        let uri = stack.mongod.replace_password(password).await;
+        let secret = stack.secrets.put_secret_value();
+        let secret = secret.secret_id(MONGODB_URI_SECRET).secret_string(uri);
+        secret.send().await.unwrap();
+        // It refuses new connections only.
+        assert_eq!(log_in(&login).await.0, 200);
+        stack.mongod.kill();
+        stack.mongod.start_again().await;
+        assert_eq!(log_in(&login).await.0, 503);
+        assert_eq!(log_in(&login).await.0, 200);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use mongodb::{Client, Database};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 
+const OPERATOR: &str = "operator:canary-of-the-operator@";
 const USER: &str = "service";
 pub const PASSWORD: &str = "canary-of-mongodb";
 
@@ -61,17 +62,27 @@ impl SecuredMongod {
             assert!(started.elapsed() < Duration::from_secs(60), "no mongod");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let user = doc! { "createUser": USER, "pwd": PASSWORD, "roles": ["readWriteAnyDatabase"] };
+        let (name, password) = OPERATOR.trim_end_matches('@').split_once(':').unwrap();
+        let operator = doc! { "createUser": name, "pwd": password, "roles": ["root"] };
         while self
             .admin("")
             .await
-            .run_command(user.clone())
+            .run_command(operator.clone())
             .await
             .is_err()
         {
             assert!(started.elapsed() < Duration::from_secs(60), "no primary");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        let user = doc! { "createUser": USER, "pwd": PASSWORD, "roles": ["readWriteAnyDatabase"] };
+        self.admin(OPERATOR).await.run_command(user).await.unwrap();
+    }
+
+    /// Gives the service's user another password, and the connection string with it.
+    pub async fn replace_password(&self, password: &str) -> String {
+        let user = doc! { "updateUser": USER, "pwd": password };
+        self.admin(OPERATOR).await.run_command(user).await.unwrap();
+        self.uri_with(&format!("{USER}:{password}@"), "replicaSet=rs0")
     }
 
     async fn admin(&self, credentials: &str) -> Database {
@@ -105,7 +116,7 @@ impl SecuredMongod {
         self.process = spawn(&self.folder, self.port);
         let started = Instant::now();
         loop {
-            let admin = self.admin(&format!("{USER}:{PASSWORD}@")).await;
+            let admin = self.admin(OPERATOR).await;
             let hello = admin.run_command(doc! { "hello": 1 }).await;
             if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or_default()) {
                 return;

@@ -320,11 +320,14 @@ async fn each_secured_route_refuses_a_missing_expired_or_foreign_token() {
         });
         let missing = missing.await;
         missing.problem(401, "invalid_token");
-        assert_eq!(missing.headers["www-authenticate"], "Bearer");
+        assert_eq!(
+            missing.headers["www-authenticate"],
+            "Bearer realm=\"org-management\""
+        );
         for token in [expired(&claims), foreign(&claims), "x".to_owned()] {
             let refused = service.call(&method, &path, &token, &body).await;
             refused.problem(401, "invalid_token");
-            let challenge = "Bearer error=\"invalid_token\"";
+            let challenge = "Bearer realm=\"org-management\", error=\"invalid_token\"";
             assert_eq!(refused.headers["www-authenticate"], challenge);
         }
     }

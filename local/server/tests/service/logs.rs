@@ -228,7 +228,7 @@ async fn what_went_wrong_is_logged_under_the_requests_id() {
         .await
         .unwrap();
     let failed = service.log_in("a@example.com", PASSWORD).await;
-    failed.problem(503, "service_unavailable");
+    failed.problem(500, "internal_error");
     let line = line_about(&failed, "MongoDB failed");
     assert_eq!(line["level"], "ERROR");
     assert_eq!(line["span"]["request_id"], failed.body["request_id"]);

@@ -120,26 +120,37 @@ async fn t3_f14_a_secret_that_cannot_be_used_refuses_the_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f14_a_connection_string_that_cannot_be_used_refuses_the_start() {
-    let secret = "mongodb://user:hunter2hunter2@[broken";
-    let manager = SecretsManager::start(&[("jwt", GOOD), ("uri", secret)]).await;
-    for id in ["uri", "missing"] {
-        let mut settings = manager.settings("jwt");
-        settings.retain(|(name, _)| *name != "MONGODB_URI");
-        settings.push(("MONGODB_URI_SECRET_ID", id.to_owned()));
-        let message = tokio::task::spawn_blocking(move || {
-            refused(TempDir::new().unwrap().path(), &borrowed(&settings))
-        });
-        let message = message.await.unwrap();
+    let malformed = [
+        "mongodb://user:hunter2hunter2@[broken",
+        "mongodb://user:hunter2?x@host/",
+        "mongodb://user:123?hunter2@host/db",
+        "mongodb://user:hunter2/x@host/",
+        "mongodb://user:hunter2@x@host/",
+        "mongodb+srv://user:hunter2?@host.example.com/",
+        "mongodb://user:p@host/?hunter2=x",
+    ];
+    for uri in malformed {
+        let message = refused_with_uri(Some(uri)).await;
+        assert!(message.contains("connection string"), "{message}");
         assert!(
-            message.contains(if id == "uri" {
-                "connection string"
-            } else {
-                "secret missing"
-            }),
+            !message.contains("hunter2") && !message.contains("123"),
             "{message}"
         );
-        assert!(!message.contains("hunter2"), "{message}");
     }
+    let message = refused_with_uri(None).await;
+    assert!(message.contains("secret uri"), "{message}");
+}
+
+/// What a start is refused with whose connection string is this secret, or missing.
+async fn refused_with_uri(uri: Option<&str>) -> String {
+    let mut secrets = vec![("jwt", GOOD)];
+    secrets.extend(uri.map(|uri| ("uri", uri)));
+    let manager = SecretsManager::start(&secrets).await;
+    let mut settings = manager.settings("jwt");
+    settings.retain(|(name, _)| *name != "MONGODB_URI");
+    settings.push(("MONGODB_URI_SECRET_ID", "uri".to_owned()));
+    let refused = move || refused(TempDir::new().unwrap().path(), &borrowed(&settings));
+    tokio::task::spawn_blocking(refused).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -236,6 +247,18 @@ async fn f17_a_flood_of_unknown_keys_asks_a_few_times() {
     let twin = service.twin(manager.source("jwt").await).await;
     let new = Tokens::of(&twin.log_in("a@example.com", PASSWORD).await);
     assert_eq!(service.show(&new.access).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_unusable_version_before_the_current_one_is_left_out() {
+    let manager = SecretsManager::start(&[]).await;
+    manager.keep_binary("jwt", &[7; 32]);
+    manager.rotate("jwt", GOOD);
+    let service = service_with_admin(&manager).await;
+    let tokens = service.session_of("a@example.com").await;
+    let unknown = service.show(&with_key_id("unknown")).await;
+    unknown.problem(401, "invalid_token");
+    assert_eq!(service.show(&tokens.access).await.status, 200);
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ async fn a_token_from_before_the_last_one_ends_the_session_at_once() {
     refused.problem(401, "invalid_token");
     assert_eq!(
         refused.headers["www-authenticate"],
-        "Bearer error=\"invalid_token\""
+        "Bearer realm=\"org-management\", error=\"invalid_token\""
     );
     dead(&service, &third).await;
 }

@@ -123,7 +123,7 @@ fn refused(answer: &Answer) {
     answer.problem(401, "invalid_token");
     assert_eq!(
         answer.headers["www-authenticate"],
-        "Bearer error=\"invalid_token\""
+        "Bearer realm=\"org-management\", error=\"invalid_token\""
     );
 }
 
@@ -150,7 +150,7 @@ async fn without_a_token_the_answer_says_how_to_send_one() {
         let answer = session.service.send(request).await;
         answer.problem(401, "invalid_token");
         assert_eq!(
-            answer.headers["www-authenticate"], "Bearer",
+            answer.headers["www-authenticate"], "Bearer realm=\"org-management\"",
             "{authorization:?}"
         );
     }
