@@ -55,7 +55,11 @@ pub(crate) async fn authenticate<'a>(
     let attempt = attempt?;
     let password = Password::presented(credentials.password);
     let found = admin.as_ref().ok().and_then(Option::as_ref);
-    let refusal = refusal(found, address, databases.clock.now());
+    let refusal = RefusedLogin {
+        databases,
+        account,
+        event: refusal(found, address, databases.clock.now()),
+    };
     let proved = match admin {
         Ok(admin) => prove(app, databases, admin, password, fit, deadline).await,
         Err(problem) => Err(problem),
@@ -67,7 +71,7 @@ pub(crate) async fn authenticate<'a>(
         }
         Err(problem) => {
             let settle = |verdict| attempt.settle(verdict);
-            Err(refuse(databases, problem, refusal, settle, deadline).await)
+            Err(refuse(problem, refusal, settle, deadline).await)
         }
     }
 }
@@ -94,9 +98,13 @@ pub(crate) async fn confirm_password<'a>(
         Ok(false) => Problem::wrong_password(),
         Err(problem) => problem,
     };
-    let refusal = caller.event(Action::LoginRefused);
+    let refusal = RefusedLogin {
+        databases,
+        account: admin.email_key.as_str(),
+        event: caller.event(Action::LoginRefused),
+    };
     let settle = |verdict| guess.settle(verdict);
-    Err(refuse(databases, refused, refusal, settle, deadline).await)
+    Err(refuse(refused, refusal, settle, deadline).await)
 }
 
 /// A caller that has just given its password once more. Only [`confirm_password`] makes one.
@@ -137,25 +145,24 @@ fn refusal(admin: Option<&Admin>, address: ClientAddress, now: DateTime) -> Even
 /// Records a refusal and settles the guess. The record comes first: a guess that is never settled is a wrong one,
 /// so that none is wrong unrecorded. Where it cannot be written, the guess is as wrong as before.
 async fn refuse(
-    databases: &Databases,
     problem: Problem,
-    refusal: Event,
+    refusal: RefusedLogin<'_>,
     settle: impl AsyncFnOnce(Verdict) -> Result<(), Problem>,
     deadline: Instant,
 ) -> Problem {
     let wrong = problem.code == Code::InvalidCredentials;
     let (recorded, verdict) = match wrong {
-        true => (record(databases, refusal, deadline).await, Verdict::Wrong),
+        true => (record(refusal, deadline).await, Verdict::Wrong),
         false => (Ok(()), Verdict::Undecided),
     };
     let settled = settle(verdict).await;
     settled.and(recorded).err().unwrap_or(problem)
 }
 
-async fn record(databases: &Databases, event: Event, deadline: Instant) -> Result<(), Problem> {
+async fn record(refusal: RefusedLogin<'_>, deadline: Instant) -> Result<(), Problem> {
     metrics::record(Metric::LoginsRefused, 1.0);
-    let refused = RefusedLogin { databases, event };
-    Ok(run_transaction(&databases.client, deadline, &refused).await?)
+    let client = &refusal.databases.client;
+    Ok(run_transaction(client, deadline, &refusal).await?)
 }
 
 async fn prove(

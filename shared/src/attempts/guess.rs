@@ -35,7 +35,7 @@ pub enum Guesser<'g> {
 pub enum Verdict {
     Right,
     Wrong,
-    /// No hash was compared, or it was right and then something failed.
+    /// No hash was compared; or it was right, and something failed then, or it says nothing of today's password.
     Undecided,
 }
 

@@ -6,7 +6,7 @@ use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::{Organization, OrganizationStatus};
-use crate::admins::{Credentials, authenticate};
+use crate::admins::{Admin, AdminStatus, Credentials, authenticate};
 use crate::app::App;
 use crate::audit::{Action, Event};
 use crate::http::ClientAddress;
@@ -38,6 +38,7 @@ pub async fn restore(
     let restoring = Restoring {
         databases,
         organization: &organization,
+        admin: &admin,
         event,
     };
     let restored = run_transaction(&databases.client, deadline, &restoring).await?;
@@ -47,15 +48,19 @@ pub async fn restore(
 struct Restoring<'a> {
     databases: &'a Databases,
     organization: &'a Organization,
+    admin: &'a Admin,
     event: Event,
 }
 
 impl Transaction for Restoring<'_> {
-    /// None where the organization's time ran out meanwhile.
+    /// None where the organization's time ran out meanwhile, or the admin may no longer act for it.
     type Output = Option<Organization>;
 
     async fn run(&self, session: &mut ClientSession) -> Result<Self::Output, Error> {
         let (databases, id) = (self.databases, self.organization.id);
+        if !self.admin_as_proved(session).await? {
+            return Ok(None);
+        }
         let now = databases.clock.now();
         let deleted = doc! { "_id": id, "status": "deleted", "purge_at": { "$gt": now } };
         let change = doc! {
@@ -78,5 +83,20 @@ impl Transaction for Restoring<'_> {
             .find_one(active)
             .session(session)
             .await
+    }
+}
+
+impl Restoring<'_> {
+    /// Whether the admin is active, and nothing has ended its sessions since it proved its password: a new
+    /// password, or another deletion. Written, not only read: of this transaction and one that does, one comes
+    /// first.
+    async fn admin_as_proved(&self, session: &mut ClientSession) -> Result<bool, Error> {
+        let written = doc! { "$inc": { "writes": 1_i64 } };
+        let admin = doc! { "_id": self.admin.id };
+        let admin = self.databases.admins.find_one_and_update(admin, written);
+        let admin = admin.session(session).await?;
+        Ok(admin.is_some_and(|admin| {
+            admin.status == AdminStatus::Active && admin.session_epoch == self.admin.session_epoch
+        }))
     }
 }

@@ -95,7 +95,7 @@ async fn an_admin_who_knows_the_password_may_log_in_many_times_at_once() {
 }
 
 /// Waits for a guess that is reserved and not settled.
-async fn guess_in_flight(service: &TestService) {
+pub async fn guess_in_flight(service: &TestService) {
     let in_flight = doc! { "in_flight.0": { "$exists": true } };
     let started = Instant::now();
     while service
@@ -198,6 +198,52 @@ async fn a3_a_repeated_creation_is_a_guess_like_any_other() {
     assert_eq!(service.whole().await, 1);
 }
 
+#[tokio::test]
+async fn a3_a_repeated_creation_makes_up_for_no_wrong_guess() {
+    let service = TestService::start().await;
+    let body = json!({"organization_name": "Akshay Pvt Ltd", "email": EMAIL, "password": PASSWORD});
+    let create = async || {
+        let request = service.request("POST", "/org/create").json(&body);
+        let request = request.header("idempotency-key", "known");
+        service.send(request).await
+    };
+    assert_eq!(create().await.status, 201);
+    let own = service.session_of(EMAIL).await;
+    let changed = service.change_password(&own.access, PASSWORD, "correct horse battery staple");
+    assert_eq!(changed.await.status, 204);
+    // Whoever knows the old password may repeat the creation for a day, but guesses no faster by it.
+    for _ in 0..5 {
+        assert_eq!(create().await.status, 201);
+        assert_eq!(service.log_in(EMAIL, "a guess").await.status, 401);
+    }
+    assert!(wait(&service.log_in(EMAIL, "a guess").await) > 0);
+}
+
+#[tokio::test]
+async fn a1_refused_logins_at_once_get_into_each_others_way_at_every_account() {
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
+    assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);
+    for account in [EMAIL, "nobody@example.com", "no email at all"] {
+        let aborted = service.transactions("totalAborted").await;
+        let slow = doc! { "failCommands": ["commitTransaction"], "blockConnection": true, "blockTimeMS": 1500 };
+        service.failpoint(doc! { "times": 1 }, slow).await;
+        let second = async {
+            let started = Instant::now();
+            while service.transactions("currentOpen").await == 0 {
+                assert!(started.elapsed() < Duration::from_secs(20), "{account}");
+            }
+            service.log_in(account, "a guess").await
+        };
+        let (first, second) = tokio::join!(service.log_in(account, "a guess"), second);
+        assert_eq!((first.status.as_u16(), second.status.as_u16()), (401, 401));
+        assert_eq!(service.failpoint_off().await, 1);
+        assert!(
+            service.transactions("totalAborted").await > aborted,
+            "{account}"
+        );
+    }
+}
+
 /// A login as API Gateway hands it over: the connection's address, and the header that a client can forge.
 async fn login_from(service: &TestService, address: &str, forwarded_for: &str) -> (u64, Value) {
     let event = std::fs::read_to_string(root().join("events/admin-login.json")).unwrap();
@@ -280,8 +326,8 @@ async fn what_is_kept_names_nobody() {
         assert!(document.get_datetime("expires_at").is_ok());
         documents += 1;
     }
-    // Of the address, of the address at the account, and of all addresses at it.
-    assert_eq!(documents, 3);
+    // Of the address, of the address at the account, of all addresses at it, and that one was refused.
+    assert_eq!(documents, 4);
 }
 
 /// Makes the commands on one collection fail from now on: everything else answers.

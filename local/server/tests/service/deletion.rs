@@ -7,6 +7,7 @@ use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 use shared::organizations::Purge;
 
+use crate::attempts::guess_in_flight;
 use crate::harness::{PASSWORD, TestService, Tokens};
 
 pub const EMAIL: &str = "admin@example.com";
@@ -138,6 +139,24 @@ async fn a_restored_organization_is_as_it_was_and_old_tokens_stay_dead() {
         .unwrap()
         .unwrap();
     assert!(!kept.contains_key("purge_at") && !kept.contains_key("deleted_at"));
+}
+
+#[tokio::test]
+async fn an_admin_who_is_disabled_meanwhile_restores_nothing() {
+    // A hash that takes long enough to be met on its way.
+    let service = TestService::start_with(&[("BCRYPT_COST", "13")]).await;
+    let tokens = create(&service).await;
+    assert_eq!(service.delete(&tokens.access, PASSWORD).await.status, 200);
+    let disabling = async {
+        guess_in_flight(&service).await;
+        let disabled = doc! { "$set": { "status": "disabled" } };
+        service.admins().update_one(doc! {}, disabled).await
+    };
+    let (restored, disabled) = tokio::join!(service.restore(EMAIL, PASSWORD), disabling);
+    disabled.unwrap();
+    restored.problem(401, "invalid_credentials");
+    let organization = service.organizations().find_one(doc! {}).await.unwrap();
+    assert_eq!(organization.unwrap().get_str("status").unwrap(), "deleted");
 }
 
 #[tokio::test]

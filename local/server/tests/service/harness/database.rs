@@ -65,6 +65,17 @@ impl TestService {
             .unwrap()
     }
 
+    /// A number of the server's statistics of transactions.
+    pub async fn transactions(&self, name: &str) -> i64 {
+        let status = self.mongo.database("admin");
+        let status = status
+            .run_command(doc! { "serverStatus": 1 })
+            .await
+            .unwrap();
+        let transactions = status.get_document("transactions").unwrap();
+        transactions.get_i64(name).unwrap()
+    }
+
     /// Asserts that organizations, admins and collections match one to one, and gives their number.
     #[track_caller]
     pub fn whole(&self) -> impl Future<Output = usize> + use<'_> {
