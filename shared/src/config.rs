@@ -150,6 +150,16 @@ impl<'a> Settings<'a> {
         self.faults.push(fault.into());
     }
 
+    /// The control plane's and the tenants'. MongoDB keeps no two whose names differ by letter case alone.
+    fn databases(&mut self) -> (String, String) {
+        let master = self.database("MASTER_DB", "master_db");
+        let tenants = self.database("TENANT_DB", "tenants");
+        if master != tenants && master.to_lowercase() == tenants.to_lowercase() {
+            self.fault("MASTER_DB and TENANT_DB must differ by more than letter case");
+        }
+        (master, tenants)
+    }
+
     /// A database's name as Atlas takes it: at most 38 bytes, none of MongoDB's reserved characters.
     fn database(&mut self, name: &str, default: &str) -> String {
         let database = self.text(name, default);
@@ -189,11 +199,12 @@ impl<'a> Settings<'a> {
 impl Config {
     /// Faults stay in `settings`; the configuration is to be used only when it has none.
     pub fn read(settings: &mut Settings<'_>) -> Self {
+        let (master_db, tenant_db) = settings.databases();
         Self {
             mongodb: settings.mongodb_uri(),
             max_connections: None,
-            master_db: settings.database("MASTER_DB", "master_db"),
-            tenant_db: settings.database("TENANT_DB", "tenants"),
+            master_db,
+            tenant_db,
             bcrypt_cost: settings.number("BCRYPT_COST", 12, 10..=15),
             password_min_length: settings.number("PASSWORD_MIN_LENGTH", 8, 8..=64),
             max_organizations: settings.number("MAX_ORGANIZATIONS", 2000, 1..=100_000),
@@ -286,6 +297,20 @@ mod tests {
         ] {
             assert!(message.contains(name), "{name} is missing in: {message}");
         }
+    }
+
+    #[test]
+    fn databases_differ_by_more_than_letter_case() {
+        let faults = |tenants| {
+            let (_, _, faults) = read(&[
+                ("MONGODB_URI", "mongodb://h"),
+                ("JWT_SECRET_ID", "s"),
+                ("TENANT_DB", tenants),
+            ]);
+            faults
+        };
+        assert!(faults("Master_DB").unwrap_err().contains("TENANT_DB"));
+        faults("master_db2").unwrap();
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::body::Bytes;
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
@@ -15,6 +16,8 @@ use utoipa_swagger_ui::{Config, serve};
 /// Swagger UI writes style attributes and shows icons from data URLs.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     base-uri 'self'; frame-ancestors 'none'";
+
+const PAGE: &str = "index.html";
 
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     let config = Config::from("/openapi.json")
@@ -44,7 +47,7 @@ shared::problem_responses!(FileProblems: NotFound, InternalError);
     responses((status = OK, description = "Swagger UI", body = String, content_type = "text/html"), PageProblems)
 )]
 async fn docs() -> Result<impl IntoResponse, Problem> {
-    let (content_type, bytes) = file("index.html")?;
+    let (content_type, bytes) = file(PAGE)?;
     let page = String::from_utf8_lossy(&bytes);
     // The page's own links are relative to a folder.
     let page = page.replacen("<head>", "<head>\n    <base href=\"/docs/\">", 1);
@@ -63,7 +66,12 @@ async fn docs() -> Result<impl IntoResponse, Problem> {
     params(("file" = String, Path, description = "Name of the file", example = "swagger-ui.css")),
     responses((status = OK, description = "The file", body = Vec<u8>, content_type = "*/*"), FileProblems)
 )]
-async fn docs_file(Path(name): Path<String>) -> Result<Response, Problem> {
+async fn docs_file(name: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    // What cannot be read, for it is not UTF-8, names no file.
+    let Path(name) = name.map_err(|_| Problem::not_found())?;
+    if name == PAGE {
+        return Ok(Redirect::permanent("/docs").into_response());
+    }
     let (content_type, bytes) = file(&name)?;
     let headers = [
         (CONTENT_TYPE, content_type),

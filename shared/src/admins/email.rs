@@ -1,10 +1,15 @@
 //! Email addresses: one address, at most 254 octets, unique whatever the letter case.
 
+use icu_properties::CodePointMapData;
+use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
+
 use crate::problem::FieldError;
 use crate::text::{caseless_key, fold_white_space, nfc};
 
 /// The longest address that fits a mail transaction (RFC 5321, section 4.5.3.1, erratum 1690), in octets.
 const MAX_OCTETS: usize = 254;
+/// Of what stands before the `@` (RFC 5321, section 4.5.3.1.1).
+const MAX_LOCAL_OCTETS: usize = 64;
 
 #[derive(Clone, Debug)]
 pub struct EmailAddress {
@@ -13,34 +18,19 @@ pub struct EmailAddress {
 }
 
 impl EmailAddress {
-    /// Trims, and takes one bare address: no display name, no address literal, a domain with a dot.
+    /// Trims, and takes one bare address: no display name, no quoted local part, no address literal, a domain with
+    /// a dot.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let address = text.trim();
         if address.len() > MAX_OCTETS {
             return Err(invalid("too_long", "must have at most 254 octets"));
         }
-        let options = email_address::Options::default()
-            .without_display_text()
-            .without_domain_literal()
-            .with_minimum_sub_domains(2);
-        let syntax = || {
-            invalid(
-                "invalid_email",
-                "must be one email address, such as admin@example.com",
-            )
-        };
-        let parsed = email_address::EmailAddress::parse_with_options(address, options)
-            .map_err(|_| syntax())?;
-        let domain =
-            idna::domain_to_ascii_cow(parsed.domain().as_bytes(), idna::AsciiDenyList::STD3)
-                .map_err(|_| syntax())?;
-        if address.chars().any(char::is_control) {
-            return Err(syntax());
-        }
-        // Some characters are white space and a mark in their compatibility form: one at an end is trimmed there.
-        let local = fold_white_space(&caseless_key(&nfc(parsed.local_part())));
+        let key = key(address).ok_or_else(|| {
+            let message = "must be one email address, such as admin@example.com";
+            invalid("invalid_email", message)
+        })?;
         Ok(Self {
-            key: format!("{local}@{domain}"),
+            key,
             address: address.to_owned(),
         })
     }
@@ -54,6 +44,36 @@ impl EmailAddress {
     pub fn key(&self) -> &str {
         &self.key
     }
+}
+
+/// None where it is no address.
+fn key(address: &str) -> Option<String> {
+    // A quoted local part is a second spelling of an address, or one that hardly any mail server takes.
+    if address.starts_with('"') || address.chars().any(char::is_control) {
+        return None;
+    }
+    let (local, domain) = address.rsplit_once('@')?;
+    let local = nfc(local);
+    if local.len() > MAX_LOCAL_OCTETS {
+        return None;
+    }
+    let domain = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::STD3).ok()?;
+    let options = email_address::Options::default()
+        .without_display_text()
+        .without_domain_literal()
+        .with_minimum_sub_domains(2);
+    // The parser knows letters of all scripts, but not the marks that some of them are written with.
+    let letters = local.replace(is_mark, "x");
+    let plain = format!("{letters}@{domain}");
+    email_address::EmailAddress::parse_with_options(&plain, options).ok()?;
+    // Some characters are white space and a mark in their compatibility form: one at an end is trimmed there.
+    let local = fold_white_space(&caseless_key(&local));
+    Some(format!("{local}@{domain}"))
+}
+
+fn is_mark(character: char) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new().get(character);
+    GeneralCategoryGroup::Mark.contains(category)
 }
 
 fn invalid(code: &'static str, message: &str) -> FieldError {
@@ -81,6 +101,25 @@ mod tests {
     }
 
     #[test]
+    fn addresses_of_every_script_are_taken_in_every_form() {
+        let key = |text| EmailAddress::parse(text).map(|email| email.key).unwrap();
+        assert_eq!(
+            key("jose\u{301}@bu\u{308}cher.example"),
+            key("jos\u{e9}@b\u{fc}cher.example")
+        );
+        assert_eq!(key("a@例え。テスト"), key("a@xn--r8jz45g.xn--zckzah"));
+        assert_eq!(key("a@ｂ．example"), key("a@b.example"));
+        for text in [
+            "संपर्क@डाटामेल.भारत",
+            "用户@例子.广告",
+            "θσερ@εχαμπλε.ψομ",
+            "o'brien+tag@example.com",
+        ] {
+            assert!(EmailAddress::parse(text).is_ok(), "{text} was refused");
+        }
+    }
+
+    #[test]
     fn what_is_not_one_bare_address_is_refused() {
         let long = format!("{}@example.com", "a".repeat(250));
         for text in [
@@ -92,6 +131,9 @@ mod tests {
             "A <a@b.example>",
             "a@b.example, c@d.example",
             "a@[127.0.0.1]",
+            "\"a\"@b.example",
+            "\"a b\"@c.example",
+            "a@b@c.example",
             "a@localhost",
             "a@b..example",
             "a\u{0}@b.example",

@@ -82,7 +82,10 @@ impl Hasher {
             Arc::clone(&self.places.line)
                 .try_acquire_owned()
                 .map_err(|error| match error {
-                    TryAcquireError::NoPermits => Problem::unavailable(),
+                    TryAcquireError::NoPermits => {
+                        tracing::warn!("the line of hashes is full: a request is refused");
+                        Problem::unavailable()
+                    }
                     TryAcquireError::Closed => Problem::internal(),
                 })?;
         let core = Arc::clone(&self.places.cores).acquire_owned().await;

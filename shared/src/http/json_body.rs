@@ -49,13 +49,19 @@ fn is_json(media_type: &HeaderValue) -> bool {
     let parsed = media_type
         .to_str()
         .ok()
-        .and_then(|text| text.parse::<mime::Mime>().ok());
+        .and_then(|text| without_optional_space(text).parse::<mime::Mime>().ok());
     parsed.is_some_and(|mime| {
         mime.essence_str() == mime::APPLICATION_JSON
             && mime
                 .get_param(mime::CHARSET)
                 .is_none_or(|charset| charset == mime::UTF_8)
     })
+}
+
+/// White space may stand before a `;` (RFC 9110, section 5.6.6), which `mime` does not read.
+fn without_optional_space(media_type: &str) -> String {
+    let parts = media_type.split(';').map(str::trim);
+    parts.collect::<Vec<_>>().join(";")
 }
 
 async fn read(body: Body) -> Result<Vec<u8>, Problem> {
@@ -189,6 +195,9 @@ mod tests {
             ("application/json", true),
             ("Application/JSON; charset=UTF-8", true),
             ("application/json; charset=\"utf-8\"", true),
+            ("application/json ; charset=utf-8", true),
+            ("application/json;charset=utf-8 ; profile=x", true),
+            ("application/json ; charset=latin1", false),
             ("application/json; charset=latin1", false),
             ("text/plain", false),
             ("application/x-www-form-urlencoded", false),

@@ -201,6 +201,27 @@ async fn document_and_server_have_the_same_routes() {
     }
 }
 
+#[tokio::test]
+async fn pages_have_a_policy_and_what_names_no_file_is_not_there() {
+    let service = TestService::start().await;
+    for page in ["/docs", "/docs/", "/docs/index.html"] {
+        let answer = service.get(page).await;
+        let policy = &answer.headers["content-security-policy"];
+        assert!(
+            policy.to_str().unwrap().starts_with("default-src 'self'"),
+            "{page}"
+        );
+    }
+    for path in [
+        "/docs/%FF",
+        "/docs/nothing",
+        "/docs/..%2f..%2fetc%2fpasswd",
+        "/docs/%00",
+    ] {
+        service.get(path).await.problem(404, "not_found");
+    }
+}
+
 /// Names of the tests in all sources.
 fn tests() -> BTreeSet<String> {
     let mut folders = vec![
