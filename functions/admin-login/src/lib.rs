@@ -24,7 +24,7 @@ pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Credentials {
-    #[schema(example = "admin@example.com", format = Email)]
+    #[schema(example = "admin@example.com", format = "idn-email")]
     email: String,
     #[schema(example = "Admin@123", format = Password)]
     password: String,

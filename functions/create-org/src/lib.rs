@@ -28,7 +28,7 @@ struct CreateOrganization {
     #[schema(example = "Akshay Pvt Ltd", min_length = 2, max_length = 100)]
     organization_name: String,
     /// One address of at most 254 octets. Unique, whatever the letter case.
-    #[schema(example = "admin@example.com", format = Email, max_length = 254)]
+    #[schema(example = "admin@example.com", format = "idn-email", max_length = 254)]
     email: String,
     /// At least 8 characters (a setting of the service) of any kind; not one of the most common passwords, not
     /// the email, not the organization's name.
@@ -67,9 +67,7 @@ shared::problem_responses!(Problems: MalformedRequest, OrganizationNameTaken, Em
     post,
     path = "/org/create",
     tag = "organizations",
-    params(("Idempotency-Key" = Option<String>, Header, example = "8e03978e-40d5-43dd-bc93-6894a57f9324",
-        description = "Makes the request safe to repeat for 24 hours: the same key and body get the same answer, \
-            and one organization. 1 to 255 visible ASCII characters.")),
+    params(IdempotencyKey),
     request_body = CreateOrganization,
     responses((status = CREATED, description = "The organization is created", body = CreatedOrganization), Problems)
 )]

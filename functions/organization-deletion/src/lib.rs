@@ -71,7 +71,7 @@ async fn delete(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RestoreOrganization {
-    #[schema(example = "admin@example.com", format = Email)]
+    #[schema(example = "admin@example.com", format = "idn-email")]
     email: String,
     #[schema(example = "Admin@123", format = Password)]
     password: String,

@@ -27,7 +27,7 @@ pub struct PageQuery {
 pub struct AuditPage {
     events: Vec<AuditEvent>,
     /// Ask for the next page with it; null on the last one.
-    #[schema(example = "AAABk1xPbkBnRKHww7KhkI9-bVxTfX0lq8lNsUf0c1vJx2Ah")]
+    #[schema(example = "AAABk1xPbkBnRKHww7KhkI9-bVxTfX0lq8lNsUf0c1vJx2Ah", required)]
     next_cursor: Option<String>,
 }
 
@@ -39,17 +39,25 @@ pub struct AuditEvent {
     at: String,
     #[serde(flatten)]
     action: Action,
-    #[schema(example = "6744a1f0c3b2a1908f7e6d5d", pattern = "^[0-9a-f]{24}$")]
+    #[schema(
+        example = "6744a1f0c3b2a1908f7e6d5d",
+        pattern = "^[0-9a-f]{24}$",
+        required
+    )]
     admin_id: Option<String>,
     /// Null where there was no session.
-    #[schema(example = "6744a1f0c3b2a1908f7e6d5e", pattern = "^[0-9a-f]{24}$")]
+    #[schema(
+        example = "6744a1f0c3b2a1908f7e6d5e",
+        pattern = "^[0-9a-f]{24}$",
+        required
+    )]
     session_id: Option<String>,
     /// The client's.
     #[schema(example = "203.0.113.7")]
     address: String,
     /// How many sessions ended with it, counted to 10,000 of an admin: `session_ended`, `password_changed` and
     /// `organization_deleted` tell. Null elsewhere.
-    #[schema(example = 2, minimum = 0)]
+    #[schema(example = 2, minimum = 0, required)]
     sessions_ended: Option<i64>,
 }
 

@@ -4,6 +4,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use utoipa::IntoParams;
 
 use crate::problem::Problem;
 
@@ -11,8 +12,14 @@ const NAME: &str = "idempotency-key";
 const MAX_LENGTH: usize = 255;
 
 /// The key, without quotes; none where the header is missing.
-#[derive(Clone, Debug)]
-pub struct IdempotencyKey(pub Option<String>);
+#[derive(Clone, Debug, IntoParams)]
+#[into_params(parameter_in = Header, names("Idempotency-Key"))]
+pub struct IdempotencyKey(
+    /// Makes the request safe to repeat for 24 hours: the same key and body get the same answer, and one
+    /// organization. 1 to 255 visible ASCII characters.
+    #[param(example = "8e03978e-40d5-43dd-bc93-6894a57f9324", nullable = false)]
+    pub Option<String>,
+);
 
 impl<S: Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;

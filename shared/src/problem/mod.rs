@@ -38,7 +38,7 @@ pub struct Problem {
 /// What is wrong with one field of a request.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct FieldError {
-    /// Name of the field in the request's body.
+    /// Name of the field in the request's body, or of the parameter in its query.
     #[schema(example = "password")]
     pub field: &'static str,
     /// Stable and snake_case, for programs.

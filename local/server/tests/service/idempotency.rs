@@ -95,6 +95,17 @@ async fn many_requests_with_one_key_end_in_one_organization() {
 }
 
 #[tokio::test]
+async fn an_answer_may_be_asked_for_again_many_times_at_once() {
+    let service = TestService::start().await;
+    let body = acme();
+    let first = create(&service, KEY, &body).await;
+    let again = (0..60).map(|_| create(&service, KEY, &body));
+    for answer in futures_util::future::join_all(again).await {
+        assert_eq!((answer.status, &answer.body), (first.status, &first.body));
+    }
+}
+
+#[tokio::test]
 async fn a_refused_request_leaves_its_key_free() {
     let service = TestService::start().await;
     service.create("Acme", "other@example.com").await;
