@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use mongodb::bson::DateTime;
 
+use crate::problem::Problem;
+
 /// The clock that decides what has expired, whose turn it is and when. A test brings its own.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> DateTime + Send + Sync>);
@@ -47,4 +49,29 @@ pub(crate) fn between(now: DateTime, later: DateTime) -> Duration {
         .timestamp_millis()
         .saturating_sub(now.timestamp_millis());
     Duration::from_millis(u64::try_from(wait).unwrap_or_default())
+}
+
+/// As RFC 3339 writes it, always with milliseconds: texts sort as moments do.
+pub fn date_time(moment: DateTime) -> Result<String, Problem> {
+    let text = moment.try_to_rfc3339_string();
+    let text = text.map_err(|_| Problem::internal())?;
+    let text = text.trim_end_matches('Z');
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    Ok(format!("{seconds}.{fraction:0<3}Z"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_moment_has_milliseconds() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_764_072_000_120, "2025-11-25T12:00:00.120Z"),
+            (1_764_072_000_123, "2025-11-25T12:00:00.123Z"),
+        ] {
+            assert_eq!(date_time(DateTime::from_millis(millis)).unwrap(), text);
+        }
+    }
 }

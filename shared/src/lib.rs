@@ -1,8 +1,8 @@
 //! What every function of the service stands on, by subject.
 //!
-//! `organizations`, `admins`, `sessions`, `tokens`, `attempts` and `audit` are the product. `mongo`, `http` and `lambda` connect it to the
-//! world; `config` and `app` are what a process reads and builds once. Value types (a name, an email, a
-//! password) know nothing of MongoDB, HTTP or AWS.
+//! `organizations`, `admins`, `sessions`, `tokens`, `attempts` and `audit` are the product. `mongo`, `http` and
+//! `lambda` connect it to the world; `config` and `app` are what a process reads and builds once. Value types (a
+//! name, an email, a password) know nothing of MongoDB, HTTP or AWS.
 
 pub mod admins;
 pub mod app;

@@ -35,7 +35,8 @@ pub fn fold_white_space(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn is_invisible(character: char) -> bool {
+/// Whether Unicode says that nothing is to be shown of it.
+pub fn is_invisible(character: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
 }
 

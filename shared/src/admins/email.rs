@@ -1,10 +1,7 @@
 //! Email addresses: one address, at most 254 octets, unique whatever the letter case.
 
-use icu_properties::CodePointMapData;
-use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
-
 use crate::problem::FieldError;
-use crate::text::{caseless_key, fold_white_space, nfc};
+use crate::text::{caseless_key, fold_white_space, is_invisible, nfc};
 
 /// The longest address that fits a mail transaction (RFC 5321, section 4.5.3.1, erratum 1690), in octets.
 const MAX_OCTETS: usize = 254;
@@ -62,18 +59,19 @@ fn key(address: &str) -> Option<String> {
         .without_display_text()
         .without_domain_literal()
         .with_minimum_sub_domains(2);
-    // The parser knows letters of all scripts, but not the marks that some of them are written with.
-    let letters = local.replace(is_mark, "x");
+    // Of what is not ASCII the parser knows letters only, and RFC 6531 allows all of it.
+    let letters = local.replace(is_visible, "x");
     let plain = format!("{letters}@{domain}");
     email_address::EmailAddress::parse_with_options(&plain, options).ok()?;
     // Some characters are white space and a mark in their compatibility form: one at an end is trimmed there.
     let local = fold_white_space(&caseless_key(&local));
-    Some(format!("{local}@{domain}"))
+    (!local.is_empty()).then(|| format!("{local}@{domain}"))
 }
 
-fn is_mark(character: char) -> bool {
-    let category = CodePointMapData::<GeneralCategory>::new().get(character);
-    GeneralCategoryGroup::Mark.contains(category)
+/// Beyond ASCII: what people can see, and what joins or parts letters of some scripts.
+fn is_visible(character: char) -> bool {
+    let joins = matches!(character, '\u{200c}' | '\u{200d}');
+    !character.is_ascii() && !character.is_whitespace() && (joins || !is_invisible(character))
 }
 
 fn invalid(code: &'static str, message: &str) -> FieldError {
@@ -114,6 +112,10 @@ mod tests {
             "用户@例子.广告",
             "θσερ@εχαμπλε.ψομ",
             "o'brien+tag@example.com",
+            "ශ්\u{200d}රී@example.lk",
+            "می\u{200c}خواهم@example.com",
+            "col·legi@example.cat",
+            "💌@example.com",
         ] {
             assert!(EmailAddress::parse(text).is_ok(), "{text} was refused");
         }
@@ -134,6 +136,11 @@ mod tests {
             "\"a\"@b.example",
             "\"a b\"@c.example",
             "a@b@c.example",
+            "\u{3164}@b.example",
+            "\u{fe0f}@b.example",
+            "\u{200d}@b.example",
+            "a\u{202e}b@c.example",
+            "a\u{a0}b@c.example",
             "a@localhost",
             "a@b..example",
             "a\u{0}@b.example",
@@ -173,6 +180,9 @@ mod tests {
             if let Ok(email) = EmailAddress::parse(&text) {
                 prop_assert!(email.as_str().len() <= 254);
                 prop_assert!(!email.as_str().chars().any(char::is_control));
+                if let Ok(of_key) = EmailAddress::parse(email.key()) {
+                    prop_assert_eq!(of_key.key(), email.key());
+                }
             }
         }
     }

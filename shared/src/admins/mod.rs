@@ -3,6 +3,7 @@
 mod authentication;
 mod email;
 mod hasher;
+mod lock;
 mod password;
 mod password_change;
 mod password_hash;
@@ -19,12 +20,13 @@ pub use authentication::{Credentials, log_in};
 pub(crate) use authentication::{PasswordConfirmed, authenticate, confirm_password};
 pub use email::EmailAddress;
 pub use hasher::Hasher;
+pub(crate) use lock::lock_admin;
 pub use password::{Password, PasswordPolicy};
 pub use password_change::change_password;
 pub use password_hash::PasswordHash;
 pub use proved_admin::ProvedAdmin;
 
-/// A document of `admins`.
+/// A document of `admins`. It also has numbers that nobody reads: transactions count them up to lock it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Admin {
     #[serde(rename = "_id")]

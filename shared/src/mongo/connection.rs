@@ -5,25 +5,38 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use mongodb::event::EventHandler;
 use mongodb::event::cmap::{CmapEvent, ConnectionCheckoutFailedReason};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
+use tokio::time::{sleep, timeout};
 
 use super::connection_string::ConnectionString;
-use super::{ConnectError, Databases};
+use super::{ConnectError, Databases, options};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::secrets::SecretsManager;
 
-pub(super) struct Connection {
+/// A request that could be served with what there is waits for so long.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Longer than any request takes.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// A place for a connection, which the first who needs it makes.
+#[derive(Default)]
+pub(super) struct Place(OnceCell<Box<Connection>>);
+
+struct Connection {
     databases: Databases,
     /// Of the connection string that it was made with.
     version_id: Option<String>,
     /// Whether a new connection failed, for whatever reason, since the connection string was last compared.
     doubted: Doubt,
+    /// Locked by the one of several requests that looks into a doubt.
+    comparing: Mutex<()>,
     /// Requests may still use this one while that is made; so it stays.
-    successor: OnceCell<Box<Self>>,
+    successor: Place,
 }
 
 type Doubt = Arc<AtomicBool>;
@@ -36,57 +49,87 @@ pub(super) struct Source<'a> {
     pub clock: &'a Clock,
 }
 
-impl Connection {
-    pub async fn make(source: Source<'_>) -> Result<Self, ConnectError> {
-        let string = source.connection_string().await?;
-        Self::with(source, string).await
-    }
-
-    async fn with(
-        Source { config, clock, .. }: Source<'_>,
-        string: ConnectionString,
-    ) -> Result<Self, ConnectError> {
-        let doubted = Doubt::default();
-        let mut options = super::connect::options(config, string.options().await?);
-        options.cmap_event_handler = Some(doubting(Arc::clone(&doubted)));
-        Ok(Self {
-            databases: super::connect::connect(config, clock, options).await?,
-            version_id: string.version_id,
-            doubted,
-            successor: OnceCell::new(),
-        })
-    }
-
-    /// This connection's databases, or those of its latest successor. Makes a successor where there is need of one.
-    pub async fn latest(&self, source: Source<'_>) -> Result<&Databases, ConnectError> {
-        let mut latest = self;
-        loop {
-            latest = match latest.successor.get() {
-                Some(successor) => successor,
-                None if !latest.doubted.swap(false, Ordering::Relaxed) => break,
-                None => match latest.replace(source).await {
-                    Ok(None) => break,
-                    Ok(Some(successor)) => successor,
-                    Err(error) => {
-                        latest.doubted.store(true, Ordering::Relaxed);
-                        return Err(error);
-                    }
-                },
-            };
+impl Place {
+    /// The databases of the connection, or of its latest successor.
+    pub async fn databases(&self, source: Source<'_>) -> Result<&Databases, ConnectError> {
+        let mut latest = self.connection(source, None).await?;
+        while let Some(successor) = latest.successor(source).await {
+            latest = successor;
         }
         Ok(&latest.databases)
     }
 
-    /// The connection with today's connection string, where that is another than this one's.
-    async fn replace(&self, source: Source<'_>) -> Result<Option<&Self>, ConnectError> {
-        let string = source.connection_string().await?;
-        if string.version_id == self.version_id {
-            return Ok(None);
+    /// Where there is none yet, one is made with `string`, or today's.
+    async fn connection(
+        &self,
+        source: Source<'_>,
+        string: Option<ConnectionString>,
+    ) -> Result<&Connection, ConnectError> {
+        let make = async || {
+            let string = match string {
+                Some(string) => string,
+                None => source.connection_string().await?,
+            };
+            Connection::make(source, string).await.map(Box::new)
+        };
+        self.0.get_or_try_init(make).await.map(Box::as_ref)
+    }
+}
+
+impl Connection {
+    async fn make(
+        Source { config, clock, .. }: Source<'_>,
+        string: ConnectionString,
+    ) -> Result<Self, ConnectError> {
+        let doubted = Doubt::default();
+        let mut options = options::completed(config, string.options().await?);
+        options.cmap_event_handler = Some(doubting(Arc::clone(&doubted)));
+        Ok(Self {
+            databases: Databases::open(config, clock, options).await?,
+            version_id: string.version_id,
+            doubted,
+            comparing: Mutex::new(()),
+            successor: Place::default(),
+        })
+    }
+
+    /// Makes it first, where there is a need of one.
+    async fn successor(&self, source: Source<'_>) -> Option<&Self> {
+        if self.doubted.load(Ordering::Relaxed)
+            && let Ok(_comparing) = self.comparing.try_lock()
+        {
+            // Boxed: hardly any request makes a connection, and every request would have room for it.
+            if let Err(error) = Box::pin(self.replace(source)).await {
+                // This one may still do, or do again.
+                tracing::warn!(%error, "the connection to MongoDB is not replaced");
+            }
+            self.doubted.store(false, Ordering::Relaxed);
         }
-        let make = async || Self::with(source, string).await.map(Box::new);
-        let successor = self.successor.get_or_try_init(make).await?;
-        tracing::info!("connected to MongoDB with the connection string's new version");
-        Ok(Some(successor))
+        self.successor.0.get().map(Box::as_ref)
+    }
+
+    /// Makes the successor, if there is another connection string today.
+    async fn replace(&self, source: Source<'_>) -> Result<(), ConnectError> {
+        let asking = timeout(PATIENCE, source.connection_string()).await;
+        let string = asking.unwrap_or_else(|_| {
+            let late = "Secrets Manager did not answer in time for the connection string";
+            Err(ConnectError::Unavailable(late.to_owned()))
+        })?;
+        if string.version_id != self.version_id {
+            self.successor.connection(source, Some(string)).await?;
+            tracing::info!("connected to MongoDB with the connection string's new version");
+            self.retire();
+        }
+        Ok(())
+    }
+
+    /// Closes what is open, once no request can use it any more.
+    fn retire(&self) {
+        let client = self.databases.client.clone();
+        tokio::spawn(async move {
+            sleep(GRACE).await;
+            client.shutdown().await;
+        });
     }
 }
 

@@ -46,10 +46,11 @@ impl ConnectionString {
     }
 }
 
-/// A user name or password with a `?` in it ends what the driver takes for the hosts.
+/// A user name or password with a `?` in it ends what the driver takes for the hosts, which it would name in errors.
 fn has_credentials_in_options(text: &str) -> bool {
-    let parts = text.split_once('?');
-    parts.is_some_and(|(hosts, options)| !hosts.contains('@') && options.contains('@'))
+    let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let parts = after_scheme.split_once('?');
+    parts.is_some_and(|(hosts, options)| !hosts.contains(['@', '/']) && options.contains('@'))
 }
 
 fn malformed() -> ConnectError {

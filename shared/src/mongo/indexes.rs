@@ -20,7 +20,13 @@ impl Databases {
                     &self.organizations,
                     vec![unique(index::NAME_KEY), unique(index::COLLECTION_NAME)]
                 ),
-                make(&self.admins, vec![unique(index::EMAIL_KEY)]),
+                make(
+                    &self.admins,
+                    vec![
+                        unique(index::EMAIL_KEY),
+                        plain(doc! { "organization_id": 1 })
+                    ]
+                ),
                 make(&self.attempts, vec![expiring()]),
                 make(&self.onboardings, vec![expiring()]),
                 make(

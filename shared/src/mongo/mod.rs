@@ -1,32 +1,26 @@
-//! MongoDB: one client per process, connected on its first use.
+//! MongoDB: one client per process, connected on its first use, and replaced with its connection string.
 
-mod connect;
+mod connect_error;
 mod connection;
 mod connection_string;
+mod databases;
 mod errors;
 mod indexes;
 mod kept_secret;
+mod options;
 mod transaction;
 
 use std::sync::Arc;
 
-use mongodb::bson::Document;
-use mongodb::{Client, Collection, Database};
-use tokio::sync::OnceCell;
-
-use crate::admins::Admin;
-use crate::audit::Event;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::keyed_hash::KeyedHash;
-use crate::organizations::{Onboarding, Organization};
 use crate::problem::Problem;
 use crate::secrets::SecretsManager;
-use crate::sessions::Session;
 
-use connection::{Connection, Source};
+use connection::{Place, Source};
 
-pub use connect::ConnectError;
+pub use connect_error::ConnectError;
+pub use databases::Databases;
 pub use errors::{
     duplicate_index, is_duplicate, is_unreadable, is_write_conflict, log_error,
     names_existing_collection,
@@ -47,28 +41,7 @@ pub struct Mongo {
     config: Config,
     secrets: Arc<SecretsManager>,
     clock: Clock,
-    first: OnceCell<Connection>,
-}
-
-/// The service's databases, ready for use. Nobody outside this crate can name a tenant's collection: see
-/// [`TenantCollection`](crate::organizations::TenantCollection).
-pub struct Databases {
-    pub(crate) client: Client,
-    pub(crate) organizations: Collection<Organization>,
-    pub(crate) admins: Collection<Admin>,
-    pub(crate) sessions: Collection<Session>,
-    pub(crate) attempts: Collection<Document>,
-    pub(crate) onboardings: Collection<Onboarding>,
-    pub(crate) audit_events: Collection<Event>,
-    /// Names of purged collections, which are given to nobody again.
-    pub(crate) retired_collection_names: Collection<Document>,
-    pub(crate) keyed_hash: KeyedHash,
-    /// The documents' moments are its.
-    pub(crate) clock: Clock,
-    /// Holds the tenants' collections.
-    pub(crate) tenants: Database,
-    /// Whether this process has made the indexes.
-    indexes: OnceCell<()>,
+    connection: Place,
 }
 
 impl Mongo {
@@ -77,19 +50,18 @@ impl Mongo {
             config,
             secrets,
             clock,
-            first: OnceCell::new(),
+            connection: Place::default(),
         }
     }
 
-    /// Connects, if that has not been done yet with today's connection string, and says why it cannot.
+    /// Connects, if that has not been done yet, and says why it cannot.
     pub async fn connect(&self) -> Result<&Databases, ConnectError> {
         let source = Source {
             config: &self.config,
             secrets: &self.secrets,
             clock: &self.clock,
         };
-        let first = self.first.get_or_try_init(|| Connection::make(source));
-        first.await?.latest(source).await
+        self.connection.databases(source).await
     }
 
     /// As [`Self::connect`], for a request: the reason goes to the log.

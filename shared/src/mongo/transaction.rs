@@ -75,7 +75,7 @@ pub async fn run_transaction<T: Transaction>(
     let last_moment = deadline.checked_sub(TIME_TO_END).unwrap_or(deadline);
     let starting = timeout_at(last_moment, client.start_session());
     let mut session = starting.await.map_err(|_| TransactionError::TooSlow)??;
-    // A time limit lets what it limits begin, even after it.
+    // `timeout_at` lets it begin even where its time is over.
     if Instant::now() >= last_moment {
         return Err(TransactionError::TooSlow);
     }

@@ -23,7 +23,7 @@ pub use name::OrganizationName;
 pub use onboarding::{Caller, NewOrganization, onboard};
 pub use purge::{Purge, purge_deleted};
 pub use rename::rename;
-pub use representation::{OrganizationBody, date_time};
+pub use representation::OrganizationBody;
 pub use restoration::restore;
 pub use tenant_collection::TenantCollection;
 

@@ -1,10 +1,10 @@
 //! An organization as the API shows it to its admin.
 
-use mongodb::bson::DateTime;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Organization;
+use crate::clock::date_time;
 use crate::problem::Problem;
 
 #[derive(Serialize, ToSchema)]
@@ -32,30 +32,5 @@ impl OrganizationBody {
             created_at: date_time(organization.created_at)?,
             updated_at: date_time(organization.updated_at)?,
         })
-    }
-}
-
-/// As RFC 3339 writes it, always with milliseconds: texts sort as moments do.
-pub fn date_time(moment: DateTime) -> Result<String, Problem> {
-    let text = moment.try_to_rfc3339_string();
-    let text = text.map_err(|_| Problem::internal())?;
-    let text = text.trim_end_matches('Z');
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    Ok(format!("{seconds}.{fraction:0<3}Z"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_moment_has_milliseconds() {
-        for (millis, text) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (1_764_072_000_120, "2025-11-25T12:00:00.120Z"),
-            (1_764_072_000_123, "2025-11-25T12:00:00.123Z"),
-        ] {
-            assert_eq!(date_time(DateTime::from_millis(millis)).unwrap(), text);
-        }
     }
 }

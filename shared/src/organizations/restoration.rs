@@ -6,7 +6,7 @@ use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::{Organization, OrganizationStatus};
-use crate::admins::{Admin, AdminStatus, Credentials, authenticate};
+use crate::admins::{Admin, AdminStatus, Credentials, authenticate, lock_admin};
 use crate::app::App;
 use crate::audit::{Action, Event};
 use crate::http::ClientAddress;
@@ -88,13 +88,9 @@ impl Transaction for Restoring<'_> {
 
 impl Restoring<'_> {
     /// Whether the admin is active, and nothing has ended its sessions since it proved its password: a new
-    /// password, or another deletion. Written, not only read: of this transaction and one that does, one comes
-    /// first.
+    /// password, or another deletion.
     async fn admin_as_proved(&self, session: &mut ClientSession) -> Result<bool, Error> {
-        let written = doc! { "$inc": { "writes": 1_i64 } };
-        let admin = doc! { "_id": self.admin.id };
-        let admin = self.databases.admins.find_one_and_update(admin, written);
-        let admin = admin.session(session).await?;
+        let admin = lock_admin(self.databases, self.admin.id, session).await?;
         Ok(admin.is_some_and(|admin| {
             admin.status == AdminStatus::Active && admin.session_epoch == self.admin.session_epoch
         }))

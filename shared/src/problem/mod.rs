@@ -256,7 +256,7 @@ impl From<Vec<FieldError>> for Problem {
     }
 }
 
-/// What a transaction gave up for. Otherwise a MongoDB error that nobody expected: the operator reads its kind,
+/// Where a transaction was given up with a problem, that one. Otherwise a MongoDB error that nobody expected: the operator reads its kind,
 /// the caller that the service is away, or that it cannot read what it has stored.
 impl From<mongodb::error::Error> for Problem {
     fn from(error: mongodb::error::Error) -> Self {

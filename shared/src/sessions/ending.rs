@@ -6,7 +6,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::error::Error;
 use tokio::time::Instant;
 
-use crate::admins::Admin;
+use crate::admins::{Admin, lock_admin};
 use crate::app::App;
 use crate::audit::{Action, EndReason, Event};
 use crate::http::ClientAddress;
@@ -14,7 +14,8 @@ use crate::mongo::{Databases, Transaction, run_transaction};
 use crate::problem::Problem;
 use crate::tokens::AuthenticatedAdmin;
 
-/// There may be any number of sessions, and the transaction that counts them has its request's time.
+/// There may be any number of sessions, and the transaction that counts them has its request's time. One that opens
+/// beside it ends, too, and is not counted.
 const MOST_COUNTED: u64 = 10_000;
 
 /// Ends the caller's session. One that has ended meanwhile stays as it ended.
@@ -23,6 +24,7 @@ pub async fn end(app: &App, caller: &AuthenticatedAdmin, deadline: Instant) -> R
     let reason = EndReason::Logout;
     let ending = EndOne {
         databases,
+        admin_id: caller.admin().id(),
         session_id: caller.session_id(),
         event: caller.event(Action::SessionEnded { reason }),
     };
@@ -65,6 +67,7 @@ pub(super) async fn end_reused(
     );
     let ending = EndOne {
         databases,
+        admin_id: admin.id,
         session_id,
         event: event.of(admin).in_session(session_id),
     };
@@ -73,6 +76,7 @@ pub(super) async fn end_reused(
 
 struct EndOne<'a> {
     databases: &'a Databases,
+    admin_id: ObjectId,
     session_id: ObjectId,
     event: Event,
 }
@@ -82,14 +86,18 @@ impl Transaction for EndOne<'_> {
 
     async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
         let databases = self.databases;
-        let ended = databases
+        // Of several that end it at once, alone or with others, one does.
+        let admin = lock_admin(databases, self.admin_id, session).await?;
+        let ending = databases
             .sessions
-            .delete_one(doc! { "_id": self.session_id })
-            .session(&mut *session)
-            .await?;
-        // Of several that end it at once, one does.
-        if ended.deleted_count == 1 {
-            let event = self.event.clone().ending(ended.deleted_count);
+            .find_one_and_delete(doc! { "_id": self.session_id });
+        let ended = ending.session(&mut *session).await?;
+        let now = databases.clock.now();
+        let (Some(admin), Some(ended)) = (admin, ended) else {
+            return Ok(());
+        };
+        if ended.is_alive(&admin, now) {
+            let event = self.event.clone().ending(1);
             let recording = databases.audit_events.insert_one(event);
             recording.session(session).await?;
         }

@@ -23,7 +23,7 @@ pub use ending::{end, end_everywhere};
 pub use opening::open;
 pub use refreshing::refresh;
 
-/// A document of `sessions`.
+/// A document of `sessions`. It also has a number that nobody reads: transactions count it up to lock it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     #[serde(rename = "_id")]

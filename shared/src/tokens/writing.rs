@@ -9,7 +9,7 @@ use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::AuthenticatedAdmin;
-use crate::admins::{Admin, PasswordConfirmed};
+use crate::admins::{Admin, PasswordConfirmed, lock_admin};
 use crate::mongo::{Databases, Transaction, TransactionError, run_transaction};
 use crate::problem::Problem;
 
@@ -75,17 +75,14 @@ impl<T> Authorized<'_, T> {
     /// The admin as it is now, if its session, it and its organization are active.
     async fn still_active(&self, session: &mut ClientSession) -> Result<Option<Admin>, Error> {
         let databases = self.databases;
-        // Written, not only read: of this transaction and one that ends the session, or all of the admin's, one
-        // comes first.
+        // Locked as the admin is: of this transaction and one that ends the session, one comes first.
         let written = doc! { "$inc": { "writes": 1_i64 } };
         let caller_session = doc! { "_id": self.caller.session_id() };
         let caller_session = databases
             .sessions
-            .find_one_and_update(caller_session, written.clone());
+            .find_one_and_update(caller_session, written);
         let caller_session = caller_session.session(&mut *session).await?;
-        let admin = doc! { "_id": self.caller.admin().id };
-        let admin = databases.admins.find_one_and_update(admin, written);
-        let admin = admin.session(&mut *session).await?;
+        let admin = lock_admin(databases, self.caller.admin().id, session).await?;
         let organization = doc! { "_id": self.caller.organization().id };
         let organization = databases.organizations.find_one(organization);
         let organization = organization.session(session).await?;

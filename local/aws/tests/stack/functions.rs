@@ -120,14 +120,28 @@ async fn running_functions_learn_of_a_new_password_of_mongodb() {
     for password in ["the-second-one", "the-third-one"] {
         assert_eq!(log_in(&login).await.0, 200);
         let uri = stack.mongod.replace_password(password).await;
-        let secret = stack.secrets.put_secret_value();
-        let secret = secret.secret_id(MONGODB_URI_SECRET).secret_string(uri);
-        secret.send().await.unwrap();
+        stack.replace(MONGODB_URI_SECRET, &uri).await;
         // It refuses new connections only.
         assert_eq!(log_in(&login).await.0, 200);
         stack.mongod.kill();
         stack.mongod.start_again().await;
         assert_eq!(log_in(&login).await.0, 503);
+        assert_eq!(log_in(&login).await.0, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_connection_string_that_cannot_be_used_ends_no_connection() {
+    let mut stack = Stack::start().await;
+    create(&stack.function("create-org").await).await;
+    let login = stack.function("admin-login").await;
+    assert_eq!(log_in(&login).await.0, 200);
+    let wrong = stack.mongod.uri_with("service:wrong@", "replicaSet=rs0");
+    for unusable in ["mongodb://[broken", &wrong] {
+        stack.replace(MONGODB_URI_SECRET, unusable).await;
+        stack.mongod.kill();
+        assert_eq!(log_in(&login).await.0, 503);
+        stack.mongod.start_again().await;
         assert_eq!(log_in(&login).await.0, 200);
     }
 }

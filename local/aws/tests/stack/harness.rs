@@ -66,6 +66,12 @@ impl Stack {
         made.send().await.unwrap().arn.unwrap()
     }
 
+    /// Makes `value` the current one of a secret.
+    pub async fn replace(&self, name: &str, value: &str) {
+        let put = self.secrets.put_secret_value().secret_id(name);
+        put.secret_string(value).send().await.unwrap();
+    }
+
     /// The id of the secret's version with this label.
     pub async fn version(&self, stage: &str) -> Option<String> {
         let described = self.secrets.describe_secret().secret_id(JWT_SECRET).send();

@@ -147,6 +147,26 @@ async fn what_ends_sessions_says_how_many_and_why() {
 }
 
 #[tokio::test]
+async fn a_session_that_ends_in_two_ways_at_once_is_counted_once() {
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", EMAIL).await;
+    let everywhere = "/admin/logout?everywhere=true";
+    for _ in 0..12 {
+        let (one, other) = tokio::join!(service.session_of(EMAIL), service.session_of(EMAIL));
+        let (all, _) = tokio::join!(
+            service.call("POST", everywhere, &one.access, &Value::Null),
+            service.log_out(&other.access),
+        );
+        assert_eq!(all.status, 204);
+    }
+    let trail = events(&read(&service, &service.token_of(EMAIL).await, "limit=100").await);
+    let ended = trail
+        .iter()
+        .filter_map(|event| event["sessions_ended"].as_i64());
+    assert_eq!(ended.sum::<i64>(), 24);
+}
+
+#[tokio::test]
 async fn what_did_not_happen_is_not_recorded() {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;

@@ -72,7 +72,14 @@ async fn many_processes_make_the_control_plane_ready_at_once() {
     indexes.sort();
     assert_eq!(
         indexes,
-        ["_id_", "_id_", "collection_name", "email_key", "name_key"]
+        [
+            "_id_",
+            "_id_",
+            "collection_name",
+            "email_key",
+            "name_key",
+            "organization_id_1"
+        ]
     );
 }
 

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::cargo_run::Server;
 use crate::harness::{PASSWORD, TestService, all, mongod_binary};
+use crate::secrets_manager::{Mood, SecretsManager};
 
 /// A one-node replica set on a port of its own, which it has again after a restart.
 struct Database {
@@ -216,6 +217,42 @@ async fn f9_a_thawed_process_serves_its_first_request_from_a_restarted_database(
     let login = post(&server, "/admin/login", "-", &credentials).await;
     assert_eq!(login.status(), 200);
     has_acme_and_nothing_else(&database).await;
+    server.signal("KILL");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f6_f13_a_database_is_found_again_without_secrets_manager() {
+    let mut database = Database::start().await;
+    let signing = "a signing secret of 32 bytes or more";
+    let manager = SecretsManager::start(&[("jwt", signing), ("uri", &database.uri())]).await;
+    let mut settings = manager.settings("jwt");
+    settings.retain(|(name, _)| *name != "MONGODB_URI");
+    settings.push(("MONGODB_URI_SECRET_ID", "uri".to_owned()));
+    let settings: Vec<_> = settings
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start_with(folder.path(), &settings);
+    assert_eq!(
+        post(&server, "/org/create", "1", &acme()).await.status(),
+        201
+    );
+    let log_in = async || {
+        let credentials = json!({"email": "a@example.com", "password": PASSWORD});
+        post(&server, "/admin/login", "-", &credentials)
+            .await
+            .status()
+    };
+    for mood in [Mood::Down, Mood::Throttling, Mood::Hanging] {
+        manager.be(mood);
+        database.kill();
+        assert_eq!(log_in().await, 503, "{mood:?}");
+        database.start_again().await;
+        let started = Instant::now();
+        assert_eq!(log_in().await, 200, "{mood:?}");
+        assert!(started.elapsed() < Duration::from_secs(3), "{mood:?}");
+    }
     server.signal("KILL");
 }
 
