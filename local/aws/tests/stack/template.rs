@@ -145,6 +145,28 @@ fn every_function_is_called_by_a_route_or_on_a_schedule() {
     }
 }
 
+/// What CloudFormation names itself is free in every stack; an alias is its function's own.
+#[test]
+fn two_stacks_fit_into_one_region() {
+    const NAMES: [&str; 6] = [
+        "Name",
+        "FunctionName",
+        "RoleName",
+        "LogGroupName",
+        "AlarmName",
+        "DashboardName",
+    ];
+    for (name, resource) in resources() {
+        if resource["Type"] == "AWS::Lambda::Alias" {
+            continue;
+        }
+        for property in NAMES {
+            let fixed = &resource["Properties"][property];
+            assert!(!fixed.is_string(), "{name} is always called {fixed}");
+        }
+    }
+}
+
 #[test]
 fn requests_end_before_api_gateway_gives_up() {
     for (binary, name) in deployed() {
