@@ -11,10 +11,11 @@ use crate::python::python;
 /// Expands the loops (AWS::LanguageExtensions), then makes plain resources (AWS::Serverless), as CloudFormation does.
 const TRANSFORM: &str = include_str!("transform.py");
 
-/// The template after both transforms.
-pub fn transformed(template: &Path) -> io::Result<Value> {
+/// The template after both transforms, once for each of `parameters`: their values, or null, and references stay.
+pub fn transformed(template: &Path, parameters: &[Value]) -> io::Result<Vec<Value>> {
     let mut command = python()?;
     command.args(["-c", TRANSFORM]).arg(template);
+    command.args(parameters.iter().map(Value::to_string));
     let output = command.stderr(Stdio::inherit()).output()?;
     match output.status.success() {
         true => Ok(serde_json::from_slice(&output.stdout)?),

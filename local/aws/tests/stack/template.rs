@@ -11,7 +11,12 @@ use crate::harness::{functions, root};
 /// The template after CloudFormation's transforms, made once.
 fn template() -> &'static Value {
     static TEMPLATE: OnceLock<Value> = OnceLock::new();
-    TEMPLATE.get_or_init(|| aws::transformed(&root().join("template.yaml")).unwrap())
+    TEMPLATE.get_or_init(|| deployed_with(&[Value::Null]).remove(0))
+}
+
+/// The template as it is deployed with values of parameters, once for each set of them.
+fn deployed_with(parameters: &[Value]) -> Vec<Value> {
+    aws::transformed(&root().join("template.yaml"), parameters).unwrap()
 }
 
 fn resources() -> &'static Map<String, Value> {
@@ -341,6 +346,43 @@ fn a_new_version_goes_back_when_an_alarm_rings() {
             has_route(&binary) || binary == "authorizer",
             "{binary}"
         );
+    }
+}
+
+/// What the functions' aliases point to, where the parameters have these values.
+fn versions(template: &Value) -> BTreeSet<&String> {
+    let resources = template["Resources"].as_object().unwrap().iter();
+    let versions = resources.filter(|(_, resource)| resource["Type"] == "AWS::Lambda::Version");
+    versions.map(|(name, _)| name).collect()
+}
+
+/// An alias stays at the version that it has until there is another one, whatever a deployment has changed.
+#[test]
+fn a_parameter_of_a_function_makes_a_new_version_of_it() {
+    let function = &properties("HealthFunction");
+    let own = json!([function["Environment"], function["VpcConfig"]]);
+    let parameters = template()["Parameters"].as_object().unwrap();
+    let mut changed: Vec<&str> = parameters.keys().map(String::as_str).collect();
+    changed.retain(|name| refers_to(&own, name));
+    for name in ["MongodbUriSecretArn", "MaxOrganizations", "SubnetIds"] {
+        assert!(changed.contains(&name), "{name}");
+    }
+    // A version does not have this one, and cannot be made for it alone.
+    changed.push("ReservedConcurrency");
+    let mut sets = vec![json!({"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"})];
+    for name in &changed {
+        let mut set = sets[0].clone();
+        set[name] = json!("7");
+        sets.push(set);
+    }
+    let deployed = deployed_with(&sets);
+    let before = versions(&deployed[0]);
+    assert_eq!(before.len(), functions().len());
+    for (name, template) in changed.iter().zip(&deployed[1..]) {
+        match *name {
+            "ReservedConcurrency" => assert_eq!(versions(template), before),
+            _ => assert!(versions(template).is_disjoint(&before), "{name}"),
+        }
     }
 }
 
