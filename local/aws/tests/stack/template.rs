@@ -121,6 +121,34 @@ fn the_api_has_the_routes_of_the_openapi_document() {
     assert_eq!(routes, documented);
 }
 
+/// Whether the conditions are decided before SAM reads the template, as the first transform does, or after.
+#[test]
+fn origins_are_all_that_decides_whether_pages_may_call_the_api() {
+    let origins = json!({"CorsAllowedOrigins": "https://a.example,https://b.example"});
+    let deployed = deployed_with(&[Value::Null, json!({}), origins]);
+    let cors = |template: &Value| {
+        let body = &template["Resources"]["Api"]["Properties"]["Body"];
+        body.get("x-amazon-apigateway-cors").cloned()
+    };
+    let configuration = |origins: Value| {
+        json!({
+            "allowOrigins": origins,
+            "allowMethods": ["GET", "POST", "PATCH", "DELETE"],
+            "allowHeaders": ["authorization", "content-type", "idempotency-key"],
+            "exposeHeaders": ["retry-after", "www-authenticate", "x-request-id"],
+            "maxAge": 3600,
+        })
+    };
+    let undecided = cors(&deployed[0]).unwrap();
+    // The parameter's default, which cfn-lint puts in its place by itself.
+    let split = json!({"Fn::Split": [",", ""]});
+    let choice = json!(["HasCors", configuration(split), {"Ref": "AWS::NoValue"}]);
+    assert_eq!(undecided, json!({"Fn::If": choice}));
+    assert_eq!(cors(&deployed[1]), None);
+    let both = json!(["https://a.example", "https://b.example"]);
+    assert_eq!(cors(&deployed[2]), Some(configuration(both)));
+}
+
 #[test]
 fn every_function_is_called_by_a_route_or_on_a_schedule() {
     for (binary, name) in deployed() {
