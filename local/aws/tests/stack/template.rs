@@ -178,6 +178,21 @@ fn every_function_is_called_by_a_route_or_on_a_schedule() {
     }
 }
 
+/// Lambda would run a purge that failed, which rings an alarm, twice more beside the schedule.
+#[test]
+fn a_purge_that_fails_is_left_to_the_next_one() {
+    let name = deployed()["purge-organizations"];
+    let (_, lambda) = of_type("AWS::Lambda::EventInvokeConfig").next().unwrap();
+    let lambda = &lambda["Properties"];
+    assert_eq!(lambda["FunctionName"], json!({"Ref": name}));
+    // The scheduler calls the alias, which has settings of its own.
+    assert_eq!(lambda["Qualifier"], "live");
+    assert_eq!(lambda["MaximumRetryAttempts"], 0);
+    let (_, schedule) = of_type("AWS::Scheduler::Schedule").next().unwrap();
+    let scheduler = &schedule["Properties"]["Target"]["RetryPolicy"];
+    assert_eq!(scheduler["MaximumRetryAttempts"], 0);
+}
+
 /// What CloudFormation names itself is free in every stack; an alias is its function's own.
 #[test]
 fn two_stacks_fit_into_one_region() {
