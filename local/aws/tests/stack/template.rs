@@ -14,6 +14,53 @@ fn template() -> &'static Value {
     TEMPLATE.get_or_init(|| deployed_with(&[Value::Null]).remove(0))
 }
 
+/// The template with what the README says to add for a service behind the same API.
+fn with_a_service_behind_the_authorizer() -> Value {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let own = fs::read_to_string(root().join("template.yaml")).unwrap();
+    let head = "  Api:\n    Properties:\n";
+    let (_, added) = readme.split_once(&format!("```yaml\n{head}")).unwrap();
+    let (added, _) = added.split_once("```").unwrap();
+    let (authorizers, service) = added.split_once("\n\n").unwrap();
+    let (before, after) = own.split_once("Type: AWS::Serverless::HttpApi\n").unwrap();
+    let (after, outputs) = after.split_once("\nOutputs:\n").unwrap();
+    let properties = after.strip_prefix("    Properties:\n").unwrap();
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    let text = format!(
+        "{before}Type: AWS::Serverless::HttpApi\n    Properties:\n{authorizers}\n{properties}\n\
+         {service}\nOutputs:\n{outputs}"
+    );
+    fs::write(file.path(), text).unwrap();
+    let mut deployed = aws::transformed(file.path(), &[Value::Null]).unwrap();
+    deployed.remove(0)
+}
+
+#[test]
+fn another_services_routes_ask_the_authorizers_alias() {
+    let template = with_a_service_behind_the_authorizer();
+    let resources = template["Resources"].as_object().unwrap();
+    let body = &resources["Api"]["Properties"]["Body"];
+    let route = &body["paths"]["/invoices"]["post"];
+    assert_eq!(route["security"], json!([{"Admins": []}]));
+    let authorizer = &body["components"]["securitySchemes"]["Admins"];
+    let authorizer = &authorizer["x-amazon-apigateway-authorizer"];
+    assert_eq!(authorizer["authorizerResultTtlInSeconds"], 0);
+    assert!(
+        refers_to(&authorizer["authorizerUri"], "AuthorizerFunctionAliaslive"),
+        "{authorizer}"
+    );
+    let asks = resources.values().filter(|resource| {
+        let function = &resource["Properties"]["FunctionName"];
+        resource["Type"] == "AWS::Lambda::Permission"
+            && *function == json!({"Ref": "AuthorizerFunctionAliaslive"})
+    });
+    let principals: Vec<_> = asks
+        .map(|permission| &permission["Properties"]["Principal"])
+        .collect();
+    assert_eq!(principals, ["apigateway.amazonaws.com"]);
+    assert_no_circles(resources);
+}
+
 /// The template as it is deployed with values of parameters, once for each set of them.
 fn deployed_with(parameters: &[Value]) -> Vec<Value> {
     aws::transformed(&root().join("template.yaml"), parameters).unwrap()
@@ -466,28 +513,33 @@ fn every_setting_of_the_documentation_is_the_stacks_too() {
 }
 
 /// The resources to which `value` refers, `DependsOn` included.
-fn references(value: &Value, found: &mut BTreeSet<&'static String>) {
-    let mut note = |text: &str| {
-        let named = resources()
-            .keys()
-            .filter(|name| text == name.as_str() || text.contains(&format!("${{{name}")));
-        found.extend(named);
-    };
+fn references<'a>(
+    value: &Value,
+    resources: &'a Map<String, Value>,
+    found: &mut BTreeSet<&'a String>,
+) {
     match value {
-        Value::String(text) => note(text),
-        Value::Array(list) => list.iter().for_each(|inner| references(inner, found)),
-        Value::Object(object) => object.values().for_each(|inner| references(inner, found)),
+        Value::String(text) => found.extend(
+            resources
+                .keys()
+                .filter(|name| text == *name || text.contains(&format!("${{{name}"))),
+        ),
+        Value::Array(list) => list
+            .iter()
+            .for_each(|inner| references(inner, resources, found)),
+        Value::Object(object) => object
+            .values()
+            .for_each(|inner| references(inner, resources, found)),
         _ => {}
     }
 }
 
 /// CloudFormation refuses circles only when it deploys.
-#[test]
-fn no_resource_depends_on_itself() {
+fn assert_no_circles(resources: &Map<String, Value>) {
     let mut open: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
-    for (name, resource) in resources() {
+    for (name, resource) in resources {
         let mut found = BTreeSet::new();
-        references(resource, &mut found);
+        references(resource, resources, &mut found);
         found.remove(name);
         open.insert(name, found);
     }
@@ -501,4 +553,9 @@ fn no_resource_depends_on_itself() {
         assert!(!made.is_empty(), "a circle among {:?}", open.keys());
         open.retain(|name, _| !made.contains(name));
     }
+}
+
+#[test]
+fn no_resource_depends_on_itself() {
+    assert_no_circles(resources());
 }
