@@ -476,6 +476,22 @@ fn a_parameter_of_a_function_makes_a_new_version_of_it() {
     }
 }
 
+/// Parameters that are given to `sam deploy` replace those of samconfig.toml, all of them.
+#[test]
+fn traffic_moves_slowly_unless_asked_otherwise() {
+    let default = &template()["Parameters"]["DeploymentPreference"]["Default"];
+    assert_eq!(default, "Canary10Percent5Minutes");
+    let samconfig = fs::read_to_string(root().join("samconfig.toml")).unwrap();
+    let deployments = samconfig
+        .split("\n[")
+        .filter(|section| section.contains(".deploy."));
+    let deployments: Vec<&str> = deployments.collect();
+    assert_eq!(deployments.len(), 2, "{deployments:?}");
+    for section in deployments {
+        assert!(!section.contains("parameter_overrides"), "{section}");
+    }
+}
+
 /// Settings that only the local server has.
 const LOCAL: [&str; 3] = ["CORS_ALLOWED_ORIGINS", "HOST", "PORT"];
 
