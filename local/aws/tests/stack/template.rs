@@ -130,6 +130,21 @@ fn every_folder_of_functions_is_deployed_and_nothing_else() {
     }
 }
 
+/// `sam build` asks for arm64 only, and leaves the other architecture to cargo-lambda.
+#[test]
+fn what_is_built_unasked_is_what_the_stack_runs() {
+    let cargo_toml = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, build) = cargo_toml
+        .split_once("[workspace.metadata.lambda.build]\n")
+        .unwrap();
+    let (built, _) = build.split_once(" = true\n").unwrap();
+    assert_eq!(template()["Parameters"]["Architecture"]["Default"], built);
+    for name in deployed().into_values() {
+        let architectures = &properties(name)["Architectures"];
+        assert_eq!(*architectures, json!([{"Ref": "Architecture"}]), "{name}");
+    }
+}
+
 fn has_route(binary: &str) -> bool {
     answers_requests(binary) && binary != "authorizer"
 }
