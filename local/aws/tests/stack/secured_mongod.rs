@@ -74,7 +74,9 @@ impl SecuredMongod {
             assert!(started.elapsed() < Duration::from_secs(60), "no primary");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let user = doc! { "createUser": USER, "pwd": PASSWORD, "roles": ["readWriteAnyDatabase"] };
+        // What the README asks for, and no more.
+        let roles = ["master_db", "tenants"].map(|db| doc! { "role": "readWrite", "db": db });
+        let user = doc! { "createUser": USER, "pwd": PASSWORD, "roles": roles.to_vec() };
         self.admin(OPERATOR).await.run_command(user).await.unwrap();
     }
 
