@@ -428,6 +428,40 @@ fn every_alarm_tells_the_operator() {
     }
 }
 
+/// Not those of another stack whose name begins alike.
+#[test]
+fn the_dashboard_shows_the_stacks_own_functions() {
+    let body = &properties("Dashboard")["DashboardBody"]["Fn::Sub"];
+    let join = &body[1]["Functions"]["Fn::Join"];
+    let shown: BTreeSet<&str> = join[1]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|function| function["Ref"].as_str().unwrap())
+        .collect();
+    let all: BTreeSet<&str> = deployed().into_values().map(String::as_str).collect();
+    assert_eq!(shown, all);
+    let names: Vec<&str> = shown.into_iter().collect();
+    let functions = names.join(join[0].as_str().unwrap());
+    let text = body[0]
+        .as_str()
+        .unwrap()
+        .replace("${Functions}", &functions);
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let mut metrics = BTreeSet::new();
+    for widget in dashboard["widgets"].as_array().unwrap() {
+        let shown = widget["properties"]["metrics"].as_array().unwrap();
+        assert!(shown.iter().all(|metric| metric[0].is_string()), "{widget}");
+        if shown[0][0] == "AWS/Lambda" {
+            metrics.insert(shown[0][1].as_str().unwrap());
+            let functions = shown.iter().filter_map(|metric| metric.as_array()?.last());
+            assert!(functions.eq(&names), "{widget}");
+        }
+    }
+    let expected = ["ConcurrentExecutions", "Duration", "Errors", "Throttles"];
+    assert!(metrics.iter().eq(&expected), "{metrics:?}");
+}
+
 #[test]
 fn a_new_version_goes_back_when_an_alarm_rings() {
     let groups: Vec<_> = of_type("AWS::CodeDeploy::DeploymentGroup").collect();
@@ -489,6 +523,60 @@ fn a_parameter_of_a_function_makes_a_new_version_of_it() {
             _ => assert!(versions(template).is_disjoint(&before), "{name}"),
         }
     }
+}
+
+/// Whether the template's rules take these values of parameters, and of the others their defaults.
+fn rules_take(given: &Value) -> bool {
+    fn holds(assertion: &Value, value: &dyn Fn(&Value) -> Value) -> bool {
+        let (function, arguments) = assertion.as_object().unwrap().iter().next().unwrap();
+        let mut arguments = arguments.as_array().unwrap().iter();
+        match function.as_str() {
+            "Fn::Or" => arguments.any(|argument| holds(argument, value)),
+            "Fn::And" => arguments.all(|argument| holds(argument, value)),
+            "Fn::Not" => arguments.all(|argument| !holds(argument, value)),
+            "Fn::Equals" => value(arguments.next().unwrap()) == value(arguments.next().unwrap()),
+            other => panic!("{other}"),
+        }
+    }
+    let value = |operand: &Value| match operand["Ref"].as_str() {
+        Some(name) => match given.get(name) {
+            Some(value) => value.clone(),
+            None => template()["Parameters"][name]["Default"].clone(),
+        },
+        None => operand.clone(),
+    };
+    let rules = template()["Rules"].as_object().unwrap().values();
+    let mut assertions = rules.flat_map(|rule| rule["Assertions"].as_array().unwrap());
+    assertions.all(|assertion| holds(&assertion["Assert"], &value))
+}
+
+#[test]
+fn parameters_that_would_be_ignored_are_refused() {
+    let mongodb = |more: Value| {
+        let mut given = json!({"MongodbUriSecretArn": "arn"});
+        given
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        given
+    };
+    let (domain, certificate) = ("api.example.com", "arn");
+    for taken in [
+        json!({}),
+        json!({"DomainName": domain, "CertificateArn": certificate}),
+        json!({"DomainName": domain, "CertificateArn": certificate, "HostedZoneId": "Z1"}),
+    ] {
+        assert!(rules_take(&mongodb(taken.clone())), "{taken}");
+    }
+    for refused in [
+        json!({"MongodbUri": "mongodb://h"}),
+        json!({"DomainName": domain}),
+        json!({"CertificateArn": certificate}),
+        json!({"HostedZoneId": "Z1"}),
+    ] {
+        assert!(!rules_take(&mongodb(refused.clone())), "{refused}");
+    }
+    assert!(!rules_take(&json!({})));
 }
 
 /// Parameters that are given to `sam deploy` replace those of samconfig.toml, all of them.
