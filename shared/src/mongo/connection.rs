@@ -52,11 +52,19 @@ pub(super) struct Source<'a> {
 impl Place {
     /// The databases of the connection, or of its latest successor.
     pub async fn databases(&self, source: Source<'_>) -> Result<&Databases, ConnectError> {
-        let mut latest = self.connection(source, None).await?;
+        let mut latest = match self.made() {
+            Some(made) => made,
+            // Boxed, or every request would have room for what hardly any of them does.
+            None => Box::pin(self.connection(source, None)).await?,
+        };
         while let Some(successor) = latest.successor(source).await {
             latest = successor;
         }
         Ok(&latest.databases)
+    }
+
+    fn made(&self) -> Option<&Connection> {
+        self.0.get().map(Box::as_ref)
     }
 
     /// Where there is none yet, one is made with `string`, or today's.
@@ -98,14 +106,14 @@ impl Connection {
         if self.doubted.load(Ordering::Relaxed)
             && let Ok(_comparing) = self.comparing.try_lock()
         {
-            // Boxed: hardly any request makes a connection, and every request would have room for it.
+            // Boxed for the same reason.
             if let Err(error) = Box::pin(self.replace(source)).await {
                 // This one may still do, or do again.
                 tracing::warn!(%error, "the connection to MongoDB is not replaced");
             }
             self.doubted.store(false, Ordering::Relaxed);
         }
-        self.successor.0.get().map(Box::as_ref)
+        self.successor.made()
     }
 
     /// Makes the successor, if there is another connection string today.
