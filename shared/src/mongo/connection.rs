@@ -103,7 +103,8 @@ impl Connection {
 
     /// Makes it first, where there is a need of one.
     async fn successor(&self, source: Source<'_>) -> Option<&Self> {
-        if self.doubted.load(Ordering::Relaxed)
+        if self.successor.made().is_none()
+            && self.doubted.load(Ordering::Relaxed)
             && let Ok(_comparing) = self.comparing.try_lock()
         {
             // Boxed for the same reason.
