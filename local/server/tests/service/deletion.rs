@@ -9,6 +9,7 @@ use shared::organizations::Purge;
 
 use crate::attempts::guess_in_flight;
 use crate::harness::{PASSWORD, TestService, Tokens};
+use crate::sessions::dead;
 
 pub const EMAIL: &str = "admin@example.com";
 pub const NAME: &str = "Akshay Pvt Ltd";
@@ -44,16 +45,8 @@ async fn t9_a_deleted_organization_is_closed_at_once_and_keeps_its_data() {
     let days =
         (until.timestamp_millis() - DateTime::now().timestamp_millis()) as f64 / 86_400_000.0;
     assert!((6.99..=7.0).contains(&days), "{days}");
-    for dead in [&tokens, &other] {
-        service
-            .show(&dead.access)
-            .await
-            .problem(401, "invalid_token");
-        service
-            .refresh(&dead.refresh)
-            .await
-            .problem(401, "invalid_token");
-    }
+    dead(&service, &tokens).await;
+    dead(&service, &other).await;
     service
         .delete(&tokens.access, PASSWORD)
         .await
@@ -119,14 +112,7 @@ async fn a_restored_organization_is_as_it_was_and_old_tokens_stay_dead() {
         assert_eq!(restored.body["id"], before["id"]);
         assert_eq!(restored.body["collection_name"], before["collection_name"]);
     }
-    service
-        .show(&tokens.access)
-        .await
-        .problem(401, "invalid_token");
-    service
-        .refresh(&tokens.refresh)
-        .await
-        .problem(401, "invalid_token");
+    dead(&service, &tokens).await;
     assert_eq!(
         service.show(&service.token_of(EMAIL).await).await.status,
         200
@@ -255,14 +241,7 @@ async fn a_deletion_wins_over_logins_refreshes_and_renames_of_the_same_moment() 
             assert_eq!(service.restore(EMAIL, PASSWORD).await.status, 200);
         }
         for tokens in given.iter().chain([&tokens, &other]) {
-            service
-                .show(&tokens.access)
-                .await
-                .problem(401, "invalid_token");
-            service
-                .refresh(&tokens.refresh)
-                .await
-                .problem(401, "invalid_token");
+            dead(&service, &tokens).await;
         }
     }
     assert_eq!(service.whole().await, 1);

@@ -19,7 +19,7 @@ async fn service_with_admin() -> TestService {
 }
 
 /// Asserts that neither token opens anything any more.
-async fn dead(service: &TestService, tokens: &Tokens) {
+pub async fn dead(service: &TestService, tokens: &Tokens) {
     service
         .show(&tokens.access)
         .await
