@@ -1,4 +1,8 @@
-//! All functions' routes together, as API Gateway puts them together on AWS.
+//! All functions' routes together, as API Gateway puts them together on AWS, for many requests at once.
+//!
+//! A request that is given up while it waits for one of the driver's connections leaves a gap in the driver's line
+//! (mongodb 3.9, `cmap/worker.rs`): who stands behind it waits until something else happens in the pool. So requests
+//! wait here, where a line has no gaps, and are not given up because a client is.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,11 +11,19 @@ use axum::Router;
 use axum::extract::Request;
 use axum::extract::connect_info::{ConnectInfo, IntoMakeServiceWithConnectInfo};
 use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
 use shared::app::App;
 use shared::http::ClientAddress;
+use shared::problem::Problem;
 use shared::tokens::Tokens;
+use tower::limit::GlobalConcurrencyLimitLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
+
+/// Requests at the same time that use MongoDB.
+const REQUESTS: usize = 100;
+/// To MongoDB: three for each of the requests, as most of them need at once, and some for what is not among them.
+pub const CONNECTIONS: u32 = 320;
 
 pub fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
     OpenApiRouter::with_openapi(api_docs::base_document())
@@ -24,6 +36,7 @@ pub fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
             Arc::clone(app),
             Arc::clone(tokens),
         ))
+        .layer(GlobalConcurrencyLimitLayer::new(REQUESTS))
         .merge(health::router(Arc::clone(app)))
         .merge(api_docs::router())
 }
@@ -38,7 +51,9 @@ pub fn connected(router: Router) -> IntoMakeServiceWithConnectInfo<Router, Socke
     let note_address =
         async |ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request, next: Next| {
             request.extensions_mut().insert(ClientAddress(peer.ip()));
-            next.run(request).await
+            // A task of its own ends, whether anybody waits for it or not.
+            let answered = tokio::spawn(next.run(request)).await;
+            answered.unwrap_or_else(|_| Problem::internal().into_response())
         };
     router
         .layer(from_fn(note_address))

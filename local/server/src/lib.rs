@@ -6,7 +6,7 @@ mod purge_schedule;
 mod settings;
 mod signing_secret;
 
-pub use api::{api, connected, openapi_document};
+pub use api::{CONNECTIONS, api, connected, openapi_document};
 pub use cors::cors;
 pub use purge_schedule::purge_on_schedule;
 pub use settings::LocalSettings;

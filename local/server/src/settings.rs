@@ -6,6 +6,8 @@ use axum::http::HeaderValue;
 use shared::config::{Config, ConfigFaults, Settings, TokenConfig};
 use tracing_subscriber::filter::Targets;
 
+use crate::CONNECTIONS;
+
 pub struct LocalSettings {
     pub config: Config,
     pub tokens: TokenConfig,
@@ -42,7 +44,10 @@ impl LocalSettings {
         let mut settings = Settings::new(&lookup);
         let read = Self {
             log_filter: shared::log::filter(&mut settings),
-            config: Config::read(&mut settings),
+            config: Config {
+                max_connections: Some(CONNECTIONS),
+                ..Config::read(&mut settings)
+            },
             tokens: TokenConfig::read(&mut settings),
             jwt_secret_id: settings.optional("JWT_SECRET_ID"),
             own_mongod,

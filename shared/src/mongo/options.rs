@@ -22,6 +22,8 @@ pub(super) fn completed(config: &Config, mut options: ClientOptions) -> ClientOp
         .get_or_insert(Duration::from_secs(3));
     options.max_idle_time.get_or_insert(Duration::from_secs(60));
     options.max_pool_size = options.max_pool_size.or(config.max_connections);
+    // As many may be made at once: who waits for one that another is making is in the driver's line.
+    options.max_connecting = options.max_connecting.or(config.max_connections);
     // What the driver takes on Lambda anyway. Streaming would learn of a server's recovery only with its next
     // heartbeat, ten seconds later.
     options.server_monitoring_mode = Some(ServerMonitoringMode::Poll);

@@ -4,8 +4,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use mongodb::bson::doc;
 use reqwest::StatusCode;
 use shared::start::prepare;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::harness::{PASSWORD, TestService, local_secret, mongod_binary, start_mongod};
 
@@ -139,4 +142,42 @@ impl Drop for Standalone {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Asks for the health of the service on many connections at once, and closes them before it answers.
+async fn give_up_on(service: &TestService, number: usize) {
+    let address = service.address();
+    let mut connections = Vec::new();
+    for _ in 0..number {
+        connections.push(TcpStream::connect(address).await.unwrap());
+    }
+    let request = format!("GET /health HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    for connection in &mut connections {
+        connection.write_all(request.as_bytes()).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(3)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_give_up_hold_nobody_up() {
+    let service = TestService::start().await;
+    assert_eq!(service.get("/health").await.status, 200);
+    for _ in 0..5 {
+        give_up_on(&service, 100).await;
+        assert_eq!(service.get("/health").await.status, 200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_run_out_of_time_hold_nobody_up() {
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
+    service.create("Acme", "a@example.com").await;
+    let token = service.token_of("a@example.com").await;
+    let hangs = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 12_000 };
+    service.failpoint(doc! { "times": 1_000_000 }, hangs).await;
+    for answer in join_all((0..150).map(|_| service.show(&token))).await {
+        answer.problem(503, "service_unavailable");
+    }
+    service.failpoint_off().await;
+    assert_eq!(service.show(&token).await.status, 200);
 }

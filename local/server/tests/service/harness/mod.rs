@@ -198,7 +198,10 @@ fn config(uri: &str, name: &str, settings: &[(&str, &str)]) -> (Config, TokenCon
             .map(|(_, value)| (*value).to_owned())
     };
     let mut settings = Settings::new(&lookup);
-    let config = Config::read(&mut settings);
+    let config = Config {
+        max_connections: Some(server::CONNECTIONS),
+        ..Config::read(&mut settings)
+    };
     let tokens = TokenConfig::read(&mut settings);
     settings.finish().unwrap();
     (config, tokens)
