@@ -164,9 +164,11 @@ impl<'a> Settings<'a> {
     fn database(&mut self, name: &str, default: &str) -> String {
         let database = self.text(name, default);
         let reserved = |c: char| "/\\. \"$*<>:|?".contains(c) || c.is_control();
-        if database.len() > 38 || database.contains(reserved) {
+        let mongodbs_own = ["admin", "config", "local"].contains(&database.to_lowercase().as_str());
+        if database.len() > 38 || database.contains(reserved) || mongodbs_own {
             self.fault(format!(
-                "{name} must be a database name of at most 38 bytes without any of /\\. \"$*<>:|?"
+                "{name} must be a database name of at most 38 bytes without any of /\\. \"$*<>:|?, and none of \
+                 MongoDB's own (admin, config, local)"
             ));
         }
         database
@@ -311,6 +313,7 @@ mod tests {
         };
         assert!(faults("Master_DB").unwrap_err().contains("TENANT_DB"));
         faults("master_db2").unwrap();
+        assert!(faults("Local").unwrap_err().contains("TENANT_DB"));
     }
 
     #[test]

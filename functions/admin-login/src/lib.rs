@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use shared::admins::{self, log_in};
+use shared::admins;
 use shared::app::App;
 use shared::http::{ClientAddress, Deadline, JsonBody};
 use shared::problem::Problem;
@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(login))
+        .routes(routes!(log_in))
         .with_state(Secured { app, tokens })
 }
 
@@ -42,7 +42,7 @@ shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, Paylo
     request_body = Credentials,
     responses((status = OK, description = "The admin is logged in", body = TokenResponse), Problems)
 )]
-async fn login(
+async fn log_in(
     State(secured): State<Secured>,
     address: ClientAddress,
     Deadline(deadline): Deadline,
@@ -52,7 +52,7 @@ async fn login(
         email: &body.email,
         password: &body.password,
     };
-    let proved = log_in(&secured.app, credentials, address, deadline).await?;
+    let proved = admins::log_in(&secured.app, credentials, address, deadline).await?;
     let session = sessions::open(&secured, proved, address, deadline).await?;
     Ok(Json(session))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use shared::admins::{Password, PasswordPolicy, change_password};
+use shared::admins::{self, Password, PasswordPolicy};
 use shared::app::App;
 use shared::http::{Deadline, JsonBody};
 use shared::problem::Problem;
@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(change))
+        .routes(routes!(change_password))
         .with_state(Secured { app, tokens })
 }
 
@@ -59,7 +59,7 @@ fn too_short() -> Problem {
     request_body = ChangePassword,
     responses((status = NO_CONTENT, description = "The new password is set"), Problems)
 )]
-async fn change(
+async fn change_password(
     State(Secured { app, .. }): State<Secured>,
     caller: AuthenticatedAdmin,
     Deadline(deadline): Deadline,
@@ -72,6 +72,6 @@ async fn change(
     };
     let new = Password::choose(&body.new_password, &policy).map_err(|error| vec![error])?;
     let current = Password::presented(&body.current_password);
-    change_password(&app, &caller, current, new, deadline).await?;
+    admins::change_password(&app, &caller, current, new, deadline).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -18,8 +18,8 @@ use utoipa_axum::routes;
 
 pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(delete))
-        .routes(routes!(restore))
+        .routes(routes!(delete_organization))
+        .routes(routes!(restore_organization))
         .with_state(Secured { app, tokens })
 }
 
@@ -55,7 +55,7 @@ shared::problem_responses!(DeleteProblems: MalformedRequest, InvalidCredentials 
     request_body = DeleteOrganization,
     responses((status = OK, description = "The organization is deleted", body = DeletedOrganization), DeleteProblems)
 )]
-async fn delete(
+async fn delete_organization(
     State(Secured { app, .. }): State<Secured>,
     caller: AuthenticatedAdmin,
     Deadline(deadline): Deadline,
@@ -92,7 +92,7 @@ shared::problem_responses!(RestoreProblems: MalformedRequest, InvalidCredentials
     request_body = RestoreOrganization,
     responses((status = OK, description = "The organization is active", body = OrganizationBody), RestoreProblems)
 )]
-async fn restore(
+async fn restore_organization(
     State(Secured { app, .. }): State<Secured>,
     address: ClientAddress,
     Deadline(deadline): Deadline,

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(show, rename))
+        .routes(routes!(show_organization, rename_organization))
         .routes(routes!(audit_trail::read))
         .with_state(Secured { app, tokens })
 }
@@ -41,7 +41,7 @@ shared::problem_responses!(ShowProblems: InvalidToken, InternalError, ServiceUna
     security(("bearer" = [])),
     responses((status = OK, description = "The admin's organization", body = OrganizationBody), ShowProblems)
 )]
-async fn show(caller: AuthenticatedAdmin) -> Result<Json<OrganizationBody>, Problem> {
+async fn show_organization(caller: AuthenticatedAdmin) -> Result<Json<OrganizationBody>, Problem> {
     OrganizationBody::of(caller.organization()).map(Json)
 }
 
@@ -64,7 +64,7 @@ fn too_short() -> Problem {
     request_body = RenameOrganization,
     responses((status = OK, description = "The organization is renamed", body = OrganizationBody), RenameProblems)
 )]
-async fn rename(
+async fn rename_organization(
     State(Secured { app, .. }): State<Secured>,
     caller: AuthenticatedAdmin,
     Deadline(deadline): Deadline,

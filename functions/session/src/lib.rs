@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(refresh))
+        .routes(routes!(refresh_session))
         .routes(routes!(log_out))
         .with_state(Secured { app, tokens })
 }
@@ -47,7 +47,7 @@ shared::problem_responses!(RefreshProblems: MalformedRequest, InvalidToken = Pro
     request_body = RefreshSession,
     responses((status = OK, description = "The session goes on", body = TokenResponse), RefreshProblems)
 )]
-async fn refresh(
+async fn refresh_session(
     State(secured): State<Secured>,
     address: ClientAddress,
     Deadline(deadline): Deadline,

@@ -103,10 +103,17 @@ impl Mongod {
     /// Ends mongod and waits for its end.
     pub async fn stop(mut self) -> io::Result<()> {
         drop(self.watchdog.stdin.take());
-        while self.watchdog.try_wait()?.is_none() {
+        self.ended().await.map(drop)
+    }
+
+    /// Waits for its end, and tells how it ended.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+        loop {
+            if let Some(status) = self.watchdog.try_wait()? {
+                return Ok(status);
+            }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Ok(())
     }
 
     /// Waits until the replica set takes writes; an exit status if the process ended before that.

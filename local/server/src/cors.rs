@@ -3,7 +3,7 @@
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use tower_http::cors::CorsLayer;
 
-/// Lets pages of these origins call the API. None are let in where there are none.
+/// Lets pages of these origins call the API.
 pub fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(origins)

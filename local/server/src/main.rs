@@ -5,7 +5,7 @@ use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,9 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(11);
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
+    // Not the line: it may hold a password.
+    #[error(".env cannot be read: a line is not NAME=value, or its value needs quotes")]
+    DotenvLine,
     #[error(".env cannot be read: {0}")]
     Dotenv(dotenvy::Error),
     #[error(transparent)]
@@ -41,6 +44,8 @@ enum Failure {
     MongodNotFound(#[from] NotFound),
     #[error(transparent)]
     MongodStart(#[from] StartError),
+    #[error("its mongod has ended with {0}; start again, the data is kept")]
+    MongodEnded(ExitStatus),
     #[error(transparent)]
     Refused(#[from] StartRefused),
     #[error(transparent)]
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
 fn start() -> Result<(), Failure> {
     // Before there are threads: it sets environment variables.
     match dotenvy::dotenv() {
+        Err(dotenvy::Error::LineParse(..)) => return Err(Failure::DotenvLine),
         Err(error) if !error.not_found() => return Err(Failure::Dotenv(error)),
         _ => {}
     }
@@ -76,7 +82,7 @@ async fn run(mut settings: LocalSettings) -> Result<(), Failure> {
     let address = SocketAddr::from((settings.host, settings.port));
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| Failure::Address { address, error })?;
-    let mongod = match settings.own_mongod {
+    let mut mongod = match settings.own_mongod {
         true => Some(start_mongod().await?),
         false => None,
     };
@@ -84,11 +90,25 @@ async fn run(mut settings: LocalSettings) -> Result<(), Failure> {
     if let Some(uri) = &own_uri {
         settings.config.mongodb = MongodbUri::Plain(uri.clone().into());
     }
-    let served = serve(settings, listener, own_uri.as_deref()).await;
+    let served = tokio::select! {
+        served = serve(settings, listener, own_uri.as_deref()) => served,
+        ended = end_of(mongod.as_mut()) => Err(ended),
+    };
     if let Some(mongod) = mongod {
         mongod.stop().await?;
     }
     served
+}
+
+/// Waits for what nobody expects.
+async fn end_of(mongod: Option<&mut Mongod>) -> Failure {
+    match mongod {
+        Some(mongod) => mongod
+            .ended()
+            .await
+            .map_or_else(Failure::Io, Failure::MongodEnded),
+        None => std::future::pending().await,
+    }
 }
 
 async fn start_mongod() -> Result<Mongod, Failure> {
@@ -113,8 +133,12 @@ async fn serve(
     let app = Arc::new(App::new(settings.config, secrets));
     let tokens = Arc::new(Tokens::new(settings.tokens, secret));
     prepare(&app, Some(&tokens)).await?;
-    let router =
-        shared::http::service(api(&app, &tokens).into()).layer(cors(settings.cors_allowed_origins));
+    let router = shared::http::service(api(&app, &tokens).into());
+    let router = match settings.cors_allowed_origins {
+        // Without it OPTIONS is a method like any other, as it is behind API Gateway.
+        origins if origins.is_empty() => router,
+        origins => router.layer(cors(origins)),
+    };
     tokio::spawn(purge_on_schedule(Arc::clone(&app)));
     println!("{}", welcome(listener.local_addr()?.port(), own_uri));
     let (stopping, mut stopped) = tokio::sync::watch::channel(());

@@ -46,7 +46,7 @@ impl EmailAddress {
 /// None where it is no address.
 fn key(address: &str) -> Option<String> {
     // A quoted local part is a second spelling of an address, or one that hardly any mail server takes.
-    if address.starts_with('"') || address.chars().any(char::is_control) {
+    if address.starts_with('"') || address.chars().any(|c| c.is_control() || is_unseen(c)) {
         return None;
     }
     let (local, domain) = address.rsplit_once('@')?;
@@ -55,12 +55,17 @@ fn key(address: &str) -> Option<String> {
         return None;
     }
     let domain = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::STD3).ok()?;
+    // No top-level domain is a number (RFC 3696, section 2): that is an address of the network.
+    let top_level = domain.rsplit('.').next().unwrap_or_default();
+    if top_level.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let options = email_address::Options::default()
         .without_display_text()
         .without_domain_literal()
         .with_minimum_sub_domains(2);
     // Of what is not ASCII the parser knows letters only, and RFC 6531 allows all of it.
-    let letters = local.replace(is_visible, "x");
+    let letters = local.replace(|c: char| !c.is_ascii() && !c.is_whitespace(), "x");
     let plain = format!("{letters}@{domain}");
     email_address::EmailAddress::parse_with_options(&plain, options).ok()?;
     // Some characters are white space and a mark in their compatibility form: one at an end is trimmed there.
@@ -68,10 +73,9 @@ fn key(address: &str) -> Option<String> {
     (!local.is_empty()).then(|| format!("{local}@{domain}"))
 }
 
-/// Beyond ASCII: what people can see, and what joins or parts letters of some scripts.
-fn is_visible(character: char) -> bool {
-    let joins = matches!(character, '\u{200c}' | '\u{200d}');
-    !character.is_ascii() && !character.is_whitespace() && (joins || !is_invisible(character))
+/// Invisible, unless it joins or parts letters, as some scripts need it.
+fn is_unseen(character: char) -> bool {
+    is_invisible(character) && !matches!(character, '\u{200c}' | '\u{200d}')
 }
 
 fn invalid(code: &'static str, message: &str) -> FieldError {
@@ -140,6 +144,9 @@ mod tests {
             "\u{fe0f}@b.example",
             "\u{200d}@b.example",
             "a\u{202e}b@c.example",
+            "a@b.example\u{feff}",
+            "a@127.0.0.1",
+            "a@b.123",
             "a\u{a0}b@c.example",
             "a@localhost",
             "a@b..example",

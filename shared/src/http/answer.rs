@@ -1,9 +1,11 @@
 //! What every request goes through, outermost: an id, a deadline, one form for errors, one line in the log.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
+use axum::http::Method;
 use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -35,16 +37,35 @@ fn panicked() -> Problem {
     Problem::internal()
 }
 
-/// The route's template, such as `/org/create`: unlike a path, it never holds what a caller made up.
-#[derive(Clone)]
-struct Route(MatchedPath);
+/// The route's template, such as `/org/create`, once it is known: unlike a path, it never holds what a caller made up.
+#[derive(Clone, Default)]
+struct Route(Arc<OnceLock<MatchedPath>>);
 
 async fn note_route(matched: Option<MatchedPath>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    if let Some(matched) = matched {
-        response.extensions_mut().insert(Route(matched));
+    let route = request.extensions().get::<Route>();
+    if let (Some(Route(route)), Some(matched)) = (route, matched) {
+        let _ = route.set(matched);
     }
-    response
+    next.run(request).await
+}
+
+/// The method, unless a caller made it up.
+fn known(method: &Method) -> &str {
+    const KNOWN: [Method; 9] = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+        Method::CONNECT,
+        Method::TRACE,
+    ];
+    match KNOWN.contains(method) {
+        true => method.as_str(),
+        false => "",
+    }
 }
 
 async fn answer(mut request: Request, next: Next) -> Response {
@@ -52,13 +73,14 @@ async fn answer(mut request: Request, next: Next) -> Response {
     let request_id = request_id(&request);
     let deadline = Deadline::of(&request);
     let method = request.method().clone();
+    let route = Route::default();
     request.extensions_mut().insert(deadline);
+    request.extensions_mut().insert(route.clone());
     // Every line on the way has the id. Its level is that of the worst of them, or a filter would leave it out.
     let span = tracing::error_span!("request", request_id);
     let running = tokio::time::timeout_at(deadline.0, next.run(request)).instrument(span);
     let (answered, organization) = with_organization(running).await;
     let mut response = answered.unwrap_or_else(|_| Problem::unavailable().into_response());
-    let route = response.extensions_mut().remove::<Route>();
     let problem = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = &problem {
         response = problem.render(&request_id, response);
@@ -69,8 +91,8 @@ async fn answer(mut request: Request, next: Next) -> Response {
     }
     tracing::info!(
         request_id,
-        %method,
-        route = route.as_ref().map_or("", |route| route.0.as_str()),
+        method = known(&method),
+        route = route.0.get().map_or("", MatchedPath::as_str),
         status = response.status().as_u16(),
         code = problem.as_ref().map(|problem| problem.code.as_str()),
         organization_id = organization.map(|id| id.to_hex()),

@@ -34,6 +34,14 @@ pub fn names_existing_collection(error: &Error) -> bool {
     code(error) == Some(NAMESPACE_EXISTS)
 }
 
+/// Whether the connection failed, and not what it was to carry.
+pub fn is_connection_failure(error: &Error) -> bool {
+    matches!(
+        error.kind.as_ref(),
+        ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. }
+    )
+}
+
 /// Whether a document is not what its collection should hold.
 pub fn is_unreadable(error: &Error) -> bool {
     matches!(

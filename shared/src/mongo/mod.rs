@@ -21,6 +21,7 @@ use connection::{Place, Source};
 
 pub use connect_error::ConnectError;
 pub use databases::Databases;
+use errors::is_connection_failure;
 pub use errors::{
     duplicate_index, is_duplicate, is_unreadable, is_write_conflict, log_error,
     names_existing_collection,
@@ -75,8 +76,15 @@ impl Mongo {
     /// Whether MongoDB answers now.
     pub async fn ping(&self) -> Result<(), Problem> {
         let client = &self.databases().await?.client;
-        let ping = mongodb::bson::doc! { "ping": 1 };
-        client.database("admin").run_command(ping).await?;
+        let ping = || async {
+            let ping = mongodb::bson::doc! { "ping": 1 };
+            client.database("admin").run_command(ping).await
+        };
+        match ping().await {
+            // A connection of before the server's restart, say. The driver tries reads again, not commands.
+            Err(error) if is_connection_failure(&error) => ping().await?,
+            result => result?,
+        };
         Ok(())
     }
 }

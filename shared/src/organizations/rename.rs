@@ -12,7 +12,7 @@ use crate::mongo::{Databases, Transaction, TransactionError, is_duplicate};
 use crate::problem::Problem;
 use crate::tokens::AuthenticatedAdmin;
 
-/// The admin's organization under its new name.
+/// The admin's organization under its new name. One that has this name already stays as it is.
 pub async fn rename(
     app: &App,
     caller: &AuthenticatedAdmin,
@@ -45,28 +45,26 @@ impl Transaction for Renaming<'_> {
     type Output = Option<Organization>;
 
     async fn run(&self, session: &mut ClientSession) -> Result<Self::Output, Error> {
+        let organizations = &self.databases.organizations;
+        let active = doc! { "_id": self.caller.organization().id, "status": "active" };
+        let reading = organizations.find_one(active.clone());
+        let before = match reading.session(&mut *session).await? {
+            Some(before) if before.name != self.name.as_str() => before,
+            as_it_is => return Ok(as_it_is),
+        };
         let change = doc! { "$set": {
             "name": self.name.as_str(),
             "name_key": self.name.key(),
             "updated_at": self.databases.clock.now(),
         } };
-        let active = doc! { "_id": self.caller.organization().id, "status": "active" };
-        let before = self
-            .databases
-            .organizations
-            .find_one_and_update(active.clone(), change)
-            .session(&mut *session)
-            .await?;
-        let Some(before) = before else {
-            return Ok(None);
-        };
+        let renaming = organizations.update_one(active.clone(), change);
+        renaming.session(&mut *session).await?;
         let event = self.caller.event(Action::OrganizationRenamed {
             from: before.name,
             to: self.name.as_str().to_owned(),
         });
         let recording = self.databases.audit_events.insert_one(event);
         recording.session(&mut *session).await?;
-        let renamed = self.databases.organizations.find_one(active);
-        renamed.session(session).await
+        organizations.find_one(active).session(session).await
     }
 }

@@ -1,6 +1,8 @@
 //! What cannot be read, on routes that read a body, and what is not there at all.
 
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::harness::TestService;
 use crate::isolation::example_body;
@@ -289,4 +291,19 @@ async fn the_service_says_that_it_is_well_and_how_it_is_used() {
         assert_eq!(service.get(&path).await.status, 200, "{path}");
     }
     assert!(!page.contains("://"), "the page names another host: {page}");
+}
+
+#[tokio::test]
+async fn f21_a_body_that_says_it_is_too_large_is_not_waited_for() {
+    let service = TestService::start().await;
+    let address = service.address();
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "POST /admin/login HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         content-length: 1000000000\r\n\r\n{{"
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    connection.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
 }

@@ -330,3 +330,47 @@ fn the_file_of_examples_lists_every_setting() {
         );
     }
 }
+
+#[test]
+fn l1_a_malformed_env_file_is_refused_without_its_text() {
+    let folder = TempDir::new().unwrap();
+    for value in [
+        "mongodb://user:hunter2 pass@host/",
+        "'mongodb://user:hunter2@host/",
+    ] {
+        std::fs::write(folder.path().join(".env"), format!("MONGODB_URI={value}\n")).unwrap();
+        let message = refused(folder.path(), &[]);
+        assert!(message.contains(".env cannot be read"), "{message}");
+        assert!(!message.contains("hunter2"), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_own_mongod_ends_says_so_and_ends() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start_with(folder.path(), &[]);
+    let uri = format!("{}&directConnection=true", server.mongodb);
+    let client = mongodb::Client::with_uri_str(uri).await.unwrap();
+    // It ends before it can answer.
+    let shutdown = doc! { "shutdown": 1, "force": true };
+    let _ = client.database("admin").run_command(shutdown).await;
+    let ended = tokio::task::spawn_blocking(move || server.process.wait().unwrap());
+    assert_eq!(ended.await.unwrap().code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_origins_options_is_a_method_like_any_other() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start_with(folder.path(), &[("MONGODB_URI", &mongod().uri())]);
+    for (path, status) in [("/org/create", 405), ("/nothing", 404)] {
+        let url = format!("{}{path}", server.base);
+        let options = reqwest::Client::new().request(reqwest::Method::OPTIONS, url);
+        let options = options.header("origin", "https://app.example");
+        let answer = options
+            .header("access-control-request-method", "POST")
+            .send()
+            .await;
+        assert_eq!(answer.unwrap().status(), status, "{path}");
+    }
+    server.signal("KILL");
+}

@@ -235,6 +235,24 @@ async fn what_went_wrong_is_logged_under_the_requests_id() {
 }
 
 #[tokio::test]
+async fn a_request_that_ran_out_of_time_is_logged_with_its_route() {
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
+    let hangs = doc! { "failCommands": ["ping"], "blockConnection": true, "blockTimeMS": 12_000 };
+    service.failpoint(doc! { "times": 1 }, hangs).await;
+    let late = service.get("/health").await;
+    late.problem(503, "service_unavailable");
+    assert_eq!(line_about(&late, "answered")["route"], "/health");
+}
+
+#[tokio::test]
+async fn l1_a_made_up_method_is_not_logged() {
+    let service = TestService::start().await;
+    let answer = service.send(service.request("HUNTED", "/org/create")).await;
+    answer.problem(405, "method_not_allowed");
+    assert_eq!(line_about(&answer, "answered")["method"], "");
+}
+
+#[tokio::test]
 async fn a_panic_is_logged_under_the_requests_id() {
     async fn panics() {
         panic!("of a handler");

@@ -216,6 +216,12 @@ async fn f9_a_thawed_process_serves_its_first_request_from_a_restarted_database(
     let credentials = json!({"email": "a@example.com", "password": PASSWORD});
     let login = post(&server, "/admin/login", "-", &credentials).await;
     assert_eq!(login.status(), 200);
+    server.send_signal("STOP");
+    database.kill();
+    database.start_again().await;
+    server.send_signal("CONT");
+    let health = reqwest::get(format!("{}/health", server.base)).await;
+    assert_eq!(health.unwrap().status(), 200);
     has_acme_and_nothing_else(&database).await;
     server.signal("KILL");
 }

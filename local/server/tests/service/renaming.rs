@@ -36,3 +36,20 @@ async fn a_new_name_follows_the_rules_and_is_unique() {
     );
     assert_eq!(service.whole().await, 3);
 }
+
+#[tokio::test]
+async fn who_repeats_a_new_name_changes_nothing() {
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", "admin@example.com").await;
+    let token = service.token_of("admin@example.com").await;
+    let renamed = service.rename(&token, "New Name").await;
+    for name in ["New Name", "  New   Name "] {
+        let again = service.rename(&token, name).await;
+        assert_eq!((again.status, &again.body), (renamed.status, &renamed.body));
+    }
+    assert_eq!(
+        service.trail(&token).await,
+        ["organization_renamed", "login", "organization_created"]
+    );
+    assert_eq!(service.rename(&token, "NEW NAME").await.status, 200);
+}
