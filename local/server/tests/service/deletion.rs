@@ -241,7 +241,7 @@ async fn a_deletion_wins_over_logins_refreshes_and_renames_of_the_same_moment() 
             assert_eq!(service.restore(EMAIL, PASSWORD).await.status, 200);
         }
         for tokens in given.iter().chain([&tokens, &other]) {
-            dead(&service, &tokens).await;
+            dead(&service, tokens).await;
         }
     }
     assert_eq!(service.whole().await, 1);
