@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod deployment;
 mod events;
 mod functions;
 mod harness;
