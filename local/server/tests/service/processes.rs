@@ -13,7 +13,8 @@ use tempfile::TempDir;
 
 use crate::cargo_run::Server;
 use crate::harness::{PASSWORD, TestService, all, mongod_binary};
-use crate::secrets_manager::{Mood, SecretsManager};
+use crate::secrets::borrowed;
+use crate::secrets_manager::{Mood, SecretsManager, with_uri_in_secret};
 
 /// A one-node replica set on a port of its own, which it has again after a restart.
 struct Database {
@@ -231,15 +232,9 @@ async fn f6_f13_a_database_is_found_again_without_secrets_manager() {
     let mut database = Database::start().await;
     let signing = "a signing secret of 32 bytes or more";
     let manager = SecretsManager::start(&[("jwt", signing), ("uri", &database.uri())]).await;
-    let mut settings = manager.settings("jwt");
-    settings.retain(|(name, _)| *name != "MONGODB_URI");
-    settings.push(("MONGODB_URI_SECRET_ID", "uri".to_owned()));
-    let settings: Vec<_> = settings
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let settings = with_uri_in_secret(manager.settings("jwt"));
     let folder = TempDir::new().unwrap();
-    let mut server = Server::start_with(folder.path(), &settings);
+    let mut server = Server::start_with(folder.path(), &borrowed(&settings));
     assert_eq!(
         post(&server, "/org/create", "1", &acme()).await.status(),
         201

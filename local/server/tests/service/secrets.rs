@@ -10,12 +10,12 @@ use tempfile::TempDir;
 
 use crate::cargo_run::{Server, refused};
 use crate::harness::{PASSWORD, TestService, Tokens, mongod};
-use crate::secrets_manager::{Mood, SecretsManager};
+use crate::secrets_manager::{Mood, SecretsManager, with_uri_in_secret};
 use crate::tokens::with_key_id;
 
 const GOOD: &str = "a signing secret of 32 bytes or more";
 
-fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+pub fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
     let pairs = settings.iter();
     pairs.map(|(name, value)| (*name, value.as_str())).collect()
 }
@@ -146,9 +146,7 @@ async fn refused_with_uri(uri: Option<&str>) -> String {
     let mut secrets = vec![("jwt", GOOD)];
     secrets.extend(uri.map(|uri| ("uri", uri)));
     let manager = SecretsManager::start(&secrets).await;
-    let mut settings = manager.settings("jwt");
-    settings.retain(|(name, _)| *name != "MONGODB_URI");
-    settings.push(("MONGODB_URI_SECRET_ID", "uri".to_owned()));
+    let settings = with_uri_in_secret(manager.settings("jwt"));
     let refused = move || refused(TempDir::new().unwrap().path(), &borrowed(&settings));
     tokio::task::spawn_blocking(refused).await.unwrap()
 }
@@ -157,9 +155,7 @@ async fn refused_with_uri(uri: Option<&str>) -> String {
 async fn the_connection_string_can_come_from_a_secret() {
     let uri = mongod().uri();
     let manager = SecretsManager::start(&[("jwt", GOOD), ("uri", &uri)]).await;
-    let mut settings = manager.settings("jwt");
-    settings.retain(|(name, _)| *name != "MONGODB_URI");
-    settings.push(("MONGODB_URI_SECRET_ID", "uri".to_owned()));
+    let settings = with_uri_in_secret(manager.settings("jwt"));
     let folder = TempDir::new().unwrap();
     let mut server = server_with_admin(folder.path(), &settings).await;
     assert_eq!(log_in(&server).await.0, 200);

@@ -153,6 +153,15 @@ impl SecretsManager {
     }
 }
 
+/// Settings with the connection string in the secret `uri`.
+pub fn with_uri_in_secret(
+    mut settings: Vec<(&'static str, String)>,
+) -> Vec<(&'static str, String)> {
+    settings.retain(|(name, _)| *name != "MONGODB_URI");
+    settings.push(("MONGODB_URI_SECRET_ID", "uri".to_owned()));
+    settings
+}
+
 /// What moving `AWSCURRENT` does to the other labels is Secrets Manager's own rule.
 fn move_stage(versions: &mut Versions, stage: &str, to: &str) {
     let mut before = None;
