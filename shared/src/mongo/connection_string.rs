@@ -1,6 +1,6 @@
 //! The connection string: where it comes from, and what makes it unusable.
 
-use mongodb::error::{Error, ErrorKind};
+use mongodb::error::ErrorKind;
 use mongodb::options::ClientOptions;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -41,7 +41,7 @@ impl ConnectionString {
         let parsed = ClientOptions::parse(text).await;
         parsed.map_err(|error| match *error.kind {
             ErrorKind::InvalidArgument { .. } => malformed(),
-            _ => Error::into(error),
+            _ => error.into(),
         })
     }
 }

@@ -18,10 +18,10 @@ use crate::problem::Problem;
 use crate::secrets::SecretsManager;
 
 use connection::{Place, Source};
+use errors::is_connection_failure;
 
 pub use connect_error::ConnectError;
 pub use databases::Databases;
-use errors::is_connection_failure;
 pub use errors::{
     duplicate_index, is_duplicate, is_unreadable, is_write_conflict, log_error,
     names_existing_collection,
