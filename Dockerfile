@@ -10,7 +10,7 @@ RUN cargo build --locked --profile server --package server && mkdir /data
 
 FROM ${RUNTIME_IMAGE}
 COPY --from=build /source/target/server/server /usr/local/bin/server
-# The server keeps its signing secret here, unless JWT_SECRET_ID says where there is one.
+# The server keeps its signing secret and its pepper here, unless JWT_SECRET_ID and PEPPER_SECRET_ID are set.
 COPY --from=build --chown=65532:65532 /data /data
 WORKDIR /data
 VOLUME /data

@@ -13,7 +13,9 @@ const DAY: u64 = 86_400;
 /// Everything but the tokens' settings, which not every function needs (see [`TokenConfig`]).
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub mongodb: MongodbUri,
+    pub mongodb: ConfiguredSecret,
+    /// The key of keyed hashes; none in a function that makes none.
+    pub pepper: Option<ConfiguredSecret>,
     /// To each node, unless the connection string says otherwise. None: as many as the driver takes.
     pub max_connections: Option<u32>,
     /// Database of the control plane: `organizations`, `admins`.
@@ -37,12 +39,12 @@ pub struct Config {
     pub deletion_grace: Duration,
 }
 
-/// Where the connection string comes from.
+/// A secret as it is configured.
 #[derive(Clone, Debug)]
-pub enum MongodbUri {
+pub enum ConfiguredSecret {
     Plain(SecretString),
     /// Id of the Secrets Manager secret that holds it.
-    SecretId(String),
+    Id(String),
 }
 
 /// How access tokens are made.
@@ -174,7 +176,7 @@ impl<'a> Settings<'a> {
         database
     }
 
-    fn mongodb_uri(&mut self) -> MongodbUri {
+    fn mongodb_uri(&mut self) -> ConfiguredSecret {
         match (self.get("MONGODB_URI"), self.get("MONGODB_URI_SECRET_ID")) {
             (Some(uri), None) => {
                 if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
@@ -182,9 +184,9 @@ impl<'a> Settings<'a> {
                         "MONGODB_URI must begin with mongodb:// or mongodb+srv://".to_owned(),
                     );
                 }
-                MongodbUri::Plain(uri.into())
+                ConfiguredSecret::Plain(uri.into())
             }
-            (None, Some(id)) => MongodbUri::SecretId(id),
+            (None, Some(id)) => ConfiguredSecret::Id(id),
             (found, _) => {
                 self.fault(match found {
                     Some(_) => {
@@ -192,7 +194,7 @@ impl<'a> Settings<'a> {
                     }
                     None => "one of MONGODB_URI and MONGODB_URI_SECRET_ID is required".to_owned(),
                 });
-                MongodbUri::Plain(SecretString::default())
+                ConfiguredSecret::Plain(SecretString::default())
             }
         }
     }
@@ -204,6 +206,7 @@ impl Config {
         let (master_db, tenant_db) = settings.databases();
         Self {
             mongodb: settings.mongodb_uri(),
+            pepper: None,
             max_connections: None,
             master_db,
             tenant_db,

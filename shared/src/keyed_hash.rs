@@ -1,16 +1,28 @@
-//! A hash that only those can compute who have the control plane's secret: it names what it stands for to
-//! nobody else.
+//! A hash that cannot be computed without the pepper, a secret that the database does not hold: what is stored as such a
+//! hash cannot be guessed from a copy of the database.
 
 use aws_lc_rs::hmac;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Length of a mark.
 pub(crate) const MARK_BYTES: usize = 16;
 
+/// HMAC-SHA-256 wants a key at least as long as its hash (RFC 2104, section 3), in bytes.
+const MIN_BYTES: usize = 32;
+
+#[derive(Clone)]
 pub struct KeyedHash(hmac::Key);
 
+#[derive(Debug, thiserror::Error)]
+#[error("the pepper has {0} bytes, {MIN_BYTES} are the least")]
+pub struct PepperTooShort(usize);
+
 impl KeyedHash {
-    pub(crate) fn new(secret: &[u8]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+    pub(crate) fn new(pepper: &SecretString) -> Result<Self, PepperTooShort> {
+        match pepper.expose_secret().as_bytes() {
+            bytes if bytes.len() < MIN_BYTES => Err(PepperTooShort(bytes.len())),
+            bytes => Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))),
+        }
     }
 
     /// Of `parts`, in hexadecimal digits. Different lists of parts never have one hash.
@@ -47,18 +59,31 @@ impl KeyedHash {
     }
 }
 
+/// A keyed hash for tests.
+#[cfg(test)]
+pub(crate) fn with_pepper(letter: &str) -> KeyedHash {
+    let pepper = letter.repeat(MIN_BYTES).into();
+    KeyedHash::new(&pepper).unwrap_or_else(|_| unreachable!("the pepper is long enough"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn parts_and_secret_decide() {
-        let hash = KeyedHash::new(b"secret");
+    fn parts_and_pepper_decide() {
+        let hash = with_pepper("a");
         assert_eq!(hash.of(&["ab", "c"]), hash.of(&["ab", "c"]));
         assert_ne!(hash.of(&["ab", "c"]), hash.of(&["a", "bc"]));
-        assert_ne!(hash.of(&["ab"]), KeyedHash::new(b"another").of(&["ab"]));
+        assert_ne!(hash.of(&["ab"]), with_pepper("b").of(&["ab"]));
         assert!(hash.is_mark(&hash.mark(&["ab"]), &["ab"]));
         assert!(!hash.is_mark(&hash.mark(&["ab"]), &["abc"]));
         assert!(!hash.is_mark(b"", &["ab"]));
+    }
+
+    #[test]
+    fn a_pepper_has_32_bytes_or_more() {
+        assert!(KeyedHash::new(&"x".repeat(31).into()).is_err());
+        assert!(KeyedHash::new(&"x".repeat(32).into()).is_ok());
     }
 }

@@ -2,13 +2,13 @@
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use lambda_http::{LambdaEvent, service_fn};
-use shared::lambda;
+use shared::lambda::{self, Pepper};
 use shared::start::StartRefused;
 use shared::tokens::Secured;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartRefused> {
-    let (app, tokens) = lambda::start_with_tokens()?;
+    let (app, tokens) = lambda::start_with_tokens(Pepper::Unused)?;
     let secured = Secured {
         app: app.clone(),
         tokens: tokens.clone(),

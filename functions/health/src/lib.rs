@@ -33,6 +33,6 @@ shared::problem_responses!(Problems: InternalError, ServiceUnavailable);
     responses((status = OK, description = "The service is well", body = Health), Problems)
 )]
 async fn health(State(app): State<Arc<App>>) -> Result<Json<Health>, Problem> {
-    app.mongo.ping().await?;
+    app.mongo.probe().await?;
     Ok(Json(Health { status: "ok" }))
 }

@@ -2,12 +2,12 @@
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
-use shared::lambda;
+use shared::lambda::{self, Pepper};
 use shared::start::StartRefused;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartRefused> {
-    let app = lambda::start()?;
+    let app = lambda::start(Pepper::Unused)?;
     // What the schedule sends says nothing.
     let purge =
         async |event: LambdaEvent<Value>| purge_organizations::purge(&app, &event.context).await;

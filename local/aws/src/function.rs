@@ -3,11 +3,12 @@
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
 use crate::runtime_api::RuntimeApi;
@@ -15,10 +16,13 @@ use crate::runtime_api::RuntimeApi;
 /// Lambda gives a start ten seconds.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
 
+type Output = Arc<Mutex<Vec<u8>>>;
+
 /// One environment: a process that serves one event after another, and ends with this value.
 pub struct Function {
     api: RuntimeApi,
     process: Child,
+    output: Output,
     /// From the process's start until it asked for its first event.
     cold_start: Duration,
 }
@@ -65,8 +69,8 @@ impl Function {
         tokio::select! {
             ready = api.ready() => {
                 let cold_start = ready.unwrap_or(started) - started;
-                drain(&mut process);
-                Ok(Self { api, process, cold_start })
+                let output = collect(&mut process);
+                Ok(Self { api, process, output, cold_start })
             }
             status = process.wait() => {
                 let output = printed(&mut process).await?;
@@ -83,6 +87,12 @@ impl Function {
     /// Of the process, while it runs.
     pub fn process_id(&self) -> Option<u32> {
         self.process.id()
+    }
+
+    /// What the process has printed so far: its log.
+    pub fn output(&self) -> String {
+        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&output).into_owned()
     }
 
     /// The answer to `event`, or the error that the function reports.
@@ -107,12 +117,22 @@ async fn printed(process: &mut Child) -> io::Result<String> {
     Ok(output)
 }
 
-/// A full pipe would stop the process.
-fn drain(process: &mut Child) {
-    if let Some(mut stdout) = process.stdout.take() {
-        tokio::spawn(async move { tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await });
+/// Reads both pipes all the time: a full one would stop the process.
+fn collect(process: &mut Child) -> Output {
+    let output = Output::default();
+    if let Some(stdout) = process.stdout.take() {
+        tokio::spawn(append(stdout, Arc::clone(&output)));
     }
-    if let Some(mut stderr) = process.stderr.take() {
-        tokio::spawn(async move { tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await });
+    if let Some(stderr) = process.stderr.take() {
+        tokio::spawn(append(stderr, Arc::clone(&output)));
+    }
+    output
+}
+
+async fn append(mut pipe: impl AsyncRead + Unpin, output: Output) {
+    let mut bytes = Vec::new();
+    while pipe.read_buf(&mut bytes).await.is_ok_and(|read| read > 0) {
+        let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+        output.append(&mut bytes);
     }
 }

@@ -1,5 +1,5 @@
 //! `cargo run -p aws`: what functions need, on this machine, for `sam local`, `cargo lambda` and whatever else runs
-//! them: a MongoDB, and a Secrets Manager that has the signing secret.
+//! them: a MongoDB, and a Secrets Manager that has the signing secret and the pepper.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Data, kept from one run to the next, and the settings, written anew by each.
 const FOLDER: &str = ".local";
-const SECRET_ID: &str = "organization-service/jwt";
+const JWT_SECRET_ID: &str = "organization-service/jwt";
+const PEPPER_SECRET_ID: &str = "organization-service/pepper";
 /// By this address of ours containers reach us, on Linux. Docker's desktop editions reach loopback itself.
 const BRIDGE: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 1);
 
@@ -28,7 +29,7 @@ enum Failure {
     Settings(io::Error),
     #[error("moto: {0}")]
     Moto(io::Error),
-    #[error("the signing secret cannot be made: {0}")]
+    #[error("a secret cannot be made: {0}")]
     Secret(aws_sdk_secretsmanager::Error),
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -51,7 +52,9 @@ async fn run() -> Result<(), Failure> {
     let data = Path::new(FOLDER).join("mongodb-of-functions");
     let mongod = Mongod::start(&binary, &data, Purpose::Keep).await?;
     let secrets = SecretsManager::start().await.map_err(Failure::Moto)?;
-    make_secret(&secrets).await?;
+    for id in [JWT_SECRET_ID, PEPPER_SECRET_ID] {
+        make_secret(&secrets, id).await?;
+    }
     write_settings(&mongod, &secrets).map_err(Failure::Settings)?;
     for port in [mongod.port(), secrets.port()] {
         forward_from_containers(port).await;
@@ -66,12 +69,12 @@ async fn run() -> Result<(), Failure> {
     Ok(mongod.stop().await?)
 }
 
-async fn make_secret(secrets: &SecretsManager) -> Result<(), Failure> {
+async fn make_secret(secrets: &SecretsManager, id: &str) -> Result<(), Failure> {
     let client = secrets.client().await;
     let random = client.get_random_password().password_length(64);
     let random = random.exclude_punctuation(true).send().await;
     let random = random.map_err(|error| Failure::Secret(error.into()))?;
-    let made = client.create_secret().name(SECRET_ID);
+    let made = client.create_secret().name(id);
     let made = made.set_secret_string(random.random_password).send().await;
     made.map_err(|error| Failure::Secret(error.into()))?;
     Ok(())
@@ -84,7 +87,8 @@ fn write_settings(mongod: &Mongod, secrets: &SecretsManager) -> io::Result<()> {
         json!({
             "MONGODB_URI": format!("mongodb://{host}:{mongodb}/?directConnection=true"),
             "MONGODB_URI_SECRET_ID": "",
-            "JWT_SECRET_ID": SECRET_ID,
+            "JWT_SECRET_ID": JWT_SECRET_ID,
+            "PEPPER_SECRET_ID": PEPPER_SECRET_ID,
             "AWS_ENDPOINT_URL_SECRETS_MANAGER": format!("http://{host}:{manager}"),
             // All callers have one address.
             "LOGIN_ATTEMPTS_PER_ADDRESS": "0",

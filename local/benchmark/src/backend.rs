@@ -55,6 +55,7 @@ impl Backend {
         settings.extend(
             [
                 ("JWT_SECRET_ID", "jwt"),
+                ("PEPPER_SECRET_ID", "pepper"),
                 ("MONGODB_URI_SECRET_ID", "mongodb-uri"),
                 ("LOGIN_ATTEMPTS_PER_ADDRESS", "0"),
                 ("ONBOARDINGS_PER_ADDRESS", "0"),

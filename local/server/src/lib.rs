@@ -2,12 +2,12 @@
 
 mod api;
 mod cors;
+mod local_secrets;
 mod purge_schedule;
 mod settings;
-mod signing_secret;
 
 pub use api::{CONNECTIONS, api, connected, openapi_document};
 pub use cors::cors;
+pub use local_secrets::{pepper, token_secret};
 pub use purge_schedule::purge_on_schedule;
 pub use settings::LocalSettings;
-pub use signing_secret::token_secret;

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongod::{Mongod, NotFound, Purpose, StartError};
-use server::{LocalSettings, api, connected, cors, purge_on_schedule, token_secret};
+use server::{LocalSettings, api, connected, cors, pepper, purge_on_schedule, token_secret};
 use shared::app::App;
-use shared::config::{ConfigFaults, MongodbUri};
+use shared::config::{ConfigFaults, ConfiguredSecret};
 use shared::secrets::SecretsManager;
 use shared::start::{StartRefused, prepare};
 use shared::tokens::Tokens;
@@ -88,7 +88,7 @@ async fn run(mut settings: LocalSettings) -> Result<(), Failure> {
     };
     let own_uri = mongod.as_ref().map(Mongod::uri);
     if let Some(uri) = &own_uri {
-        settings.config.mongodb = MongodbUri::Plain(uri.clone().into());
+        settings.config.mongodb = ConfiguredSecret::Plain(uri.clone().into());
     }
     let served = tokio::select! {
         served = serve(settings, listener, own_uri.as_deref()) => served,
@@ -119,10 +119,12 @@ async fn start_mongod() -> Result<Mongod, Failure> {
 }
 
 async fn serve(
-    settings: LocalSettings,
+    mut settings: LocalSettings,
     listener: TcpListener,
     own_uri: Option<&str>,
 ) -> Result<(), Failure> {
+    let pepper = pepper(settings.pepper_secret_id, Path::new(FOLDER));
+    settings.config.pepper = Some(pepper.map_err(Failure::Folder)?);
     let secrets: Arc<SecretsManager> = Arc::default();
     let secret = token_secret(
         settings.jwt_secret_id,

@@ -14,6 +14,8 @@ pub struct LocalSettings {
     pub log_filter: Targets,
     /// Without one the server makes a signing secret of its own.
     pub jwt_secret_id: Option<String>,
+    /// Without one the server makes a pepper of its own.
+    pub pepper_secret_id: Option<String>,
     /// Whether nobody said which MongoDB to use.
     pub own_mongod: bool,
     /// The address that is listened on.
@@ -50,6 +52,7 @@ impl LocalSettings {
             },
             tokens: TokenConfig::read(&mut settings),
             jwt_secret_id: settings.optional("JWT_SECRET_ID"),
+            pepper_secret_id: settings.optional("PEPPER_SECRET_ID"),
             own_mongod,
             host: settings.parsed("HOST", "an IP address such as 0.0.0.0", || {
                 Ipv4Addr::LOCALHOST.into()

@@ -47,7 +47,8 @@ impl RefusedLogin<'_> {
     /// Writes what every refused login of the account writes.
     async fn meet_others(&self, session: &mut ClientSession) -> Result<(), Error> {
         let databases = self.databases;
-        let key = databases.keyed_hash.of(&["refused-logins", self.account]);
+        let keyed_hash = databases.keyed_hash().map_err(Error::custom)?;
+        let key = keyed_hash.of(&["refused-logins", self.account]);
         let change = doc! {
             "$inc": { "count": 1_i64 },
             "$set": { "expires_at": after(databases.clock.now(), MEMORY) },

@@ -60,12 +60,12 @@ enum Decision {
 
 impl<'a> Bucket<'a> {
     /// `key` names the guesser and the account.
-    pub fn new(databases: &'a Databases, key: &[String], limit: u32) -> Self {
-        Self {
+    pub fn new(databases: &'a Databases, key: &[String], limit: u32) -> Result<Self, Problem> {
+        Ok(Self {
             databases,
-            key: databases.keyed_hash.of(key),
+            key: databases.keyed_hash()?.of(key),
             limit,
-        }
+        })
     }
 
     /// Reserves a guess, or says how long to wait.

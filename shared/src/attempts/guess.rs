@@ -56,7 +56,7 @@ pub async fn reserve_guess<'a>(
     deadline: Instant,
 ) -> Result<Guess<'a>, Problem> {
     let mut guess = Guess {
-        bucket: Bucket::new(databases, &guesser.key(), limit),
+        bucket: Bucket::new(databases, &guesser.key(), limit)?,
         reservation: None,
         of_new_addresses: None,
     };

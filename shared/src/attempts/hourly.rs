@@ -58,7 +58,7 @@ pub(super) async fn count<'a>(
             key: None,
         });
     }
-    let key = databases.keyed_hash.of(parts);
+    let key = databases.keyed_hash()?.of(parts);
     let now = databases.clock.now();
     let over = doc! { "$lte": [{ "$ifNull": ["$expires_at", now] }, now] };
     let counted = doc! { "$add": ["$count", 1_i64] };

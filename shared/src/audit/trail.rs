@@ -24,10 +24,11 @@ pub async fn page(
     cursor: Option<&str>,
 ) -> Result<Page, Problem> {
     let databases = app.mongo.databases().await?;
+    let keyed_hash = databases.keyed_hash()?;
     let organization = caller.organization().id;
     let mut filter = doc! { "organization_id": organization };
     if let Some(text) = cursor {
-        let cursor = Cursor::parse(text, &databases.keyed_hash, organization)
+        let cursor = Cursor::parse(text, keyed_hash, organization)
             .ok_or_else(|| Problem::malformed("The cursor is not one of this trail."))?;
         let earlier = doc! { "at": { "$lt": cursor.at } };
         let same_moment = doc! { "at": cursor.at, "_id": { "$lt": cursor.id } };
@@ -48,7 +49,7 @@ pub async fn page(
     let more = events.len() > size;
     events.truncate(size);
     let last = events.last().filter(|_| more).map(Cursor::after);
-    let next_cursor = last.map(|last| last.to_text(&databases.keyed_hash, organization));
+    let next_cursor = last.map(|last| last.to_text(keyed_hash, organization));
     Ok(Page {
         events,
         next_cursor,

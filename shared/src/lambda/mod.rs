@@ -18,28 +18,35 @@ use tower::ServiceBuilder;
 use self::answer::Answer;
 use self::convertible::convertible;
 use crate::app::App;
-use crate::config::{Config, Settings, TokenConfig};
+use crate::config::{Config, ConfiguredSecret, Settings, TokenConfig};
 use crate::log;
 use crate::metrics;
 use crate::secrets::SecretsManager;
 use crate::start::{StartRefused, prepare};
 use crate::tokens::{SecretSource, Tokens};
 
+/// Whether a function makes keyed hashes. Only then may it read their key, the pepper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pepper {
+    Required,
+    Unused,
+}
+
 /// Reads the configuration of a function that makes no tokens.
-pub fn start() -> Result<Arc<App>, StartRefused> {
-    let (config, ()) = read_settings(|_| ())?;
+pub fn start(pepper: Pepper) -> Result<Arc<App>, StartRefused> {
+    let (config, ()) = read_settings(pepper, |_| ())?;
     Ok(Arc::new(App::new(config, Arc::default())))
 }
 
-/// Reads the configuration of a function that makes tokens.
-pub fn start_with_tokens() -> Result<(Arc<App>, Arc<Tokens>), StartRefused> {
+/// Reads the configuration of a function that makes or checks tokens.
+pub fn start_with_tokens(pepper: Pepper) -> Result<(Arc<App>, Arc<Tokens>), StartRefused> {
     let read = |settings: &mut Settings<'_>| {
         (
             TokenConfig::read(settings),
             settings.required("JWT_SECRET_ID"),
         )
     };
-    let (config, (tokens, id)) = read_settings(read)?;
+    let (config, (tokens, id)) = read_settings(pepper, read)?;
     let client: Arc<SecretsManager> = Arc::default();
     let app = App::new(config, Arc::clone(&client));
     let tokens = Tokens::new(tokens, SecretSource::SecretsManager { client, id });
@@ -55,6 +62,7 @@ pub fn start_log() -> Result<(), StartRefused> {
 }
 
 fn read_settings<T>(
+    pepper: Pepper,
     more: impl FnOnce(&mut Settings<'_>) -> T,
 ) -> Result<(Config, T), StartRefused> {
     let lookup = |name: &str| std::env::var(name).ok();
@@ -62,6 +70,9 @@ fn read_settings<T>(
     start_output(&mut settings);
     let mut config = Config::read(&mut settings);
     config.max_connections = Some(MAX_CONNECTIONS);
+    if pepper == Pepper::Required {
+        config.pepper = Some(ConfiguredSecret::Id(settings.required("PEPPER_SECRET_ID")));
+    }
     let more = more(&mut settings);
     settings.finish()?;
     Ok((config, more))

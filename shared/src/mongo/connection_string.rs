@@ -5,8 +5,65 @@ use mongodb::options::ClientOptions;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::ConnectError;
-use crate::config::MongodbUri;
+use crate::config::ConfiguredSecret;
 use crate::secrets::SecretsManager;
+
+/// Every option of a connection string that MongoDB's manual has. Only these names are ever printed: an unknown name
+/// may be a part of a password.
+///
+/// See <https://www.mongodb.com/docs/manual/reference/connection-string-options/>.
+const OPTIONS_OF_THE_MANUAL: &[&str] = &[
+    "appName",
+    "authMechanism",
+    "authMechanismProperties",
+    "authSource",
+    "compressors",
+    "connectTimeoutMS",
+    "directConnection",
+    "gssapiServiceName",
+    "heartbeatFrequencyMS",
+    "journal",
+    "loadBalanced",
+    "localThresholdMS",
+    "maxConnecting",
+    "maxIdleTimeMS",
+    "maxPoolSize",
+    "maxStalenessSeconds",
+    "minPoolSize",
+    "proxyHost",
+    "proxyPassword",
+    "proxyPort",
+    "proxyUsername",
+    "readConcernLevel",
+    "readPreference",
+    "readPreferenceTags",
+    "replicaSet",
+    "retryReads",
+    "retryWrites",
+    "serverMonitoringMode",
+    "serverSelectionTimeoutMS",
+    "serverSelectionTryOnce",
+    "socketTimeoutMS",
+    "srvMaxHosts",
+    "srvServiceName",
+    "ssl",
+    "timeoutMS",
+    "tls",
+    "tlsAllowInvalidCertificates",
+    "tlsAllowInvalidHostnames",
+    "tlsCAFile",
+    "tlsCertificateKeyFile",
+    "tlsCertificateKeyFilePassword",
+    "tlsDisableCertificateRevocationCheck",
+    "tlsDisableOCSPEndpointCheck",
+    "tlsInsecure",
+    "uuidRepresentation",
+    "w",
+    "waitQueueMultiple",
+    "waitQueueTimeoutMS",
+    "wtimeoutMS",
+    "zlibCompressionLevel",
+];
 
 pub(super) struct ConnectionString {
     text: SecretString,
@@ -15,13 +72,16 @@ pub(super) struct ConnectionString {
 }
 
 impl ConnectionString {
-    pub async fn current(uri: &MongodbUri, secrets: &SecretsManager) -> Result<Self, ConnectError> {
+    pub async fn current(
+        uri: &ConfiguredSecret,
+        secrets: &SecretsManager,
+    ) -> Result<Self, ConnectError> {
         match uri {
-            MongodbUri::Plain(text) => Ok(Self {
+            ConfiguredSecret::Plain(text) => Ok(Self {
                 text: text.clone(),
                 version_id: None,
             }),
-            MongodbUri::SecretId(id) => {
+            ConfiguredSecret::Id(id) => {
                 let version = secrets.current(id).await?;
                 Ok(Self {
                     text: version.value,
@@ -31,19 +91,57 @@ impl ConnectionString {
         }
     }
 
-    /// What is wrong with it is not told: the driver quotes the part that it does not understand, and where a
-    /// password is not percent-encoded, that part is the password's.
+    /// The error never quotes the string, as the driver's errors do: where a password is not percent-encoded, the part
+    /// that the driver does not understand is the password's.
     pub async fn options(&self) -> Result<ClientOptions, ConnectError> {
         let text = self.text.expose_secret();
         if has_credentials_in_options(text) {
             return Err(malformed());
         }
-        let parsed = ClientOptions::parse(text).await;
-        parsed.map_err(|error| match *error.kind {
-            ErrorKind::InvalidArgument { .. } => malformed(),
-            _ => error.into(),
-        })
+        match ClientOptions::parse(text).await {
+            Ok(options) => Ok(options),
+            Err(error) if matches!(*error.kind, ErrorKind::InvalidArgument { .. }) => {
+                let refused = refused_options(text).await;
+                Err(match refused.is_empty() {
+                    true => malformed(),
+                    false => unusable_options(&refused),
+                })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
+}
+
+/// The options of MongoDB's manual that the driver does not take, by their names or with their values.
+async fn refused_options(text: &str) -> Vec<&'static str> {
+    let (_, options) = text.split_once('?').unwrap_or_default();
+    let mut accepted = String::new();
+    let mut refused = Vec::new();
+    for option in options.split('&') {
+        let name = option.split('=').next().unwrap_or_default();
+        let known = OPTIONS_OF_THE_MANUAL
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(name));
+        let Some(known) = known else { continue };
+        let with_it = format!("{accepted}{option}&");
+        match is_accepted(with_it.trim_end_matches('&')).await {
+            true => accepted = with_it,
+            false => refused.push(*known),
+        }
+    }
+    refused
+}
+
+/// Whether the driver takes these options, with or without a user. No host is looked up.
+async fn is_accepted(options: &str) -> bool {
+    // These are for mongodb+srv:// only, which would ask DNS.
+    if options.to_ascii_lowercase().contains("srv") {
+        return true;
+    }
+    let with_user = format!("mongodb://user:password@localhost/?{options}");
+    let without_user = format!("mongodb://localhost/?{options}");
+    ClientOptions::parse(with_user).await.is_ok()
+        || ClientOptions::parse(without_user).await.is_ok()
 }
 
 /// A user name or password with a `?` in it ends what the driver takes for the hosts, which it would name in errors.
@@ -59,4 +157,73 @@ fn malformed() -> ConnectError {
          A user name and a password must be percent-encoded"
             .to_owned(),
     )
+}
+
+fn unusable_options(names: &[&str]) -> ConnectError {
+    ConnectError::Refused(format!(
+        "the MongoDB connection string cannot be used: remove these options, which this service's driver does not have \
+         or whose values it refuses: {}",
+        names.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refusal(text: &str) -> Option<String> {
+        let string = ConnectionString {
+            text: text.into(),
+            version_id: None,
+        };
+        let options = string.options().await;
+        options.err().map(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn options_of_the_manual_that_the_driver_refuses_are_named() {
+        for (options, names) in [
+            ("socketTimeoutMS=1000", "socketTimeoutMS"),
+            ("compressors=zlib&appName=a", "compressors"),
+            ("MAXPOOLSIZE=0", "maxPoolSize"),
+            (
+                "w=1&maxPoolSize=0&tls=true&timeoutMS=5",
+                "maxPoolSize, timeoutMS",
+            ),
+            ("readPreference=nearby", "readPreference"),
+            ("authMechanism=GSSAPI2", "authMechanism"),
+            ("waitQueueMultiple=3", "waitQueueMultiple"),
+        ] {
+            for host in ["mongodb://user:hunter2@host", "mongodb://host"] {
+                let message = refusal(&format!("{host}/?{options}")).await.unwrap();
+                assert!(message.ends_with(&format!(": {names}")), "{message}");
+                assert!(!message.contains("hunter2"), "{message}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn options_that_the_driver_has_are_accepted() {
+        for options in [
+            "authMechanism=MONGODB-AWS&authSource=$external",
+            "retryWrites=true&w=majority&appName=a",
+            "tls=true&tlsCAFile=/nowhere",
+        ] {
+            assert_eq!(refusal(&format!("mongodb://host/?{options}")).await, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_may_be_part_of_a_password_is_not_named() {
+        for text in [
+            "mongodb://host/?hunter2=x",
+            "mongodb://user:p@host/?hunter2",
+        ] {
+            let message = refusal(text).await.unwrap();
+            assert!(
+                message.contains("malformed") && !message.contains("hunter2"),
+                "{message}"
+            );
+        }
+    }
 }

@@ -1,18 +1,18 @@
 //! The service's databases and their collections.
 
-use mongodb::bson::Document;
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, WriteConcern};
 use mongodb::{Client, Collection, Database};
 use tokio::sync::OnceCell;
 
-use super::ConnectError;
-use super::kept_secret::kept_secret;
+use super::{ConnectError, topology};
 use crate::admins::Admin;
 use crate::audit::Event;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::keyed_hash::KeyedHash;
 use crate::organizations::{Onboarding, Organization};
+use crate::problem::Problem;
 use crate::sessions::Session;
 
 /// The service's databases, ready for use. Nobody outside this crate can name a tenant's collection: see
@@ -27,9 +27,12 @@ pub struct Databases {
     pub(crate) audit_events: Collection<Event>,
     /// Names of purged collections, which are given to nobody again.
     pub(crate) retired_collection_names: Collection<Document>,
-    pub(crate) keyed_hash: KeyedHash,
+    /// None in a function that may not read the pepper.
+    keyed_hash: Option<KeyedHash>,
     /// The documents' moments are its.
     pub(crate) clock: Clock,
+    /// Holds the control plane.
+    pub(super) master: Database,
     /// Holds the tenants' collections.
     pub(crate) tenants: Database,
     /// Whether this process has made the indexes.
@@ -37,15 +40,17 @@ pub struct Databases {
 }
 
 impl Databases {
-    /// Connects a client, and asks it the first question.
+    /// Connects a client, and sends a first command.
     pub(super) async fn open(
         config: &Config,
         clock: &Clock,
         options: ClientOptions,
     ) -> Result<Self, ConnectError> {
-        let client = Client::with_options(options)?;
+        let is_direct = options.direct_connection == Some(true);
+        // No command is sent here: an error is one of the options.
+        let client = Client::with_options(options).map_err(|_| unusable_options())?;
         let master = client.database(&config.master_db);
-        let secret = kept_secret(&master, "keyed-hash").await?;
+        topology::refuse_unfit(&master, is_direct).await?;
         Ok(Self {
             organizations: master.collection("organizations"),
             admins: master.collection("admins"),
@@ -55,12 +60,42 @@ impl Databases {
             audit_events: master.collection("audit_events"),
             indexes: OnceCell::new(),
             retired_collection_names: master.collection("retired_collection_names"),
-            keyed_hash: KeyedHash::new(&secret),
+            keyed_hash: None,
             clock: clock.clone(),
             tenants: client.database(&config.tenant_db),
+            master,
             client,
         })
     }
+
+    pub(super) fn with_keyed_hash(self, keyed_hash: Option<KeyedHash>) -> Self {
+        Self { keyed_hash, ..self }
+    }
+
+    /// What keyed hashes are made with.
+    pub(crate) fn keyed_hash(&self) -> Result<&KeyedHash, Problem> {
+        self.keyed_hash.as_ref().ok_or_else(|| {
+            tracing::error!("this function is not configured with PEPPER_SECRET_ID");
+            Problem::internal()
+        })
+    }
+
+    /// Reads what `GET /health` reports on: whether MongoDB lets the service find documents of the control plane and
+    /// list the tenants' collections.
+    pub(super) async fn probe(&self) -> Result<(), mongodb::error::Error> {
+        let nothing = doc! { "_id": Bson::Null };
+        self.organizations.find_one(nothing).await?;
+        let none = doc! { "name": "" };
+        self.tenants.list_collections().filter(none).await.map(drop)
+    }
+}
+
+fn unusable_options() -> ConnectError {
+    ConnectError::Refused(
+        "the MongoDB connection string cannot be used: a file of tlsCAFile or tlsCertificateKeyFile is missing or holds \
+         no certificate, or two options contradict each other"
+            .to_owned(),
+    )
 }
 
 /// For what is written on the way of every login: counts that a failing primary may forget. The next one counts on.

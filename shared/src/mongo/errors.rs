@@ -1,10 +1,68 @@
 //! What an error of MongoDB says, without what it must not say: the documents and keys in its message.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use mongodb::error::{Error, ErrorKind, WriteFailure};
+
+use crate::problem::Problem;
 
 const DUPLICATE_KEY: i32 = 11000;
 const NAMESPACE_EXISTS: i32 = 48;
 const WRITE_CONFLICT: i32 = 112;
+const DATABASE_DIFFERS_IN_CASE: i32 = 13297;
+/// `Unauthorized`, `AuthenticationFailed`, and the code under which Atlas reports both.
+const DENIED: [i32; 3] = [13, 18, 8000];
+/// `NotWritablePrimary` and `NotPrimaryNoSecondaryOk`.
+const NOT_PRIMARY: [i32; 2] = [10107, 13435];
+
+/// Codes of errors that stay until an operator changes something: the database, its user, or the version of this
+/// service. Any other error may be over when the request is sent again.
+///
+/// See <https://github.com/mongodb/mongo/blob/v6.0/src/mongo/base/error_codes.yml>.
+const PERMANENT: &[i32] = &[
+    13,    // Unauthorized
+    18,    // AuthenticationFailed
+    20,    // IllegalOperation
+    59,    // CommandNotFound
+    67,    // CannotCreateIndex
+    72,    // InvalidOptions
+    73,    // InvalidNamespace
+    85,    // IndexOptionsConflict
+    86,    // IndexKeySpecsConflict
+    115,   // CommandNotSupported
+    121,   // DocumentValidationFailure
+    123,   // NotAReplicaSet
+    166,   // CommandNotSupportedOnView
+    263,   // OperationNotSupportedInTransaction
+    291,   // NoQueryExecutionPlans
+    8000,  // AtlasError
+    13297, // DatabaseDifferCase
+    14031, // OutOfDiskSpace
+];
+
+/// Errors after which a connection is to be checked. A count for the whole process, because an error does not say which
+/// connection it came from; each connection remembers the count at its last check.
+static DOUBTS: AtomicU64 = AtomicU64::new(0);
+
+/// How many errors so far made connections doubtful: see [`makes_connection_doubtful`].
+pub(super) fn doubts() -> u64 {
+    DOUBTS.load(Ordering::Relaxed)
+}
+
+/// The one way from an error of MongoDB to an HTTP answer. A transaction may have been aborted with a problem: that is
+/// the answer. Any other error goes to the log. It is a 500 if sending the request again cannot help, else a 503.
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        if let Some(problem) = error.get_custom::<Self>() {
+            return problem.clone();
+        }
+        log_error(&error);
+        match is_permanent(&error) {
+            true => Self::internal(),
+            false => Self::unavailable(),
+        }
+    }
+}
 
 /// The name of the unique index that refused a write, if that is what happened.
 pub fn duplicate_index(error: &Error) -> Option<&str> {
@@ -42,16 +100,51 @@ pub fn is_connection_failure(error: &Error) -> bool {
     )
 }
 
-/// Whether a document is not what its collection should hold.
-pub fn is_unreadable(error: &Error) -> bool {
-    matches!(
-        error.kind.as_ref(),
-        ErrorKind::Bson(_) | ErrorKind::BsonDeserialization(_)
-    )
+/// Whether MongoDB denied a command: the user was dropped, its password replaced, or a right is missing.
+fn is_denied(error: &Error) -> bool {
+    code(error).is_some_and(|code| DENIED.contains(&code))
 }
 
+/// Whether the connection may be the reason: its user was replaced, or it leads to a server that is no primary any more.
+fn makes_connection_doubtful(error: &Error) -> bool {
+    is_denied(error) || code(error).is_some_and(|code| NOT_PRIMARY.contains(&code))
+}
+
+/// Whether the same request fails until somebody changes something: sending it again does not help.
+pub(super) fn is_permanent(error: &Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::Authentication { .. }
+        | ErrorKind::Bson(_)
+        | ErrorKind::BsonDeserialization(_)
+        | ErrorKind::IncompatibleServer { .. }
+        | ErrorKind::InvalidArgument { .. }
+        | ErrorKind::InvalidTlsConfig { .. }
+        | ErrorKind::SessionsNotSupported => true,
+        _ => code(error).is_some_and(|code| PERMANENT.contains(&code)),
+    }
+}
+
+/// Writes the error to the log. If the connection may be the reason, the next request checks it.
 pub fn log_error(error: &Error) {
-    tracing::error!(error = describe(error), "MongoDB failed");
+    let text = describe(error);
+    if makes_connection_doubtful(error) {
+        DOUBTS.fetch_add(1, Ordering::Relaxed);
+    }
+    if is_denied(error) {
+        tracing::error!(
+            error = text,
+            "MongoDB denied a command: the database user of the connection string does not exist any more, or lacks \
+             a right. It needs readWrite on MASTER_DB and TENANT_DB"
+        );
+    } else if code(error) == Some(DATABASE_DIFFERS_IN_CASE) {
+        tracing::error!(
+            error = text,
+            "MongoDB has a database whose name differs from MASTER_DB or TENANT_DB in letter case alone: change the \
+             setting to the existing name, or choose another"
+        );
+    } else {
+        tracing::error!(error = text, "MongoDB failed");
+    }
 }
 
 /// Kind and code. The messages of commands and writes are left out: they can quote documents; and those of a bad

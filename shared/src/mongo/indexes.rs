@@ -1,5 +1,5 @@
-//! The control plane's indexes. Who takes in organizations needs them, and makes them first: without an
-//! organization there is nothing that another function could look for.
+//! The control plane's indexes. Every query of every function and job has one. Onboarding makes them before it creates
+//! an organization, without which there is nothing to find; so does the purge, for a database of an earlier version.
 
 use std::time::Duration;
 
@@ -18,7 +18,11 @@ impl Databases {
             let made = tokio::try_join!(
                 make(
                     &self.organizations,
-                    vec![unique(index::NAME_KEY), unique(index::COLLECTION_NAME)]
+                    vec![
+                        unique(index::NAME_KEY),
+                        unique(index::COLLECTION_NAME),
+                        sparse(doc! { "purge_at": 1 })
+                    ]
                 ),
                 make(
                     &self.admins,
@@ -29,6 +33,10 @@ impl Databases {
                 ),
                 make(&self.attempts, vec![expiring()]),
                 make(&self.onboardings, vec![expiring()]),
+                make(
+                    &self.retired_collection_names,
+                    vec![plain(doc! { "retired_at": 1 })]
+                ),
                 make(
                     &self.sessions,
                     vec![
@@ -76,6 +84,11 @@ fn expiring() -> IndexModel {
 /// Finds documents by `keys`.
 fn plain(keys: Document) -> IndexModel {
     model(keys, IndexOptions::default())
+}
+
+/// As [`plain`], without the documents that lack a key.
+fn sparse(keys: Document) -> IndexModel {
+    model(keys, IndexOptions::builder().sparse(true).build())
 }
 
 fn model(keys: Document, options: IndexOptions) -> IndexModel {

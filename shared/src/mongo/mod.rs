@@ -6,14 +6,17 @@ mod connection_string;
 mod databases;
 mod errors;
 mod indexes;
-mod kept_secret;
 mod options;
+mod topology;
 mod transaction;
 
 use std::sync::Arc;
 
+use tokio::sync::OnceCell;
+
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::keyed_hash::KeyedHash;
 use crate::problem::Problem;
 use crate::secrets::SecretsManager;
 
@@ -23,8 +26,7 @@ use errors::is_connection_failure;
 pub use connect_error::ConnectError;
 pub use databases::Databases;
 pub use errors::{
-    duplicate_index, is_duplicate, is_unreadable, is_write_conflict, log_error,
-    names_existing_collection,
+    duplicate_index, is_duplicate, is_write_conflict, log_error, names_existing_collection,
 };
 pub use transaction::{Transaction, TransactionError, run_transaction};
 
@@ -43,6 +45,7 @@ pub struct Mongo {
     secrets: Arc<SecretsManager>,
     clock: Clock,
     connection: Place,
+    keyed_hash: OnceCell<KeyedHash>,
 }
 
 impl Mongo {
@@ -52,6 +55,7 @@ impl Mongo {
             secrets,
             clock,
             connection: Place::default(),
+            keyed_hash: OnceCell::new(),
         }
     }
 
@@ -61,30 +65,24 @@ impl Mongo {
             config: &self.config,
             secrets: &self.secrets,
             clock: &self.clock,
+            keyed_hash: &self.keyed_hash,
         };
         self.connection.databases(source).await
     }
 
     /// As [`Self::connect`], for a request: the reason goes to the log.
     pub async fn databases(&self) -> Result<&Databases, Problem> {
-        self.connect().await.map_err(|error| {
-            tracing::error!(%error, "MongoDB cannot be used");
-            Problem::unavailable()
-        })
+        Ok(self.connect().await?)
     }
 
-    /// Whether MongoDB answers now.
-    pub async fn ping(&self) -> Result<(), Problem> {
-        let client = &self.databases().await?.client;
-        let ping = || async {
-            let ping = mongodb::bson::doc! { "ping": 1 };
-            client.database("admin").run_command(ping).await
-        };
-        match ping().await {
-            // A connection of before the server's restart, say. The driver tries reads again, not commands.
-            Err(error) if is_connection_failure(&error) => ping().await?,
+    /// Whether MongoDB can be reached and lets the service read what it needs.
+    pub async fn probe(&self) -> Result<(), Problem> {
+        let databases = self.databases().await?;
+        match databases.probe().await {
+            // After a restart of the server, say. The driver retries some commands only.
+            Err(error) if is_connection_failure(&error) => databases.probe().await?,
             result => result?,
-        };
+        }
         Ok(())
     }
 }

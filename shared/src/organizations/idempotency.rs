@@ -41,12 +41,12 @@ pub(super) struct Repeatable {
 }
 
 impl Repeatable {
-    pub fn new(databases: &Databases, key: &str, new: &NewOrganization) -> Self {
-        let hash = &databases.keyed_hash;
-        Self {
+    pub fn new(databases: &Databases, key: &str, new: &NewOrganization) -> Result<Self, Problem> {
+        let hash = databases.keyed_hash()?;
+        Ok(Self {
             key: hash.of(&["idempotency", key]),
             fingerprint: hash.of(&["onboarding", new.name.as_str(), new.email.as_str()]),
-        }
+        })
     }
 
     /// The organization of the earlier request with this key, if there was one.

@@ -81,7 +81,9 @@ pub async fn onboard(
     let limit = app.config.onboardings_per_address;
     count_call(databases, caller.address, AddressUse::Onboarding, limit).await?;
     let key = caller.idempotency_key.as_deref();
-    let repeatable = key.map(|key| Repeatable::new(databases, key, &new));
+    let repeatable = key
+        .map(|key| Repeatable::new(databases, key, &new))
+        .transpose()?;
     if let Some(repeatable) = &repeatable {
         let earlier = repeatable.earlier(app, databases, &new, &caller).await?;
         if let Some(organization) = earlier {

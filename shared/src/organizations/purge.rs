@@ -2,15 +2,25 @@
 //!
 //! The organization's document goes last. Until then the next run finds it and does all steps again; each
 //! may find its work done.
+//!
+//! MongoDB makes a collection with the first write to it. A request that still writes when its organization's collection
+//! is dropped makes a new one that belongs to nobody: the following runs drop it.
 
-use mongodb::bson::doc;
+use std::time::Duration;
+
+use mongodb::bson::{Binary, Document, doc};
 use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::Organization;
 use crate::app::App;
+use crate::clock::before;
 use crate::mongo::{Databases, log_error};
 use crate::problem::Problem;
+
+/// How long after its purge a name is watched for a collection that a late write made. A request ends within its
+/// function's timeout, 15 minutes at most.
+const LATE_WRITES: Duration = Duration::from_secs(24 * 3600);
 
 /// What a run has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -25,6 +35,8 @@ pub struct Purge {
 /// Removes the organizations whose time to be restored is over. Begins none after `deadline`.
 pub async fn purge_deleted(app: &App, deadline: Instant) -> Result<Purge, Problem> {
     let databases = app.mongo.databases().await?;
+    databases.make_indexes().await?;
+    drop_late_collections(databases).await?;
     let due = doc! {
         "status": { "$in": ["deleted", "purging"] },
         "purge_at": { "$lte": databases.clock.now() },
@@ -105,14 +117,56 @@ async fn claim(databases: &Databases, organization: &Organization) -> Result<boo
     Ok(claimed.matched_count == 1)
 }
 
-/// Its collection's name is never given to another.
+/// Its collection's name is never given to another. The UUID tells the collection from one that a late write makes.
 async fn retire_name(databases: &Databases, organization: &Organization) -> Result<(), Error> {
-    let name = doc! { "_id": organization.collection_name.as_str() };
-    let once = doc! { "$setOnInsert": { "retired_at": databases.clock.now() } };
+    let collection = organization.collection_name.as_str();
+    let retired = doc! {
+        "retired_at": databases.clock.now(),
+        "uuid": uuid_of(databases, collection).await?,
+    };
     databases
         .retired_collection_names
-        .update_one(name, once)
+        .update_one(doc! { "_id": collection }, doc! { "$setOnInsert": retired })
         .upsert(true)
         .await?;
     Ok(())
+}
+
+/// Of the tenants' collection with this name, if there is one.
+async fn uuid_of(databases: &Databases, collection: &str) -> Result<Option<Binary>, Error> {
+    let filter = doc! { "name": collection };
+    let mut found = databases.tenants.list_collections().filter(filter).await?;
+    Ok(match found.advance().await? {
+        true => found.deserialize_current()?.info.uuid,
+        false => None,
+    })
+}
+
+/// Drops the collections that late writes made under purged names: those whose UUID is not that of the collection that
+/// was dropped, and whose name no organization has.
+async fn drop_late_collections(databases: &Databases) -> Result<(), Error> {
+    let recently = doc! { "retired_at": { "$gt": before(databases.clock.now(), LATE_WRITES) } };
+    let mut retired = databases.retired_collection_names.find(recently).await?;
+    while retired.advance().await? {
+        let retired = retired.deserialize_current()?;
+        let Ok(name) = retired.get_str("_id") else {
+            continue;
+        };
+        if is_late(databases, name, &retired).await? {
+            databases.tenants.collection::<()>(name).drop().await?;
+            tracing::warn!("a collection that a late write made after its purge is dropped");
+        }
+    }
+    Ok(())
+}
+
+async fn is_late(databases: &Databases, name: &str, retired: &Document) -> Result<bool, Error> {
+    let Some(uuid) = uuid_of(databases, name).await? else {
+        return Ok(false);
+    };
+    if retired.get("uuid") == Some(&uuid.into()) {
+        return Ok(false);
+    }
+    let owner = doc! { "collection_name": name };
+    Ok(databases.organizations.find_one(owner).await?.is_none())
 }

@@ -255,19 +255,3 @@ impl From<Vec<FieldError>> for Problem {
         Self::validation(errors)
     }
 }
-
-/// Where a transaction was given up with a problem, that one. Otherwise a MongoDB error that nobody expected: the operator reads its kind,
-/// the caller that the service is away, or that it cannot read what it has stored.
-impl From<mongodb::error::Error> for Problem {
-    fn from(error: mongodb::error::Error) -> Self {
-        if let Some(problem) = error.get_custom::<Self>() {
-            return problem.clone();
-        }
-        crate::mongo::log_error(&error);
-        match crate::mongo::is_unreadable(&error) {
-            // Trying again does not help.
-            true => Self::internal(),
-            false => Self::unavailable(),
-        }
-    }
-}

@@ -38,13 +38,14 @@ async fn open_for(
 ) -> Result<TokenResponse, Problem> {
     let databases = app.mongo.databases().await?;
     let now = databases.clock.now();
+    let keyed_hash = databases.keyed_hash()?;
     let refresh_token = RefreshToken::random(ObjectId::new())?;
     let session = Session {
         id: refresh_token.session_id,
         organization_id: admin.organization_id,
         admin_id: admin.id,
         epoch: admin.session_epoch,
-        refresh_token_hash: refresh_token.hash(&databases.keyed_hash),
+        refresh_token_hash: refresh_token.hash(keyed_hash),
         replaced: None,
         created_at: now,
         expires_at: after(now, app.config.session_ttl),
@@ -63,7 +64,7 @@ async fn open_for(
     metrics::record(Metric::LoginsSucceeded, 1.0);
     Ok(TokenResponse::new(
         access_token,
-        refresh_token.to_text(&databases.keyed_hash),
+        refresh_token.to_text(keyed_hash),
         app.config.session_ttl,
     ))
 }

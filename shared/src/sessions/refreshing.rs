@@ -33,8 +33,8 @@ pub async fn refresh(
 ) -> Result<TokenResponse, Problem> {
     let databases = app.mongo.databases().await?;
     let now = databases.clock.now();
-    let token = RefreshToken::parse(text, &databases.keyed_hash)
-        .ok_or_else(Problem::refresh_token_refused)?;
+    let keyed_hash = databases.keyed_hash()?;
+    let token = RefreshToken::parse(text, keyed_hash).ok_or_else(Problem::refresh_token_refused)?;
     let (session, admin) = find(databases, &token)
         .await?
         .ok_or_else(Problem::refresh_token_refused)?;
@@ -45,7 +45,7 @@ pub async fn refresh(
         end_reused(databases, &admin, token.session_id, address, deadline).await?;
         return Err(Problem::refresh_token_refused());
     };
-    let refresh_token = successor.to_text(&databases.keyed_hash);
+    let refresh_token = successor.to_text(keyed_hash);
     Ok(TokenResponse::new(access_token, refresh_token, left))
 }
 
@@ -82,7 +82,7 @@ async fn replace(
     session: Session,
     deadline: Instant,
 ) -> Result<Option<RefreshToken>, Problem> {
-    let hash = token.hash(&databases.keyed_hash);
+    let hash = token.hash(databases.keyed_hash()?);
     let mut session = session;
     if session.refresh_token_hash == hash {
         let replacing = Replacing::new(databases, token, &hash)?;
@@ -121,7 +121,7 @@ impl<'a> Replacing<'a> {
             databases,
             current: doc! { "_id": token.session_id, "refresh_token_hash": hash },
             change: doc! { "$set": {
-                "refresh_token_hash": successor.hash(&databases.keyed_hash),
+                "refresh_token_hash": successor.hash(databases.keyed_hash()?),
                 "replaced": { "hash": hash, "salt": salt, "at": databases.clock.now() },
             } },
             successor,

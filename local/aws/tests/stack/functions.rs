@@ -1,5 +1,7 @@
 //! The functions' executables together: what one of them made, the others know, whatever happens around them.
 
+use std::time::{Duration, Instant};
+
 use aws::Function;
 use base64::Engine;
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use crate::harness::{
     JWT_SECRET, MONGODB_URI_SECRET, PASSWORD, Stack, create, event, log_in, request, send, token,
     with_token,
 };
+use crate::secured_mongod::USER;
 
 /// The id of the key that signed the token.
 fn key_id(token: &str) -> String {
@@ -128,6 +131,90 @@ async fn running_functions_learn_of_a_new_password_of_mongodb() {
         assert_eq!(log_in(&login).await.0, 503);
         assert_eq!(log_in(&login).await.0, 200);
     }
+}
+
+/// Sends the event until the function answers with this status, for two seconds at most.
+async fn answers_soon(function: &Function, event: &Value, status: u16) {
+    let started = Instant::now();
+    loop {
+        let (found, body) = send(function, event).await;
+        if found == status {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(2), "{found} {body}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f24_warm_functions_follow_a_replaced_database_user() {
+    let stack = Stack::start().await;
+    create(&stack.function("create-org").await).await;
+    let [login, organization, health] = [
+        stack.function("admin-login").await,
+        stack.function("organization").await,
+        stack.function("health").await,
+    ];
+    let show = with_token("organization.json", &token(&login).await);
+    let body = json!({"email": "a@example.com", "password": PASSWORD});
+    let calls = [
+        (&login, request("admin-login.json", &body)),
+        (&organization, show),
+        (&health, event("health.json")),
+    ];
+    let mut before = USER.to_owned();
+    for user in ["second", "third"] {
+        for (function, call) in &calls {
+            assert_eq!(send(function, call).await.0, 200);
+        }
+        let uri = stack
+            .mongod
+            .create_user(user, &["master_db", "tenants"])
+            .await;
+        stack.mongod.drop_user(&before).await;
+        // Without a user nobody is served, and the health check says so.
+        for (function, call) in &calls {
+            assert_eq!(send(function, call).await.0, 500);
+        }
+        stack.replace(MONGODB_URI_SECRET, &uri).await;
+        for (function, call) in &calls {
+            answers_soon(function, call, 200).await;
+        }
+        before = user.to_owned();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_right_on_the_tenants_database_is_reported() {
+    let stack = Stack::start().await;
+    let uri = stack.mongod.create_user("half", &["master_db"]).await;
+    stack.replace(MONGODB_URI_SECRET, &uri).await;
+    let create_org = stack.function("create-org").await;
+    let health = stack.function("health").await;
+    let (status, body) = create(&create_org).await;
+    assert_eq!((status, &body["code"]), (500, &"internal_error".into()));
+    assert_eq!(send(&health, &event("health.json")).await.0, 500);
+    for function in [&create_org, &health] {
+        let output = function.output();
+        assert!(output.contains("MongoDB denied a command"), "{output}");
+        assert!(
+            output.contains("readWrite on MASTER_DB and TENANT_DB"),
+            "{output}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_whose_name_differs_in_letter_case_is_reported() {
+    let stack = Stack::start().await;
+    let operator = stack.mongod.operator().await;
+    let other = operator.client().database("Tenants");
+    other.create_collection("theirs").await.unwrap();
+    let create_org = stack.function("create-org").await;
+    let (status, body) = create(&create_org).await;
+    assert_eq!((status, &body["code"]), (500, &"internal_error".into()));
+    let output = create_org.output();
+    assert!(output.contains("letter case"), "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ use crate::secured_mongod::SecuredMongod;
 
 pub const MONGODB_URI_SECRET: &str = "organization-service/mongodb-uri";
 pub const JWT_SECRET: &str = "organization-service/jwt";
+pub const PEPPER_SECRET: &str = "organization-service/pepper";
 pub const PASSWORD: &str = "Admin@123";
 
 pub fn root() -> PathBuf {
@@ -42,7 +43,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// With a connection string and a signing secret, and nothing else.
+    /// With a connection string, a signing secret and a pepper, and nothing else.
     pub async fn start() -> Self {
         let building = tokio::task::spawn_blocking(|| executable(""));
         let (mongod, manager) = tokio::join!(SecuredMongod::start(), SecretsManager::start());
@@ -56,6 +57,9 @@ impl Stack {
         stack.keep(MONGODB_URI_SECRET, &stack.mongod.uri()).await;
         stack
             .keep(JWT_SECRET, "a signing secret of 32 bytes or more")
+            .await;
+        stack
+            .keep(PEPPER_SECRET, "a pepper of 32 bytes or more, for tests")
             .await;
         stack
     }
@@ -88,6 +92,7 @@ impl Stack {
             ("MONGODB_URI", String::new()),
             ("MONGODB_URI_SECRET_ID", MONGODB_URI_SECRET.to_owned()),
             ("JWT_SECRET_ID", JWT_SECRET.to_owned()),
+            ("PEPPER_SECRET_ID", PEPPER_SECRET.to_owned()),
             ("BCRYPT_COST", "10".to_owned()),
         ]);
         settings

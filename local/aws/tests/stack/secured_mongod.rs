@@ -12,7 +12,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 
 const OPERATOR: &str = "operator:canary-of-the-operator@";
-const USER: &str = "service";
+pub const USER: &str = "service";
 pub const PASSWORD: &str = "canary-of-mongodb";
 
 pub struct SecuredMongod {
@@ -75,9 +75,26 @@ impl SecuredMongod {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         // What the README asks for, and no more.
-        let roles = ["master_db", "tenants"].map(|db| doc! { "role": "readWrite", "db": db });
-        let user = doc! { "createUser": USER, "pwd": PASSWORD, "roles": roles.to_vec() };
-        self.admin(OPERATOR).await.run_command(user).await.unwrap();
+        self.create_user(USER, &["master_db", "tenants"]).await;
+    }
+
+    /// Makes a database user with the role `readWrite` on these databases, and gives its connection string.
+    pub async fn create_user(&self, name: &str, databases: &[&str]) -> String {
+        let role = |db: &&str| doc! { "role": "readWrite", "db": *db };
+        let roles: Vec<_> = databases.iter().map(role).collect();
+        let user = doc! { "createUser": name, "pwd": PASSWORD, "roles": roles };
+        self.operator().await.run_command(user).await.unwrap();
+        self.uri_with(&format!("{name}:{PASSWORD}@"), "replicaSet=rs0")
+    }
+
+    pub async fn drop_user(&self, name: &str) {
+        let user = doc! { "dropUser": name };
+        self.operator().await.run_command(user).await.unwrap();
+    }
+
+    /// The database `admin`, as a user with every right.
+    pub async fn operator(&self) -> Database {
+        self.admin(OPERATOR).await
     }
 
     /// Gives the service's user another password, and the connection string with it.
@@ -107,6 +124,15 @@ impl SecuredMongod {
             self.port,
             ca.display()
         )
+    }
+
+    /// The file of a certificate that is not this server's.
+    pub fn other_certificate(&self) -> String {
+        let CertifiedKey { cert, .. } =
+            generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let file = self.folder.path().join("other-ca.pem");
+        fs::write(&file, cert.pem()).unwrap();
+        file.display().to_string()
     }
 
     pub fn kill(&mut self) {

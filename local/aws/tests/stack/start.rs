@@ -2,7 +2,7 @@
 
 use aws::{Function, NotStarted};
 
-use crate::harness::Stack;
+use crate::harness::{MONGODB_URI_SECRET, Stack};
 use crate::secured_mongod::PASSWORD;
 
 /// What the function printed when it gave up.
@@ -51,6 +51,12 @@ async fn t3_f14_a_function_whose_secrets_cannot_be_used_does_not_start() {
     stack.keep("wrong-password", &wrong_password).await;
     for (setting, secret, reason) in [
         ("JWT_SECRET_ID", "short", "31 bytes, 32 are the least"),
+        ("PEPPER_SECRET_ID", "short", "the pepper has 31 bytes"),
+        (
+            "PEPPER_SECRET_ID",
+            "missing",
+            "secret missing cannot be used",
+        ),
         (
             "JWT_SECRET_ID",
             "missing",
@@ -79,6 +85,36 @@ async fn t3_f14_a_function_whose_secrets_cannot_be_used_does_not_start() {
         );
         assert!(message.contains(reason), "{secret}: {message}");
         assert!(!message.contains("hunter2"), "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_string_that_cannot_work_refuses_the_start_with_the_reason() {
+    let stack = Stack::start().await;
+    let uri = stack.mongod.uri();
+    let other_ca = stack.mongod.other_certificate();
+    let no_rights = stack.mongod.create_user("nobody", &[]).await;
+    let ca = |file: &str| {
+        let (rest, _) = uri.split_once("&tlsCAFile=").unwrap();
+        format!("{rest}&tlsCAFile={file}")
+    };
+    for (uri, reason) in [
+        (no_rights, "13 Unauthorized"),
+        (ca("/nowhere/ca.pem"), "tlsCAFile"),
+        (ca(&other_ca), "tlsCAFile"),
+        (format!("{uri}&socketTimeoutMS=1000"), "socketTimeoutMS"),
+        (format!("{uri}&compressors=zlib"), "compressors"),
+        (format!("{uri}&maxPoolSize=0"), "maxPoolSize"),
+        (
+            format!("{uri}&authSource=elsewhere"),
+            "refused the credentials",
+        ),
+    ] {
+        stack.replace(MONGODB_URI_SECRET, &uri).await;
+        for function in ["create-org", "health"] {
+            let message = refusal(stack.function_with(function, &[]).await);
+            assert!(message.contains(reason), "{reason}: {message}");
+        }
     }
 }
 

@@ -316,10 +316,12 @@ fn rights_on_secrets(binary: &str) -> BTreeSet<(String, String)> {
     let main = root().join("functions").join(binary).join("src/main.rs");
     let main = fs::read_to_string(main).unwrap();
     let needs_tokens = main.contains("start_with_tokens");
-    let needs_mongodb = needs_tokens || main.contains("lambda::start()");
+    let needs_pepper = main.contains("Pepper::Required");
+    let needs_mongodb = needs_tokens || main.contains("lambda::start(");
     let needed = [
         needs_mongodb.then(|| right("GetSecretValue", "MongodbUriSecretArn")),
         needs_tokens.then(|| right("GetSecretValue", "JwtSecret")),
+        needs_pepper.then(|| right("GetSecretValue", "PepperSecret")),
     ];
     needed.into_iter().flatten().collect()
 }

@@ -304,6 +304,7 @@ fn the_file_of_examples_lists_every_setting() {
         "MASTER_DB",
         "TENANT_DB",
         "JWT_SECRET_ID",
+        "PEPPER_SECRET_ID",
         "JWT_ISSUER",
         "JWT_AUDIENCE",
         "ACCESS_TOKEN_TTL_SECONDS",

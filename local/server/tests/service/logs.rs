@@ -8,7 +8,7 @@ use mongodb::bson::doc;
 use serde_json::{Value, json};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::harness::{Answer, PASSWORD, SIGNING_SECRET, TestService, Tokens};
+use crate::harness::{Answer, PASSWORD, PEPPER, SIGNING_SECRET, TestService, Tokens};
 
 /// What is in no line: the tests' passwords and the signing secret, and how hashes, tokens and credentials of
 /// connection strings begin.
@@ -24,6 +24,7 @@ const CANARIES: &[&str] = &[
     "$2y$",
     "eyJ",
     "hunter2",
+    PEPPER,
 ];
 /// Of a refresh token, in characters. Nothing else that is logged has so many without a break.
 const REFRESH_TOKEN: usize = 80;

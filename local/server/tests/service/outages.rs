@@ -81,7 +81,8 @@ async fn many_processes_make_the_control_plane_ready_at_once() {
             "collection_name",
             "email_key",
             "name_key",
-            "organization_id_1"
+            "organization_id_1",
+            "purge_at_1"
         ]
     );
 }

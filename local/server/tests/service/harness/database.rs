@@ -33,6 +33,15 @@ impl TestService {
         self.mongo.database(&self.name).collection("audit_events")
     }
 
+    pub fn retired_collection_names(&self) -> Collection<Document> {
+        let master = self.mongo.database(&self.name);
+        master.collection("retired_collection_names")
+    }
+
+    pub fn master(&self) -> Database {
+        self.mongo.database(&self.name)
+    }
+
     pub fn tenants(&self) -> Database {
         self.mongo.database(&format!("{}_tenants", self.name))
     }

@@ -14,7 +14,7 @@ use mongodb::Client;
 use mongodb::bson::DateTime;
 use shared::app::App;
 use shared::clock::Clock;
-use shared::config::{Config, Settings, TokenConfig};
+use shared::config::{Config, ConfiguredSecret, Settings, TokenConfig};
 use shared::secrets::{SecretVersion, SecretsManager};
 use shared::tokens::{self, SecretSource};
 
@@ -25,6 +25,8 @@ pub use database::all;
 
 pub const PASSWORD: &str = "Admin@123";
 pub const SIGNING_SECRET: &str = "a signing secret of 32 bytes or more";
+/// The key of keyed hashes.
+pub const PEPPER: &str = "a canary pepper of 32 bytes or more";
 
 /// One mongod for all tests of this process, ended with it.
 pub fn mongod() -> &'static Mongod {
@@ -199,6 +201,7 @@ fn config(uri: &str, name: &str, settings: &[(&str, &str)]) -> (Config, TokenCon
     };
     let mut settings = Settings::new(&lookup);
     let config = Config {
+        pepper: Some(ConfiguredSecret::Plain(PEPPER.into())),
         max_connections: Some(server::CONNECTIONS),
         ..Config::read(&mut settings)
     };

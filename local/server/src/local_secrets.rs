@@ -1,16 +1,17 @@
-//! The signing secret of the local server: Secrets Manager's where an id is set, else one in a file.
+//! The secrets of the local server: Secrets Manager's where an id is set, else each in a file of its own.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use shared::config::ConfiguredSecret;
 use shared::secrets::{SecretVersion, SecretsManager};
 use shared::tokens::SecretSource;
 
 const VERSION_ID: &str = "local";
 
-/// The source for `id`, or the secret in `folder` where there is none.
+/// The signing secret: the secret `id`, or the file `jwt-secret` in `folder` where there is no id.
 pub fn token_secret(
     id: Option<String>,
     client: Arc<SecretsManager>,
@@ -18,24 +19,34 @@ pub fn token_secret(
 ) -> io::Result<SecretSource> {
     match id {
         Some(id) => Ok(SecretSource::SecretsManager { client, id }),
-        None => local_secret(folder).map(SecretSource::Local),
+        None => Ok(SecretSource::Local(SecretVersion {
+            value: local_secret(folder, "jwt-secret")?.into(),
+            version_id: VERSION_ID.to_owned(),
+        })),
     }
 }
 
-/// The secret in `folder`, made on the first call. Only its owner can read the file.
-fn local_secret(folder: &Path) -> io::Result<SecretVersion> {
-    let file = folder.join("jwt-secret");
+/// The key of keyed hashes: the secret `id`, or the file `pepper` in `folder` where there is no id.
+pub fn pepper(id: Option<String>, folder: &Path) -> io::Result<ConfiguredSecret> {
+    match id {
+        Some(id) => Ok(ConfiguredSecret::Id(id)),
+        None => Ok(ConfiguredSecret::Plain(
+            local_secret(folder, "pepper")?.into(),
+        )),
+    }
+}
+
+/// The secret in the file `name`, made on the first call. Only its owner can read the file.
+fn local_secret(folder: &Path, name: &str) -> io::Result<String> {
+    let file = folder.join(name);
     if !file.exists() {
         fs::create_dir_all(folder)?;
-        let temporary = folder.join("jwt-secret.new");
+        let temporary = folder.join(format!("{name}.new"));
         let _ = fs::remove_file(&temporary);
         write_private(&temporary, &random_secret()?)?;
         fs::rename(&temporary, &file)?;
     }
-    Ok(SecretVersion {
-        value: fs::read_to_string(&file)?.into(),
-        version_id: VERSION_ID.to_owned(),
-    })
+    Ok(fs::read_to_string(&file)?.trim().to_owned())
 }
 
 /// 256 bits, in hexadecimal digits.

@@ -1,0 +1,65 @@
+//! The first command on a new connection. It also tells whether the server has transactions, so that a start sends no
+//! second one.
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::Error;
+use mongodb::{Client, Database};
+
+use super::ConnectError;
+
+/// Refuses a server that does not do what the service needs: a standalone server, and a secondary that is connected
+/// to directly.
+pub(super) async fn refuse_unfit(master: &Database, is_direct: bool) -> Result<(), ConnectError> {
+    let find = doc! {
+        "find": "organizations",
+        "filter": { "_id": Bson::Null },
+        "limit": 1,
+        "singleBatch": true,
+    };
+    let response = master.run_command(find).await?;
+    // Replica sets and sharded clusters say it with every response
+    // (<https://www.mongodb.com/docs/manual/reference/method/db.runCommand/#response>).
+    if response.contains_key("operationTime") && !is_direct {
+        return Ok(());
+    }
+    let hello = hello(master.client()).await?;
+    refuse_standalone(&hello)?;
+    refuse_secondary(&hello)
+}
+
+async fn hello(client: &Client) -> Result<Document, Error> {
+    let admin = client.database("admin");
+    admin.run_command(doc! { "hello": 1 }).await
+}
+
+/// Onboarding is a transaction, and a standalone server has none.
+fn refuse_standalone(hello: &Document) -> Result<(), ConnectError> {
+    let sharded = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+    if hello.contains_key("setName") || sharded {
+        return Ok(());
+    }
+    Err(ConnectError::Refused(
+        "this MongoDB is a standalone server, which has no transactions. Start it with --replSet rs0 \
+         and run rs.initiate() once (one node is enough), or use MongoDB Atlas"
+            .to_owned(),
+    ))
+}
+
+/// A server that knows another primary stays a secondary, and with `directConnection=true` the driver sends it every
+/// write. A set that is electing a primary is waited for.
+fn refuse_secondary(hello: &Document) -> Result<(), ConnectError> {
+    let is_primary = hello.get_bool("isWritablePrimary").unwrap_or_default();
+    if is_primary || hello.contains_key("msg") {
+        return Ok(());
+    }
+    match hello.get_str("primary") {
+        Ok(_) => Err(ConnectError::Refused(
+            "directConnection=true in the connection string names a secondary, which takes no writes. Remove the \
+             option and set replicaSet, or name the primary"
+                .to_owned(),
+        )),
+        Err(_) => Err(ConnectError::Unavailable(
+            "MongoDB has no primary at the moment".to_owned(),
+        )),
+    }
+}
