@@ -27,31 +27,41 @@ impl From<SecretError> for ConnectError {
 impl From<Error> for ConnectError {
     fn from(error: Error) -> Self {
         let text = errors::describe(&error);
+        if let ErrorKind::ServerSelection { message, .. } = error.kind.as_ref()
+            && let Some(fault) = selection_fault(message)
+        {
+            return Self::Refused(format!("{fault}: {text}"));
+        }
         match *error.kind {
             ErrorKind::Authentication { .. } => Self::Refused(format!(
                 "MongoDB refused the credentials of the connection string: {text}"
             )),
-            ErrorKind::InvalidTlsConfig { .. } => Self::Refused(format!(
-                "the TLS options of the connection string cannot be used: {text}"
+            _ if errors::is_denied(&error) => Self::Refused(format!(
+                "MongoDB denied a command: {text}. The database user needs readWrite on MASTER_DB and TENANT_DB"
             )),
-            ErrorKind::ServerSelection { ref message, .. } if has_invalid_certificate(message) => {
-                Self::Refused(format!(
-                    "the certificate of MongoDB is not one that this service trusts: {text}. Check tlsCAFile and the \
-                     host names of the connection string"
-                ))
+            _ if errors::is_permanent(&error) => {
+                Self::Refused(format!("this MongoDB cannot be used: {text}"))
             }
-            _ if errors::is_permanent(&error) => Self::Refused(format!(
-                "MongoDB does not do what the service needs: {text}. The database user needs readWrite on MASTER_DB \
-                 and TENANT_DB"
-            )),
             _ => Self::Unavailable(format!("MongoDB cannot be reached: {text}")),
         }
     }
 }
 
-/// The driver reports a server whose certificate rustls refuses as one that it cannot select.
-fn has_invalid_certificate(message: &str) -> bool {
-    message.contains("invalid peer certificate")
+/// What an operator must change, where the driver only says that it cannot select a server.
+fn selection_fault(message: &str) -> Option<&'static str> {
+    // rustls says so of a certificate that it refuses.
+    if message.contains("invalid peer certificate") {
+        return Some(
+            "the certificate of MongoDB is not trusted; check tlsCAFile and the host names of the connection string",
+        );
+    }
+    // The driver drops servers of another set from the topology.
+    if message.contains("Set Name: ") && !message.contains("Servers: ") {
+        return Some(
+            "replicaSet in the connection string is not the name of the servers' replica set",
+        );
+    }
+    None
 }
 
 /// The reason goes to the log.

@@ -11,11 +11,11 @@ use mongodb::bson::DateTime;
 use mongodb::event::EventHandler;
 use mongodb::event::cmap::{CmapEvent, ConnectionCheckoutFailedReason};
 use tokio::sync::{Mutex, OnceCell};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::connection_string::ConnectionString;
 use super::{ConnectError, Databases, errors, options, topology};
-use crate::clock::{Clock, after};
+use crate::clock::{Clock, after, between};
 use crate::config::{Config, ConfiguredSecret};
 use crate::keyed_hash::KeyedHash;
 use crate::secrets::SecretsManager;
@@ -45,7 +45,7 @@ struct Connection {
     doubts: AtomicU64,
     refresh_at: RwLock<DateTime>,
     /// Locked during a check, by one of several requests. When the last one began.
-    checking: Mutex<Option<Instant>>,
+    checking: Mutex<Option<DateTime>>,
     /// Requests may still use this connection while its successor is made, so it stays.
     successor: Place,
 }
@@ -130,12 +130,13 @@ impl Connection {
     /// The connection that replaces this one, made now if there is a new connection string. Fails if this connection
     /// has become useless.
     async fn successor(&self, source: Source<'_>) -> Result<Option<&Self>, ConnectError> {
+        let now = source.clock.now();
         if self.successor.made().is_none()
-            && self.needs_check(source.clock.now())
+            && self.needs_check(now)
             && let Ok(mut last_check) = self.checking.try_lock()
-            && last_check.is_none_or(|last| last.elapsed() >= MIN_CHECK_INTERVAL)
+            && last_check.is_none_or(|last| between(last, now) >= MIN_CHECK_INTERVAL)
         {
-            *last_check = Some(Instant::now());
+            *last_check = Some(now);
             // Boxed for the same reason.
             Box::pin(self.check(source)).await?;
         }

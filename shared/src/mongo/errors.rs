@@ -101,7 +101,7 @@ pub fn is_connection_failure(error: &Error) -> bool {
 }
 
 /// Whether MongoDB denied a command: the user was dropped, its password replaced, or a right is missing.
-fn is_denied(error: &Error) -> bool {
+pub(super) fn is_denied(error: &Error) -> bool {
     code(error).is_some_and(|code| DENIED.contains(&code))
 }
 

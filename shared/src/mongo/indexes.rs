@@ -32,7 +32,10 @@ impl Databases {
                     ]
                 ),
                 make(&self.attempts, vec![expiring()]),
-                make(&self.onboardings, vec![expiring()]),
+                make(
+                    &self.onboardings,
+                    vec![expiring(), plain(doc! { "organization._id": 1 })]
+                ),
                 make(
                     &self.retired_collection_names,
                     vec![plain(doc! { "retired_at": 1 })]

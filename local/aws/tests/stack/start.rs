@@ -105,6 +105,7 @@ async fn a_connection_string_that_cannot_work_refuses_the_start_with_the_reason(
         (format!("{uri}&socketTimeoutMS=1000"), "socketTimeoutMS"),
         (format!("{uri}&compressors=zlib"), "compressors"),
         (format!("{uri}&maxPoolSize=0"), "maxPoolSize"),
+        (uri.replace("=rs0", "=rs1"), "replicaSet"),
         (
             format!("{uri}&authSource=elsewhere"),
             "refused the credentials",

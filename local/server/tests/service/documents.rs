@@ -12,17 +12,17 @@ use mongodb::bson::doc;
 use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::harness::{Answer, PASSWORD, TestService};
+use crate::harness::{Answer, PASSWORD, PEPPER, TestService};
 use crate::tokens::{claims_of, expired};
 
 /// Method and path, such as `POST /org/create`.
-type Routes = BTreeSet<String>;
+pub type Routes = BTreeSet<String>;
 
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn openapi_routes(document: &Value) -> Routes {
+pub fn openapi_routes(document: &Value) -> Routes {
     let paths = document["paths"].as_object().unwrap();
     let of_path = |(path, methods): (&String, &Value)| {
         let methods: Vec<String> = methods.as_object().unwrap().keys().cloned().collect();
@@ -301,7 +301,7 @@ async fn a_function_answers_before_its_own_deadline() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     let left = Duration::from_secs(4);
     assert_eq!(health_with(&service, left).await["statusCode"], 200);
-    let hangs = doc! { "failCommands": ["ping"], "blockConnection": true, "blockTimeMS": 12_000 };
+    let hangs = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 12_000 };
     service.failpoint(doc! { "times": 1 }, hangs).await;
     let started = Instant::now();
     let answer = health_with(&service, left).await;
@@ -315,4 +315,21 @@ async fn a_function_answers_before_its_own_deadline() {
     // Whose deadline has passed already is told so at once.
     let answer = health_with(&service, Duration::ZERO).await;
     assert_eq!(answer["statusCode"], 503, "{answer}");
+}
+
+#[tokio::test]
+async fn k1_the_database_does_not_hold_the_pepper() {
+    let service = TestService::start().await;
+    service.create("Acme", "a@example.com").await;
+    service.log_in("a@example.com", "wrong password").await;
+    service.session_of("a@example.com").await;
+    let mut searched = 0;
+    for name in service.master().list_collection_names().await.unwrap() {
+        for document in crate::harness::all(service.master().collection(&name)).await {
+            assert!(!document.to_string().contains(PEPPER), "{name}");
+            searched += 1;
+        }
+        assert_ne!(name, "keys");
+    }
+    assert!(searched > 5, "only {searched} documents");
 }

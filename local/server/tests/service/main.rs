@@ -27,6 +27,7 @@ mod outages;
 mod processes;
 mod properties;
 mod purge;
+mod queries;
 mod recorded;
 mod renaming;
 mod secrets;

@@ -78,7 +78,7 @@ async fn cut_after(service: &TestService, steps: i32) {
         "getMore",
         "listCollections",
     ];
-    let data = doc! { "failCommands": commands, "errorCode": 8000 };
+    let data = doc! { "failCommands": commands, "errorCode": 2 };
     service.failpoint(doc! { "skip": steps }, data).await;
 }
 
@@ -114,7 +114,7 @@ async fn one_organization_that_cannot_be_purged_does_not_hold_up_the_others() {
             .await;
     }
     end_grace(&service);
-    let data = doc! { "failCommands": ["drop"], "errorCode": 8000 };
+    let data = doc! { "failCommands": ["drop"], "errorCode": 2 };
     service.failpoint(doc! { "times": 1 }, data).await;
     let past = tokio::time::Instant::now();
     let late = shared::organizations::purge_deleted(&service.app, past);

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use mongodb::bson::doc;
 use serde_json::{Value, json};
 use shared::tokens::{RotationEvent, Step, rotate};
 use tempfile::TempDir;
 
 use crate::cargo_run::{Server, refused};
-use crate::harness::{PASSWORD, TestService, Tokens, mongod};
+use crate::harness::{PASSWORD, TestService, Tokens, mongod, start_mongod};
 use crate::secrets_manager::{Mood, SecretsManager, with_uri_in_secret};
 use crate::tokens::with_key_id;
 
@@ -160,6 +161,64 @@ async fn the_connection_string_can_come_from_a_secret() {
     let mut server = server_with_admin(folder.path(), &settings).await;
     assert_eq!(log_in(&server).await.0, 200);
     server.signal("KILL");
+}
+
+#[tokio::test]
+async fn f24_the_connection_string_is_read_again_every_few_minutes() {
+    let manager = SecretsManager::start(&[]).await;
+    let mongod = start_mongod().await;
+    let service = TestService::start_with_uri_secret(&mongod.uri(), &manager).await;
+    assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
+    let tokens = service.session_of("a@example.com").await;
+    let calls = manager.calls();
+    service.pass(Duration::from_secs(290));
+    assert_eq!(service.show(&tokens.access).await.status, 200);
+    assert_eq!(manager.calls() - calls, 0);
+    // The version is the same, then Secrets Manager is away.
+    for mood in [Mood::Good, Mood::Down] {
+        manager.be(mood);
+        service.pass(Duration::from_secs(300));
+        assert_eq!(service.show(&tokens.access).await.status, 200, "{mood:?}");
+    }
+    manager.be(Mood::Good);
+    manager.rotate("uri", &format!("{}&appName=successor", mongod.uri()));
+    // Commands fail on the old connection, in a way that does not make it doubtful.
+    let data = doc! { "failCommands": ["find"], "errorCode": 2 };
+    service.failpoint(doc! { "times": 1_000_000 }, data).await;
+    service
+        .show(&tokens.access)
+        .await
+        .problem(503, "service_unavailable");
+    service.pass(Duration::from_secs(31));
+    assert_eq!(service.show(&tokens.access).await.status, 200);
+}
+
+#[tokio::test]
+async fn f24_denied_commands_read_the_connection_string_once_a_second_at_most() {
+    let manager = SecretsManager::start(&[]).await;
+    let mongod = start_mongod().await;
+    let service = TestService::start_with_uri_secret(&mongod.uri(), &manager).await;
+    assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
+    let tokens = service.session_of("a@example.com").await;
+    for code in [13, 18, 8000] {
+        let (calls, started) = (manager.calls(), Instant::now());
+        let data = doc! { "failCommands": ["find"], "errorCode": code };
+        service.failpoint(doc! { "times": 1_000_000 }, data).await;
+        for _ in 0..50 {
+            service
+                .show(&tokens.access)
+                .await
+                .problem(500, "internal_error");
+        }
+        service.failpoint_off().await;
+        let read = u64::try_from(manager.calls() - calls).unwrap();
+        assert!(
+            (1..=2 + started.elapsed().as_secs()).contains(&read),
+            "{code}: {read}"
+        );
+        assert_eq!(service.show(&tokens.access).await.status, 200);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// A service of this process, with an admin, whose secret is `manager`'s.

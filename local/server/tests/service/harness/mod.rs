@@ -19,6 +19,7 @@ use shared::secrets::{SecretVersion, SecretsManager};
 use shared::tokens::{self, SecretSource};
 
 use crate::logs;
+use crate::secrets_manager::SecretsManager as FakeSecretsManager;
 
 pub use answer::{Answer, Tokens};
 pub use database::all;
@@ -98,14 +99,35 @@ impl TestService {
     }
 
     pub async fn start_from(uri: &str, settings: &[(&str, &str)], secret: SecretSource) -> Self {
+        let name = new_name();
+        let (config, token_config) = config(&format!("{uri}&appName={name}"), &name, settings);
+        let tokens = tokens::Tokens::new(token_config, secret);
+        Self::start_named(name, uri, config, Arc::default(), tokens).await
+    }
+
+    /// A service whose connection string is the secret `uri` of `manager`.
+    pub async fn start_with_uri_secret(uri: &str, manager: &FakeSecretsManager) -> Self {
+        let name = new_name();
+        manager.rotate("uri", &format!("{uri}&appName={name}"));
+        let (mut config, token_config) = config(uri, &name, &[]);
+        config.mongodb = ConfiguredSecret::Id("uri".to_owned());
+        let secrets = Arc::new(manager.client().await);
+        let tokens = tokens::Tokens::new(token_config, local_secret());
+        Self::start_named(name, uri, config, secrets, tokens).await
+    }
+
+    async fn start_named(
+        name: String,
+        uri: &str,
+        config: Config,
+        secrets: Arc<SecretsManager>,
+        tokens: tokens::Tokens,
+    ) -> Self {
         // `RUST_LOG=1 cargo test` shows what the services of the tests log.
         logs::watch();
-        let name = format!("t{:016x}", fastrand::u64(..));
-        let (config, token_config) = config(&format!("{uri}&appName={name}"), &name, settings);
-        let secrets: Arc<SecretsManager> = Arc::default();
         let ahead: Arc<AtomicI64> = Arc::default();
         let app = Arc::new(App::with_clock(config, secrets, clock(Arc::clone(&ahead))));
-        let tokens = Arc::new(tokens::Tokens::new(token_config, secret));
+        let tokens = Arc::new(tokens);
         let base = serve(server::api(&app, &tokens).into()).await;
         let mongo = Client::with_uri_str(uri).await.unwrap();
         let http = reqwest::Client::new();
@@ -165,6 +187,10 @@ impl TestService {
     pub fn hashes(&self) -> u64 {
         self.app.hasher.computed()
     }
+}
+
+fn new_name() -> String {
+    format!("t{:016x}", fastrand::u64(..))
 }
 
 /// The URL of a server with these routes, in front of which is what every request goes through.

@@ -1,0 +1,146 @@
+//! F27: the queries of every route and of the purge, as MongoDB's profiler records them.
+
+use std::collections::BTreeSet;
+
+use mongodb::bson::{Document, doc};
+use serde_json::{Value, json};
+
+use crate::deletion::end_grace;
+use crate::documents::openapi_routes;
+use crate::harness::{PASSWORD, TestService, all};
+
+const EMAIL: &str = "a@example.com";
+const NEW_PASSWORD: &str = "correct horse battery";
+/// Routes that do not use MongoDB.
+const WITHOUT_MONGODB: [&str; 3] = ["GET /docs", "GET /docs/{file}", "GET /openapi.json"];
+
+/// Calls every route that uses MongoDB, and gives their names.
+async fn call_every_route(service: &TestService) -> BTreeSet<String> {
+    let body = json!({"organization_name": "Acme", "email": EMAIL, "password": PASSWORD});
+    let create = || service.request("POST", "/org/create").json(&body);
+    for _ in 0..2 {
+        let created = service.send(create().header("idempotency-key", "1")).await;
+        assert_eq!(created.status, 201);
+    }
+    service.log_in(EMAIL, "wrong password").await;
+    let first = service.session_of(EMAIL).await;
+    let token = &first.access;
+    let refreshed = service.refresh(&first.refresh).await;
+    let second = refreshed.body["refresh_token"].as_str().unwrap();
+    service.refresh(second).await;
+    // A replaced token ends its session.
+    service
+        .refresh(&first.refresh)
+        .await
+        .problem(401, "invalid_token");
+    let session = service.session_of(EMAIL).await;
+    assert_eq!(service.show(&session.access).await.status, 200);
+    assert_eq!(service.rename(&session.access, "Other").await.status, 200);
+    let page = service
+        .call("GET", "/org/audit?limit=1", &session.access, &Value::Null)
+        .await;
+    let cursor = page.body["next_cursor"].as_str().unwrap();
+    let next = format!("/org/audit?cursor={cursor}");
+    assert_eq!(
+        service
+            .call("GET", &next, &session.access, &Value::Null)
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        service
+            .change_password(&session.access, PASSWORD, NEW_PASSWORD)
+            .await
+            .status,
+        204
+    );
+    assert_eq!(service.log_out(&session.access).await.status, 204);
+    service.show(token).await.problem(401, "invalid_token");
+    let log_in = async || crate::harness::Tokens::of(&service.log_in(EMAIL, NEW_PASSWORD).await);
+    let everywhere = "/admin/logout?everywhere=true";
+    assert_eq!(
+        service
+            .call("POST", everywhere, &log_in().await.access, &Value::Null)
+            .await
+            .status,
+        204
+    );
+    for _ in 0..2 {
+        assert_eq!(
+            service
+                .delete(&log_in().await.access, NEW_PASSWORD)
+                .await
+                .status,
+            200
+        );
+        assert_eq!(service.restore(EMAIL, NEW_PASSWORD).await.status, 200);
+    }
+    assert_eq!(
+        service
+            .delete(&log_in().await.access, NEW_PASSWORD)
+            .await
+            .status,
+        200
+    );
+    assert_eq!(service.get("/health").await.status, 200);
+    let called = [
+        "POST /org/create",
+        "POST /org/restore",
+        "GET /org",
+        "PATCH /org",
+        "DELETE /org",
+        "GET /org/audit",
+        "POST /admin/login",
+        "POST /admin/refresh",
+        "POST /admin/logout",
+        "POST /admin/password",
+        "GET /health",
+    ];
+    called.map(str::to_owned).into()
+}
+
+/// The queries that read a whole collection, as the profiler recorded them.
+async fn collection_scans(service: &TestService) -> Vec<String> {
+    let recorded = all(service.master().collection("system.profile")).await;
+    assert!(
+        recorded.len() > 50,
+        "the profiler recorded {} commands",
+        recorded.len()
+    );
+    let is_scan = |entry: &Document| {
+        let plan = entry.get_str("planSummary").unwrap_or_default();
+        plan.contains("COLLSCAN") && !entry.get_str("ns").unwrap().ends_with("system.profile")
+    };
+    let name = |entry: &Document| {
+        let command = entry.get_document("command").unwrap();
+        format!("{} {command}", entry.get_str("ns").unwrap())
+    };
+    recorded
+        .iter()
+        .filter(|entry| is_scan(entry))
+        .map(name)
+        .collect()
+}
+
+#[tokio::test]
+async fn f27_every_query_of_every_route_and_of_the_purge_has_an_index() {
+    let service = TestService::start().await;
+    let master = service.master();
+    master.run_command(doc! { "profile": 2 }).await.unwrap();
+    let called = call_every_route(&service).await;
+    end_grace(&service);
+    // The second run looks for collections that late writes made.
+    for purged in [1, 0] {
+        assert_eq!(service.purge().await.unwrap().purged, purged);
+    }
+    master.run_command(doc! { "profile": 0 }).await.unwrap();
+    assert_eq!(collection_scans(&service).await, [""; 0]);
+    let document = service.get("/openapi.json").await.body;
+    let mut routes = openapi_routes(&document);
+    routes.retain(|route| !WITHOUT_MONGODB.contains(&route.as_str()));
+    assert_eq!(
+        called, routes,
+        "this test calls every route that uses MongoDB"
+    );
+}
