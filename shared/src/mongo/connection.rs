@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{sleep, timeout};
 
 use super::connection_string::ConnectionString;
+use super::reachability::Reachability;
 use super::{ConnectError, Databases, errors, options, topology};
 use crate::clock::{Clock, after, between};
 use crate::config::{Config, ConfiguredSecret};
@@ -34,8 +35,9 @@ const RETIREMENT: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub(super) struct Place(OnceCell<Box<Connection>>);
 
-struct Connection {
-    databases: Databases,
+pub(super) struct Connection {
+    pub databases: Databases,
+    pub reachability: Reachability,
     is_direct: bool,
     /// Of the connection string that it was made with.
     version_id: Option<String>,
@@ -61,8 +63,8 @@ pub(super) struct Source<'a> {
 }
 
 impl Place {
-    /// The databases of the connection, or of its latest successor.
-    pub async fn databases(&self, source: Source<'_>) -> Result<&Databases, ConnectError> {
+    /// The connection, or its latest successor.
+    pub async fn latest(&self, source: Source<'_>) -> Result<&Connection, ConnectError> {
         let mut latest = match self.made() {
             Some(made) => made,
             // Boxed, or every request would have room for what hardly any of them does.
@@ -71,7 +73,7 @@ impl Place {
         while let Some(successor) = latest.successor(source).await? {
             latest = successor;
         }
-        Ok(&latest.databases)
+        Ok(latest)
     }
 
     fn made(&self) -> Option<&Connection> {
@@ -105,10 +107,12 @@ impl Connection {
     ) -> Result<Self, ConnectError> {
         let Source { config, clock, .. } = source;
         let has_failed: Arc<AtomicBool> = Arc::default();
+        let reachability = Reachability::default();
         let opening = async {
             let string = string.await?;
             let mut options = options::completed(config, string.options().await?);
             options.cmap_event_handler = Some(noting_failures(Arc::clone(&has_failed)));
+            options.sdam_event_handler = Some(reachability.event_handler());
             let is_direct = options.direct_connection == Some(true);
             let databases = Databases::open(config, clock, options).await?;
             Ok((databases, is_direct, string.version_id))
@@ -117,6 +121,7 @@ impl Connection {
         let (databases, is_direct, version_id) = opened;
         Ok(Self {
             databases: databases.with_keyed_hash(keyed_hash),
+            reachability,
             is_direct,
             version_id,
             has_failed,

@@ -80,6 +80,11 @@ impl Databases {
         })
     }
 
+    /// Waits for a server that takes writes.
+    pub(super) async fn ping(&self) -> Result<(), mongodb::error::Error> {
+        self.master.run_command(doc! { "ping": 1 }).await.map(drop)
+    }
+
     /// Reads what `GET /health` reports on: whether MongoDB lets the service find documents of the control plane and
     /// list the tenants' collections.
     pub(super) async fn probe(&self) -> Result<(), mongodb::error::Error> {

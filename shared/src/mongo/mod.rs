@@ -7,12 +7,16 @@ mod databases;
 mod errors;
 mod indexes;
 mod options;
+mod reachability;
 mod topology;
 mod transaction;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -20,7 +24,7 @@ use crate::keyed_hash::KeyedHash;
 use crate::problem::Problem;
 use crate::secrets::SecretsManager;
 
-use connection::{Place, Source};
+use connection::{Connection, Place, Source};
 use errors::is_connection_failure;
 
 pub use connect_error::ConnectError;
@@ -39,13 +43,21 @@ pub mod index {
     pub const EMAIL_KEY: &str = "email_key";
 }
 
-/// MongoDB as this process reaches it. A failed connection is tried again by the next who asks.
+/// How long a request waits for a MongoDB that could not be reached before. Short, because on Lambda every waiting request
+/// is an environment of its own, and long enough to connect once MongoDB is back.
+const OUTAGE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a request waits for its process's first connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// MongoDB as this process reaches it. A failed connection is tried again by the next request.
 pub struct Mongo {
     config: Config,
     secrets: Arc<SecretsManager>,
     clock: Clock,
     connection: Place,
     keyed_hash: OnceCell<KeyedHash>,
+    /// Whether the last attempt to make the first connection failed.
+    has_failed: AtomicBool,
 }
 
 impl Mongo {
@@ -56,23 +68,40 @@ impl Mongo {
             clock,
             connection: Place::default(),
             keyed_hash: OnceCell::new(),
+            has_failed: AtomicBool::new(false),
         }
     }
 
-    /// Connects, if that has not been done yet, and says why it cannot.
-    pub async fn connect(&self) -> Result<&Databases, ConnectError> {
+    /// Connects, if that has not been done yet, and says why it cannot. Waits for `limit` at most.
+    pub async fn connect(&self, limit: Duration) -> Result<(), ConnectError> {
+        self.connection(limit).await.map(drop)
+    }
+
+    /// As [`Self::connect`], for a request: the reason goes to the log. Fails soon where MongoDB is known to be away.
+    pub async fn databases(&self) -> Result<&Databases, Problem> {
+        let limit = match self.has_failed.load(Ordering::Relaxed) {
+            true => OUTAGE_TIMEOUT,
+            false => CONNECT_TIMEOUT,
+        };
+        let connection = self.connection(limit).await?;
+        if !connection.reachability.is_known() {
+            let selecting = timeout(OUTAGE_TIMEOUT, connection.databases.ping()).await;
+            selecting.map_err(|_| away())??;
+        }
+        Ok(&connection.databases)
+    }
+
+    async fn connection(&self, limit: Duration) -> Result<&Connection, ConnectError> {
         let source = Source {
             config: &self.config,
             secrets: &self.secrets,
             clock: &self.clock,
             keyed_hash: &self.keyed_hash,
         };
-        self.connection.databases(source).await
-    }
-
-    /// As [`Self::connect`], for a request: the reason goes to the log.
-    pub async fn databases(&self) -> Result<&Databases, Problem> {
-        Ok(self.connect().await?)
+        let connecting = timeout(limit, self.connection.latest(source)).await;
+        let connected = connecting.unwrap_or_else(|_| Err(away()));
+        self.has_failed.store(connected.is_err(), Ordering::Relaxed);
+        connected
     }
 
     /// Whether MongoDB can be reached and lets the service read what it needs.
@@ -85,4 +114,8 @@ impl Mongo {
         }
         Ok(())
     }
+}
+
+fn away() -> ConnectError {
+    ConnectError::Unavailable("MongoDB did not answer in time".to_owned())
 }

@@ -16,7 +16,8 @@ pub(super) fn completed(config: &Config, mut options: ClientOptions) -> ClientOp
         .get_or_insert_with(|| "org-management".to_owned());
     options
         .server_selection_timeout
-        .get_or_insert(Duration::from_secs(5));
+        // Shorter than a start waits, so that it hears why no server was selected.
+        .get_or_insert(Duration::from_millis(2500));
     options
         .connect_timeout
         .get_or_insert(Duration::from_secs(3));
