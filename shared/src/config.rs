@@ -33,6 +33,10 @@ pub struct Config {
     pub login_attempts_per_address: u32,
     /// An hour; 0: no limit.
     pub onboardings_per_address: u32,
+    /// A day; 0: no limit.
+    pub organization_changes_per_day: u32,
+    /// Live sessions of one admin.
+    pub max_sessions: u32,
     /// From a login to the end of its session.
     pub session_ttl: Duration,
     /// How long a deleted organization can be restored.
@@ -220,6 +224,12 @@ impl Config {
                 0..=1_000_000,
             ),
             onboardings_per_address: settings.number("ONBOARDINGS_PER_ADDRESS", 20, 0..=1_000_000),
+            organization_changes_per_day: settings.number(
+                "ORGANIZATION_CHANGES_PER_DAY",
+                100,
+                0..=1_000_000,
+            ),
+            max_sessions: settings.number("MAX_SESSIONS", 100, 1..=10_000),
             session_ttl: settings.seconds("SESSION_TTL_SECONDS", 30 * DAY, 300..=365 * DAY),
             // A minute is more than any request takes: nobody works on the collection when it is dropped.
             deletion_grace: settings.seconds("DELETION_GRACE_SECONDS", 7 * DAY, 60..=365 * DAY),
@@ -275,6 +285,10 @@ mod tests {
                 config.onboardings_per_address
             ),
             (100, 20)
+        );
+        assert_eq!(
+            (config.organization_changes_per_day, config.max_sessions),
+            (100, 100)
         );
         assert_eq!(
             (tokens.issuer.as_str(), tokens.audience.as_str()),

@@ -24,7 +24,7 @@ pub enum Metric {
     CapacityRefusals,
     LoginsSucceeded,
     LoginsRefused,
-    /// Answers with a status of 500 or more.
+    /// Responses with a status of 500 or more, but for those of a tenant limit that is reached.
     ServerErrors,
 }
 

@@ -57,7 +57,7 @@ impl From<Organization> for CreatedOrganization {
     }
 }
 
-shared::problem_responses!(Problems: MalformedRequest, OrganizationNameTaken, EmailTaken, RequestInFlight, PayloadTooLarge,
+shared::problem_responses!(Problems: MalformedRequest, OrganizationNameTaken, EmailTaken, RequestInFlight, OrganizationDeleted, PayloadTooLarge,
     UnsupportedMediaType, ValidationFailed, IdempotencyKeyReused, TooManyAttempts, InternalError, ServiceUnavailable, CapacityReached);
 
 /// Create an organization

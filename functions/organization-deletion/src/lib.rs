@@ -84,7 +84,7 @@ shared::problem_responses!(RestoreProblems: MalformedRequest, InvalidCredentials
 /// Restore a deleted organization
 ///
 /// With the credentials of its admin, who can log in again afterwards. An organization that is not deleted
-/// stays as it is.
+/// stays as it is; the request is recorded as a `login` without a session.
 #[utoipa::path(
     post,
     path = "/org/restore",

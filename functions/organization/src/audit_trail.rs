@@ -80,7 +80,7 @@ shared::problem_responses!(Problems: MalformedRequest = Problem::malformed_query
 /// Read the organization's audit trail
 ///
 /// Newest events first, kept for 400 days. What ends sessions is one event, however many it ends: `session_ended`
-/// with the reason `logout` or `refresh_token_reused` its own session, `session_ended` with `logout_everywhere`
+/// with the reason `logout` or `refresh_token_reused` its own session, with `session_limit` those that a login displaced, `session_ended` with `logout_everywhere`
 /// all of the admin's, `password_changed` all of them but its own, `organization_deleted` all of the
 /// organization's. A session that runs out leaves no event.
 #[utoipa::path(

@@ -46,7 +46,7 @@ async fn show_organization(caller: AuthenticatedAdmin) -> Result<Json<Organizati
 }
 
 shared::problem_responses!(RenameProblems: MalformedRequest, InvalidToken, OrganizationNameTaken, PayloadTooLarge,
-    UnsupportedMediaType, ValidationFailed = too_short(), InternalError, ServiceUnavailable);
+    UnsupportedMediaType, ValidationFailed = too_short(), QuotaExceeded, InternalError, ServiceUnavailable);
 
 /// What a name of too few characters is answered with.
 fn too_short() -> Problem {

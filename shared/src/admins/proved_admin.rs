@@ -40,8 +40,11 @@ impl<'a> ProvedAdmin<'a> {
         Self { admin, attempt }
     }
 
-    /// The admin, and what settles the attempt.
-    pub(crate) fn settling(self) -> (Admin, impl Future<Output = Result<(), Problem>> + 'a) {
-        (self.admin, self.attempt.settle(Verdict::Right))
+    /// The admin, and what settles the attempt: [`Verdict::LoggedIn`] or [`Verdict::Right`].
+    pub(crate) fn settling(
+        self,
+        verdict: Verdict,
+    ) -> (Admin, impl Future<Output = Result<(), Problem>> + 'a) {
+        (self.admin, self.attempt.settle(verdict))
     }
 }

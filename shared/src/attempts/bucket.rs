@@ -68,6 +68,13 @@ impl<'a> Bucket<'a> {
         })
     }
 
+    /// Whether the guesser logged in within the last 30 days. Reserves nothing.
+    pub async fn is_known(&self) -> Result<bool, Problem> {
+        let now = self.databases.clock.now();
+        let known = doc! { "_id": &self.key, "known_until": { "$gt": now } };
+        Ok(self.databases.attempts.find_one(known).await?.is_some())
+    }
+
     /// Reserves a guess, or says how long to wait.
     pub async fn reserve(&self, deadline: Instant) -> Result<Reservation, Problem> {
         loop {
@@ -84,27 +91,24 @@ impl<'a> Bucket<'a> {
 
     pub async fn settle(&self, reservation: Reservation, verdict: Verdict) -> Result<(), Problem> {
         match verdict {
-            Verdict::Right => self.acquit(reservation).await,
+            Verdict::LoggedIn => self.acquit(reservation, true).await,
+            Verdict::Right => self.acquit(reservation, false).await,
             Verdict::Wrong => self.release(reservation, 1).await,
             Verdict::Undecided => self.release(reservation, 0).await,
         }
     }
 
-    /// A right guess makes up for all before it. Every login waits for this: it is an update without a pipeline.
-    async fn acquit(&self, reservation: Reservation) -> Result<(), Problem> {
+    /// A right guess clears the failures before it. Every login waits for this: it is an update without a pipeline.
+    async fn acquit(&self, reservation: Reservation, is_login: bool) -> Result<(), Problem> {
         let now = self.databases.clock.now();
         let abandoned = doc! { "at": { "$lte": before(now, LEASE) } };
         let gone = doc! { "$or": [{ "id": reservation.id }, abandoned] };
-        let known_until = after(now, ACQUAINTANCE);
-        let right = doc! {
-            "$pull": { "in_flight": gone },
-            "$set": {
-                "failures": 0_i64,
-                "blocked_until": null,
-                "known_until": known_until,
-                "expires_at": known_until,
-            },
-        };
+        let mut changes = doc! { "failures": 0_i64, "blocked_until": null };
+        if is_login {
+            let known_until = after(now, ACQUAINTANCE);
+            changes.extend(doc! { "known_until": known_until, "expires_at": known_until });
+        }
+        let right = doc! { "$pull": { "in_flight": gone }, "$set": changes };
         let attempts = &self.databases.attempts;
         attempts
             .update_one(doc! { "_id": &self.key }, right)

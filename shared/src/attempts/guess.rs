@@ -8,7 +8,7 @@ use mongodb::bson::oid::ObjectId;
 use tokio::time::Instant;
 
 use super::bucket::{Bucket, Reservation};
-use super::hourly::{CountedCall, count};
+use super::counter::{CountedCall, count_guess};
 use crate::http::ClientAddress;
 use crate::mongo::Databases;
 use crate::problem::Problem;
@@ -33,6 +33,9 @@ pub enum Guesser<'g> {
 /// What came of a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
+    /// A login: the address is known to the account from now on.
+    LoggedIn,
+    /// Right, in a request that is no login.
     Right,
     Wrong,
     /// No hash was compared; or it was right, and something failed then, or it says nothing of today's password.
@@ -72,7 +75,7 @@ pub async fn reserve_guess<'a>(
         let limit = limit
             .saturating_mul(NEW_ADDRESSES)
             .max(NEW_ADDRESSES_AT_LEAST);
-        match count(databases, &["account", email_key], limit).await {
+        match count_guess(databases, email_key, limit).await {
             Ok(counted) => guess.of_new_addresses = Some(counted),
             Err(problem) => {
                 guess.settle(Verdict::Undecided).await?;
@@ -83,13 +86,18 @@ pub async fn reserve_guess<'a>(
     Ok(guess)
 }
 
+/// Whether the guesser logged in lately.
+pub(super) async fn is_known(databases: &Databases, guesser: Guesser<'_>) -> Result<bool, Problem> {
+    Bucket::new(databases, &guesser.key(), 0)?.is_known().await
+}
+
 impl Guess<'_> {
     pub async fn settle(self, verdict: Verdict) -> Result<(), Problem> {
         if let Some(reservation) = self.reservation {
             self.bucket.settle(reservation, verdict).await?;
         }
         match self.of_new_addresses {
-            Some(counted) if verdict != Verdict::Wrong => counted.take_back().await,
+            Some(counted) if verdict != Verdict::Wrong => counted.refund().await,
             _ => Ok(()),
         }
     }

@@ -2,22 +2,24 @@
 
 use tokio::time::Instant;
 
-use super::guess::{Guess, Guesser, Verdict, reserve_guess};
-use super::hourly::{AddressUse, CountedCall, count_call};
+use super::counter::{AddressUse, CountedCall, count_call};
+use super::guess::{Guess, Guesser, Verdict, is_known, reserve_guess};
 use crate::config::Config;
 use crate::http::ClientAddress;
 use crate::mongo::Databases;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// A counted attempt. One that is not settled counts as a wrong guess.
 #[must_use]
 pub struct LoginAttempt<'a> {
-    call: CountedCall<'a>,
+    /// None for a known pair of account and address beyond the address's limit.
+    call: Option<CountedCall<'a>>,
     guess: Guess<'a>,
 }
 
 impl<'a> LoginAttempt<'a> {
-    /// Counts an attempt at the account with this key, or says how long to wait.
+    /// Counts an attempt at the account with this key, or says how long to wait. The limit of an address does not refuse
+    /// accounts that logged in from there: strangers at the same address may have used it up.
     pub async fn begin(
         databases: &'a Databases,
         limits: &Config,
@@ -25,10 +27,15 @@ impl<'a> LoginAttempt<'a> {
         address: ClientAddress,
         deadline: Instant,
     ) -> Result<Self, Problem> {
-        // The call first: one that is refused reserves nothing.
-        let per_address = limits.login_attempts_per_address;
-        let call = count_call(databases, address, AddressUse::Login, per_address).await?;
         let guesser = Guesser::Caller { email_key, address };
+        let per_address = limits.login_attempts_per_address;
+        // The call first: one that is refused reserves no guess.
+        let counting = count_call(databases, address, AddressUse::Login, per_address);
+        let (call, is_known) = tokio::join!(counting, is_known(databases, guesser));
+        let call = match call {
+            Err(problem) if problem.code == Code::TooManyAttempts && is_known? => None,
+            call => Some(call?),
+        };
         let per_account = limits.login_attempts_per_account;
         let guess = reserve_guess(databases, guesser, per_account, deadline).await?;
         Ok(Self { call, guess })
@@ -36,10 +43,10 @@ impl<'a> LoginAttempt<'a> {
 
     pub async fn settle(self, verdict: Verdict) -> Result<(), Problem> {
         self.guess.settle(verdict).await?;
-        match verdict {
-            // The address is for those who guess, not for an office full of admins.
-            Verdict::Right => self.call.take_back().await,
-            Verdict::Wrong | Verdict::Undecided => Ok(()),
+        match (verdict, self.call) {
+            // The limit of an address is for guesses, not for an office full of admins.
+            (Verdict::LoggedIn, Some(call)) => call.refund().await,
+            _ => Ok(()),
         }
     }
 }

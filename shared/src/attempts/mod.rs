@@ -4,8 +4,8 @@
 //! cannot be asked, nothing is let through.
 
 mod bucket;
+mod counter;
 mod guess;
-mod hourly;
 mod login;
 
 use std::time::Duration;
@@ -19,8 +19,8 @@ use serde::Deserialize;
 use crate::mongo::is_duplicate;
 use crate::problem::{Code, Problem};
 
+pub use counter::{AddressUse, count_call, count_change};
 pub use guess::{Guess, Guesser, Verdict, reserve_guess};
-pub use hourly::{AddressUse, count_call};
 pub use login::LoginAttempt;
 
 fn too_many(wait: Duration) -> Problem {

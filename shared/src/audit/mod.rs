@@ -75,8 +75,10 @@ pub enum Action {
 pub enum EndReason {
     Logout,
     LogoutEverywhere,
-    /// An old refresh token came back: someone else has a copy.
+    /// An old refresh token was used again: someone else has a copy.
     RefreshTokenReused,
+    /// A login beyond the limit of live sessions; the event's session is the new one.
+    SessionLimit,
 }
 
 impl Event {
@@ -119,6 +121,15 @@ impl Event {
     pub(crate) fn ending(self, sessions: u64) -> Self {
         Self {
             sessions_ended: i64::try_from(sessions).ok(),
+            ..self
+        }
+    }
+
+    /// Another event of the same moment, by the same admin.
+    pub(crate) fn followed_by(self, action: Action) -> Self {
+        Self {
+            id: ObjectId::new(),
+            action,
             ..self
         }
     }

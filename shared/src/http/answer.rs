@@ -16,7 +16,7 @@ use super::Deadline;
 use super::organization::with_organization;
 use super::request_id::request_id;
 use crate::metrics::{self, Metric};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -86,7 +86,7 @@ async fn answer(mut request: Request, next: Next) -> Response {
         response = problem.render(&request_id, response);
     }
     headers(&mut response, &request_id);
-    if response.status().is_server_error() {
+    if is_fault(&response, problem.as_ref()) {
         metrics::record(Metric::ServerErrors, 1.0);
     }
     tracing::info!(
@@ -100,6 +100,12 @@ async fn answer(mut request: Request, next: Next) -> Response {
         "answered"
     );
     response
+}
+
+/// Whether the service could not do its work. A tenant limit that is reached is a 503, and no fault.
+fn is_fault(response: &Response, problem: Option<&Problem>) -> bool {
+    let is_limit = problem.is_some_and(|problem| problem.code == Code::CapacityReached);
+    response.status().is_server_error() && !is_limit
 }
 
 fn headers(response: &mut Response, request_id: &str) {

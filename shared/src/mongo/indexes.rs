@@ -34,7 +34,7 @@ impl Databases {
                 make(&self.attempts, vec![expiring()]),
                 make(
                     &self.onboardings,
-                    vec![expiring(), plain(doc! { "organization._id": 1 })]
+                    vec![expiring(), plain(doc! { "organization_id": 1 })]
                 ),
                 make(
                     &self.retired_collection_names,
@@ -45,7 +45,7 @@ impl Databases {
                     vec![
                         expiring(),
                         plain(
-                            doc! { "organization_id": 1, "admin_id": 1, "epoch": 1, "expires_at": 1 }
+                            doc! { "organization_id": 1, "admin_id": 1, "epoch": 1, "refreshed_at": -1, "expires_at": 1 }
                         )
                     ]
                 ),

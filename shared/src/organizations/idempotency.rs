@@ -1,4 +1,4 @@
-//! Onboarding that can be repeated: the same `Idempotency-Key` and body get the same organization.
+//! Onboarding that can be repeated: the same `Idempotency-Key`, email and body get the same organization.
 //!
 //! The record is written in the onboarding transaction, so that there is one exactly when there is the
 //! organization; there is no state between that could get stuck.
@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use mongodb::ClientSession;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::Error;
 use serde::{Deserialize, Serialize};
 
-use super::{Caller, NewOrganization, Organization};
+use super::{Caller, NewOrganization, Organization, OrganizationStatus};
 use crate::admins::PasswordHash;
 use crate::app::App;
 use crate::attempts::{Guesser, Verdict, reserve_guess};
@@ -24,14 +25,22 @@ const MEMORY: Duration = Duration::from_secs(24 * 3600);
 /// A document of `onboardings`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Onboarding {
-    /// Keyed hash of the `Idempotency-Key`.
+    /// Keyed hash of email and `Idempotency-Key`: callers do not share a namespace.
     #[serde(rename = "_id")]
     key: String,
     /// Keyed hash of name and email. The password is compared by its own hash: a fast one would be easy to guess.
     fingerprint: String,
     password_hash: PasswordHash,
-    organization: Organization,
+    organization_id: ObjectId,
     expires_at: DateTime,
+}
+
+/// What came of an earlier request with the same key.
+pub(super) enum Earlier {
+    None,
+    Created(Organization),
+    /// It created the organization with this id, which has been purged: the key is forgotten.
+    Purged(ObjectId),
 }
 
 /// A request with an `Idempotency-Key`.
@@ -44,22 +53,26 @@ impl Repeatable {
     pub fn new(databases: &Databases, key: &str, new: &NewOrganization) -> Result<Self, Problem> {
         let hash = databases.keyed_hash()?;
         Ok(Self {
-            key: hash.of(&["idempotency", key]),
+            key: hash.of(&["idempotency", new.email.key(), key]),
             fingerprint: hash.of(&["onboarding", new.name.as_str(), new.email.as_str()]),
         })
     }
 
-    /// The organization of the earlier request with this key, if there was one.
+    /// What came of the earlier request with this key, as it is today.
     pub async fn earlier(
         &self,
         app: &App,
         databases: &Databases,
         new: &NewOrganization,
         caller: &Caller,
-    ) -> Result<Option<Organization>, Problem> {
+    ) -> Result<Earlier, Problem> {
         let live = doc! { "_id": &self.key, "expires_at": { "$gt": databases.clock.now() } };
         let Some(done) = databases.onboardings.find_one(live).await? else {
-            return Ok(None);
+            return Ok(Earlier::None);
+        };
+        let id = done.organization_id;
+        let Some(organization) = databases.organizations.find_one(doc! { "_id": id }).await? else {
+            return Ok(Earlier::Purged(id));
         };
         let same = done.fingerprint == self.fingerprint
             && is_password(app, databases, done.password_hash, new, caller).await?;
@@ -67,7 +80,14 @@ impl Repeatable {
             let detail = "The key was used with other values of the fields.";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
         }
-        Ok(Some(done.organization))
+        match organization.status {
+            OrganizationStatus::Active | OrganizationStatus::Suspended => {
+                Ok(Earlier::Created(organization))
+            }
+            OrganizationStatus::Deleted | OrganizationStatus::Purging => {
+                Err(Problem::organization_deleted())
+            }
+        }
     }
 
     pub fn record(
@@ -80,7 +100,7 @@ impl Repeatable {
             key: self.key.clone(),
             fingerprint: self.fingerprint.clone(),
             password_hash: password_hash.clone(),
-            organization: organization.clone(),
+            organization_id: organization.id,
             expires_at: after(now, MEMORY),
         }
     }
@@ -112,16 +132,23 @@ async fn is_password(
 }
 
 impl Onboarding {
-    /// Takes the place of one that has expired; one that has not is a duplicate key.
+    /// Takes the place of a record that has expired, or whose organization, `purged`, is gone. Any other record is a
+    /// duplicate key.
     pub(super) async fn insert(
         &self,
         databases: &Databases,
+        purged: Option<ObjectId>,
         session: &mut ClientSession,
     ) -> Result<(), Error> {
-        let expired = doc! { "_id": &self.key, "expires_at": { "$lte": databases.clock.now() } };
+        let expired = doc! { "expires_at": { "$lte": databases.clock.now() } };
+        let forgotten: Vec<Document> = purged
+            .map(|id| doc! { "organization_id": id })
+            .into_iter()
+            .chain([expired])
+            .collect();
         databases
             .onboardings
-            .replace_one(expired, self)
+            .replace_one(doc! { "_id": &self.key, "$or": forgotten }, self)
             .upsert(true)
             .session(session)
             .await

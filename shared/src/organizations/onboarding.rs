@@ -9,7 +9,7 @@ use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::capacity::Capacity;
-use super::idempotency::{Onboarding, Repeatable};
+use super::idempotency::{Earlier, Onboarding, Repeatable};
 use super::{CollectionName, Organization, OrganizationName, OrganizationStatus};
 use crate::admins::{
     Admin, AdminStatus, EmailAddress, Password, PasswordHash, PasswordPolicy, Role,
@@ -84,10 +84,12 @@ pub async fn onboard(
     let repeatable = key
         .map(|key| Repeatable::new(databases, key, &new))
         .transpose()?;
+    let mut purged = None;
     if let Some(repeatable) = &repeatable {
-        let earlier = repeatable.earlier(app, databases, &new, &caller).await?;
-        if let Some(organization) = earlier {
-            return Ok(organization);
+        match repeatable.earlier(app, databases, &new, &caller).await? {
+            Earlier::Created(organization) => return Ok(organization),
+            Earlier::Purged(id) => purged = Some(id),
+            Earlier::None => {}
         }
     }
     let capacity = Capacity::of(databases, app.config.max_organizations).await?;
@@ -107,6 +109,7 @@ pub async fn onboard(
             collection_name,
             &password_hash,
             repeatable.as_ref(),
+            purged,
             caller.address,
         );
         let Err(error) = run_transaction(&databases.client, caller.deadline, &founding).await
@@ -118,8 +121,10 @@ pub async fn onboard(
         match (Refusal::of(&error), &repeatable) {
             (Refusal::CollectionTaken, _) => {}
             (Refusal::KeyTaken, Some(repeatable)) => {
-                let earlier = repeatable.earlier(app, databases, &new, &caller).await?;
-                return earlier.ok_or_else(Problem::unavailable);
+                return match repeatable.earlier(app, databases, &new, &caller).await? {
+                    Earlier::Created(organization) => Ok(organization),
+                    Earlier::None | Earlier::Purged(_) => Err(Problem::unavailable()),
+                };
             }
             (Refusal::KeyInFlight, _) => return Err(Problem::request_in_flight()),
             (Refusal::NameTaken, _) => return Err(Problem::organization_name_taken()),
@@ -185,10 +190,16 @@ struct Founding<'a> {
     admin: Admin,
     event: Event,
     onboarding: Option<Onboarding>,
+    /// The organization of an earlier record with the same key, which is gone.
+    purged: Option<ObjectId>,
     started: Instant,
 }
 
 impl<'a> Founding<'a> {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "they are the parts of one transaction"
+    )]
     fn new(
         databases: &'a Databases,
         id: ObjectId,
@@ -196,6 +207,7 @@ impl<'a> Founding<'a> {
         collection_name: CollectionName,
         password_hash: &PasswordHash,
         repeatable: Option<&Repeatable>,
+        purged: Option<ObjectId>,
         address: ClientAddress,
     ) -> Self {
         let now = databases.clock.now();
@@ -230,6 +242,7 @@ impl<'a> Founding<'a> {
             event: Event::new(created, address, now).of(&admin),
             onboarding: repeatable
                 .map(|repeatable| repeatable.record(&organization, password_hash, now)),
+            purged,
             organization,
             admin,
             started: Instant::now(),
@@ -241,7 +254,9 @@ impl<'a> Founding<'a> {
         let Some(onboarding) = &self.onboarding else {
             return Ok(());
         };
-        let taken = onboarding.insert(self.databases, session).await;
+        let taken = onboarding
+            .insert(self.databases, self.purged, session)
+            .await;
         taken.map_err(|error| {
             // Another transaction holds the key. Most are done in a moment; then its answer is ours, too.
             if is_write_conflict(&error) && self.started.elapsed() > PATIENCE {

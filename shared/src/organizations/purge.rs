@@ -87,7 +87,7 @@ async fn remove(databases: &Databases, organization: &Organization) -> Result<bo
         .drop()
         .await?;
     let of_organization = doc! { "organization_id": organization.id };
-    let of_onboarding = doc! { "organization._id": organization.id };
+    let of_onboarding = doc! { "organization_id": organization.id };
     databases
         .sessions
         .delete_many(of_organization.clone())

@@ -7,12 +7,14 @@ use tokio::time::Instant;
 
 use super::{Organization, OrganizationName};
 use crate::app::App;
+use crate::attempts::count_change;
 use crate::audit::Action;
 use crate::mongo::{Databases, Transaction, TransactionError, is_duplicate};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::tokens::AuthenticatedAdmin;
 
-/// The admin's organization under its new name. One that has this name already stays as it is.
+/// The admin's organization under its new name. One that has this name already stays as it is, and a rename that changes
+/// nothing does not count towards the organization's quota.
 pub async fn rename(
     app: &App,
     caller: &AuthenticatedAdmin,
@@ -20,18 +22,31 @@ pub async fn rename(
     deadline: Instant,
 ) -> Result<Organization, Problem> {
     let databases = app.mongo.databases().await?;
+    let organization = caller.organization();
+    if organization.name == name.as_str() {
+        return Ok(organization.clone());
+    }
+    let limit = app.config.organization_changes_per_day;
+    let counted = count_change(databases, organization.id, limit).await?;
     let renaming = Renaming {
         databases,
         caller,
         name,
     };
-    match caller.write(databases, deadline, &renaming).await {
+    let renamed = match caller.write(databases, deadline, &renaming).await {
         // `name_key` is the only unique field that changes.
         Err(TransactionError::Refused(error)) if is_duplicate(&error) => {
             Err(Problem::organization_name_taken())
         }
         renamed => renamed?.ok_or_else(Problem::not_active),
+    };
+    // What may have been committed counts.
+    if let Err(problem) = &renamed
+        && problem.code != Code::ServiceUnavailable
+    {
+        counted.refund().await?;
     }
+    renamed
 }
 
 struct Renaming<'a> {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{Organization, OrganizationStatus};
 use crate::admins::{Admin, AdminStatus, Credentials, authenticate, lock_admin};
 use crate::app::App;
+use crate::attempts::Verdict;
 use crate::audit::{Action, Event};
 use crate::http::ClientAddress;
 use crate::mongo::{Databases, Transaction, run_transaction};
@@ -29,12 +30,14 @@ pub async fn restore(
     };
     let (proved, organization) =
         authenticate(app, credentials, address, deadline, restorable).await?;
-    let (admin, settling) = proved.settling();
+    let (admin, settling) = proved.settling(Verdict::Right);
     settling.await?;
-    if organization.status == OrganizationStatus::Active {
-        return Ok(organization);
-    }
-    let event = Event::new(Action::OrganizationRestored, address, databases.clock.now()).of(&admin);
+    // Of a request that is repeated, the password was right all the same: it is recorded as a login is.
+    let action = match organization.status {
+        OrganizationStatus::Active => Action::Login,
+        _ => Action::OrganizationRestored,
+    };
+    let event = Event::new(action, address, databases.clock.now()).of(&admin);
     let restoring = Restoring {
         databases,
         organization: &organization,
@@ -72,7 +75,7 @@ impl Transaction for Restoring<'_> {
             .update_one(deleted, change)
             .session(&mut *session)
             .await?;
-        if restored.matched_count == 1 {
+        if restored.matched_count == 1 || self.event.action == Action::Login {
             let recording = databases.audit_events.insert_one(&self.event);
             recording.session(&mut *session).await?;
         }

@@ -13,11 +13,13 @@ pub enum Code {
     OrganizationNameTaken,
     EmailTaken,
     RequestInFlight,
+    OrganizationDeleted,
     PayloadTooLarge,
     UnsupportedMediaType,
     ValidationFailed,
     IdempotencyKeyReused,
     TooManyAttempts,
+    QuotaExceeded,
     InternalError,
     ServiceUnavailable,
     CapacityReached,
@@ -60,6 +62,11 @@ impl Code {
                 "request_in_flight",
                 "A request with this Idempotency-Key is in flight",
             ),
+            Self::OrganizationDeleted => (
+                S::CONFLICT,
+                "organization_deleted",
+                "The organization is deleted",
+            ),
             Self::PayloadTooLarge => (
                 S::PAYLOAD_TOO_LARGE,
                 "payload_too_large",
@@ -84,6 +91,11 @@ impl Code {
                 S::TOO_MANY_REQUESTS,
                 "too_many_attempts",
                 "Too many attempts",
+            ),
+            Self::QuotaExceeded => (
+                S::TOO_MANY_REQUESTS,
+                "quota_exceeded",
+                "The organization's quota is used up",
             ),
             Self::InternalError => (
                 S::INTERNAL_SERVER_ERROR,

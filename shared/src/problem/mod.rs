@@ -186,6 +186,23 @@ impl Problem {
         )
     }
 
+    /// A repeated creation of an organization that was deleted since.
+    pub fn organization_deleted() -> Self {
+        Self::new(
+            Code::OrganizationDeleted,
+            "The organization that this request created has been deleted. POST /org/restore may restore it.",
+        )
+    }
+
+    /// An organization wrote too much today.
+    pub fn quota_exceeded(wait: Duration) -> Self {
+        Self::new(
+            Code::QuotaExceeded,
+            "The organization's changes of one day are used up. Try again later.",
+        )
+        .retry_after(wait)
+    }
+
     pub fn capacity_reached() -> Self {
         Self::new(
             Code::CapacityReached,

@@ -79,6 +79,8 @@ impl Problem {
             }
             Code::OrganizationNameTaken => Self::organization_name_taken(),
             Code::EmailTaken => Self::email_taken(),
+            Code::OrganizationDeleted => Self::organization_deleted(),
+            Code::QuotaExceeded => Self::quota_exceeded(Duration::from_secs(3600)),
             Code::PayloadTooLarge => Self::new(code, "The body must have at most 16 KiB."),
             Code::UnsupportedMediaType => {
                 Self::new(code, "The body must come as application/json, in UTF-8.")

@@ -6,6 +6,7 @@
 //! documents stay until their time has run out.
 
 mod ending;
+mod limit;
 mod opening;
 mod refresh_token;
 mod refreshing;
@@ -37,6 +38,8 @@ pub struct Session {
     /// The refresh token before that one.
     replaced: Option<ReplacedToken>,
     created_at: DateTime,
+    /// When its tokens were made last. Beyond the limit of sessions, the one that was refreshed longest ago ends.
+    refreshed_at: DateTime,
     /// The end of the session, however often it is refreshed.
     pub expires_at: DateTime,
 }

@@ -6,8 +6,10 @@ use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::Session;
+use super::limit::end_beyond_limit;
 use super::refresh_token::RefreshToken;
 use crate::admins::{Admin, ProvedAdmin};
+use crate::attempts::Verdict;
 use crate::audit::{Action, Event};
 use crate::clock::after;
 use crate::http::ClientAddress;
@@ -23,7 +25,7 @@ pub async fn open(
     address: ClientAddress,
     deadline: Instant,
 ) -> Result<TokenResponse, Problem> {
-    let (admin, settling) = proved.settling();
+    let (admin, settling) = proved.settling(Verdict::LoggedIn);
     let opening = open_for(secured, &admin, address, deadline);
     // An attempt that cannot be settled counts as a wrong one: that is for later ones to feel.
     let (opened, _) = tokio::join!(opening, settling);
@@ -48,6 +50,7 @@ async fn open_for(
         refresh_token_hash: refresh_token.hash(keyed_hash),
         replaced: None,
         created_at: now,
+        refreshed_at: now,
         expires_at: after(now, app.config.session_ttl),
     };
     // Signed first: a session without tokens would be of no use to anyone.
@@ -57,6 +60,7 @@ async fn open_for(
         .in_session(session.id);
     let opening = Opening {
         databases,
+        max_sessions: app.config.max_sessions,
         session,
         event,
     };
@@ -71,6 +75,7 @@ async fn open_for(
 
 struct Opening<'a> {
     databases: &'a Databases,
+    max_sessions: u32,
     session: Session,
     event: Event,
 }
@@ -88,8 +93,15 @@ impl Transaction for Opening<'_> {
         databases
             .audit_events
             .insert_one(&self.event)
-            .session(session)
+            .session(&mut *session)
             .await?;
-        Ok(())
+        end_beyond_limit(
+            databases,
+            self.max_sessions,
+            &self.session,
+            &self.event,
+            session,
+        )
+        .await
     }
 }

@@ -122,6 +122,7 @@ impl<'a> Replacing<'a> {
             current: doc! { "_id": token.session_id, "refresh_token_hash": hash },
             change: doc! { "$set": {
                 "refresh_token_hash": successor.hash(databases.keyed_hash()?),
+                "refreshed_at": databases.clock.now(),
                 "replaced": { "hash": hash, "salt": salt, "at": databases.clock.now() },
             } },
             successor,

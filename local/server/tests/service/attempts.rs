@@ -312,7 +312,7 @@ async fn a2_n1_an_address_has_a_limit_of_its_own() {
     let forged = service
         .request("POST", "/admin/login")
         .header("x-forwarded-for", "198.51.100.1");
-    let body = doc! { "email": EMAIL, "password": PASSWORD };
+    let body = doc! { "email": "a3@example.com", "password": PASSWORD };
     let refused = service.send(forged.json(&body)).await;
     assert!(wait(&refused) > 3500);
     assert_eq!(service.create("Second", "b@example.com").await.status, 201);
@@ -399,4 +399,44 @@ async fn a_proven_login_stands_even_if_its_attempt_cannot_be_settled() {
     let own = service.session_of("a@example.com").await;
     assert!(service.failpoint_off().await > 0);
     assert_eq!(service.show(&own.access).await.status, 200);
+}
+
+#[tokio::test]
+async fn a4_strangers_at_an_address_do_not_keep_its_admins_out() {
+    let settings = [("LOGIN_ATTEMPTS_PER_ADDRESS", "10")];
+    let service = service_with_admin(&settings).await;
+    service.create("Other", "other@example.com").await;
+    assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
+    for number in 0..12 {
+        service
+            .log_in(&format!("{number}@example.com"), "junk password")
+            .await;
+    }
+    // The address's limit is used up for others, an account that never logged in from here included.
+    for email in ["unknown@example.com", "other@example.com"] {
+        assert!(wait(&service.log_in(email, PASSWORD).await) > 60);
+    }
+    // The admin gets in, again and again, and has a limit of guesses of its own.
+    for _ in 0..3 {
+        assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
+    }
+    let hashes = service.hashes();
+    guesses(&service, 20).await;
+    assert_eq!(service.hashes() - hashes, 5);
+    assert!(wait(&service.log_in(EMAIL, PASSWORD).await) > 0);
+}
+
+#[tokio::test]
+async fn a_restoration_does_not_make_an_address_a_known_one() {
+    let settings = [("LOGIN_ATTEMPTS_PER_ADDRESS", "10")];
+    let service = service_with_admin(&settings).await;
+    for _ in 0..3 {
+        assert_eq!(service.restore(EMAIL, PASSWORD).await.status, 200);
+    }
+    for number in 0..12 {
+        service
+            .log_in(&format!("{number}@example.com"), "junk password")
+            .await;
+    }
+    assert!(wait(&service.log_in(EMAIL, PASSWORD).await) > 60);
 }

@@ -263,6 +263,8 @@ fn one_message_names_every_fault_and_the_environment_wins_over_the_file() {
     for name in [
         "MAX_ORGANIZATIONS",
         "ACCESS_TOKEN_TTL_SECONDS",
+        "ORGANIZATION_CHANGES_PER_DAY",
+        "MAX_SESSIONS",
         "CORS_ALLOWED_ORIGINS",
         "RUST_LOG",
     ] {

@@ -246,3 +246,31 @@ async fn a_deletion_wins_over_logins_refreshes_and_renames_of_the_same_moment() 
     }
     assert_eq!(service.whole().await, 1);
 }
+
+#[tokio::test]
+async fn a_repeated_restoration_is_recorded_as_a_login_is() {
+    let (service, tokens) = service_with_admin().await;
+    assert_eq!(service.delete(&tokens.access, PASSWORD).await.status, 200);
+    assert_eq!(service.restore(EMAIL, PASSWORD).await.status, 200);
+    let again = service.restore(EMAIL, PASSWORD).await;
+    assert_eq!(
+        (again.status.as_u16(), &again.body["organization_name"]),
+        (200, &NAME.into())
+    );
+    service
+        .restore(EMAIL, "Admin@124")
+        .await
+        .problem(401, "invalid_credentials");
+    let token = service.token_of(EMAIL).await;
+    let trail = service.trail(&token).await;
+    assert_eq!(
+        trail[..5],
+        [
+            "login",
+            "login_refused",
+            "login",
+            "organization_restored",
+            "organization_deleted"
+        ]
+    );
+}

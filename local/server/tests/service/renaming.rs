@@ -1,5 +1,7 @@
 //! An organization gets another name.
 
+use std::time::Duration;
+
 use crate::harness::{PASSWORD, TestService};
 
 #[tokio::test]
@@ -52,4 +54,74 @@ async fn who_repeats_a_new_name_changes_nothing() {
         ["organization_renamed", "login", "organization_created"]
     );
     assert_eq!(service.rename(&token, "NEW NAME").await.status, 200);
+}
+
+#[tokio::test]
+async fn q1_renames_are_limited_by_the_day() {
+    let service = TestService::start_with(&[("ORGANIZATION_CHANGES_PER_DAY", "3")]).await;
+    service.create("Acme", "a@example.com").await;
+    service.create("Other", "b@example.com").await;
+    let token = service.token_of("a@example.com").await;
+    // Neither a refused rename nor one that changes nothing counts.
+    for _ in 0..4 {
+        let taken = service.rename(&token, "Other").await;
+        taken.problem(409, "organization_name_taken");
+        assert_eq!(service.rename(&token, "Acme").await.status, 200);
+        service.log_in("a@example.com", "Admin@124").await;
+    }
+    for number in 0..3 {
+        let renamed = service.rename(&token, &format!("Acme {number}")).await;
+        assert_eq!(renamed.status, 200);
+    }
+    for _ in 0..3 {
+        let refused = service.rename(&token, "Acme 4").await;
+        refused.problem(429, "quota_exceeded");
+        let wait: u64 = refused.headers["retry-after"]
+            .to_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!((86_000..=86_400).contains(&wait), "{wait}");
+    }
+    // Another organization has its own quota, and ending things needs none.
+    let other = service.token_of("b@example.com").await;
+    assert_eq!(service.rename(&other, "Another").await.status, 200);
+    service.pass(Duration::from_secs(86_401));
+    let token = service.token_of("a@example.com").await;
+    for number in 0..3 {
+        let renamed = service.rename(&token, &format!("Again {number}")).await;
+        assert_eq!(renamed.status, 200);
+    }
+    service
+        .rename(&token, "Once more")
+        .await
+        .problem(429, "quota_exceeded");
+    let changed = service
+        .change_password(&token, PASSWORD, "correct horse battery")
+        .await;
+    assert_eq!(changed.status, 204);
+    assert_eq!(service.log_out(&token).await.status, 204);
+    let login = service
+        .log_in("a@example.com", "correct horse battery")
+        .await;
+    let token = crate::harness::Tokens::of(&login).access;
+    assert_eq!(
+        service.delete(&token, "correct horse battery").await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn q1_the_limit_of_renames_is_exact_at_once() {
+    let service = TestService::start_with(&[("ORGANIZATION_CHANGES_PER_DAY", "5")]).await;
+    service.create("Acme", "a@example.com").await;
+    let token = service.token_of("a@example.com").await;
+    let names: Vec<_> = (0..32).map(|number| format!("Acme {number}")).collect();
+    let renames = names.iter().map(|name| service.rename(&token, name));
+    let answers = futures_util::future::join_all(renames).await;
+    let renamed = answers.iter().filter(|answer| answer.status == 200).count();
+    assert_eq!(renamed, 5, "{answers:?}");
+    for refused in answers.iter().filter(|answer| answer.status != 200) {
+        refused.problem(429, "quota_exceeded");
+    }
 }

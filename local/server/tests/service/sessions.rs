@@ -419,3 +419,68 @@ async fn a_session_of_a_disabled_admin_or_suspended_organization_is_not_refreshe
     }
     assert_eq!(service.refresh(&tokens.refresh).await.status, 200);
 }
+
+#[tokio::test]
+async fn q1_a_login_beyond_the_limit_of_sessions_ends_the_least_recently_refreshed() {
+    let service = TestService::start_with(&[("MAX_SESSIONS", "3")]).await;
+    for (name, email) in [("Acme", EMAIL), ("Other", "other@example.com")] {
+        assert_eq!(service.create(name, email).await.status, 201);
+    }
+    let others = service.session_of("other@example.com").await;
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        service.pass(Duration::from_secs(10));
+        sessions.push(service.session_of(EMAIL).await);
+    }
+    service.pass(Duration::from_secs(10));
+    let refreshed = Tokens::of(&service.refresh(&sessions[0].refresh).await);
+    let newest = service.session_of(EMAIL).await;
+    dead(&service, &sessions[1]).await;
+    for session in [&refreshed, &sessions[2], &newest, &others] {
+        alive(&service, session).await;
+    }
+    let page = service
+        .call("GET", "/org/audit", &newest.access, &Value::Null)
+        .await;
+    let ended: Vec<_> = page.body["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["action"] == "session_ended")
+        .map(|event| {
+            (
+                event["details"]["reason"].clone(),
+                event["sessions_ended"].clone(),
+            )
+        })
+        .collect();
+    assert_eq!(ended, [("session_limit".into(), 1.into())]);
+}
+
+#[tokio::test]
+async fn q1_sessions_of_before_a_lower_limit_end_with_the_next_logins() {
+    let service = service_with_admin().await;
+    service.session_of(EMAIL).await;
+    crowd(&service).await;
+    let sessions = service.sessions();
+    let before = sessions.count_documents(doc! {}).await.unwrap();
+    for _ in 0..3 {
+        service.session_of(EMAIL).await;
+    }
+    assert!(sessions.count_documents(doc! {}).await.unwrap() <= before - 3 * 49);
+}
+
+#[tokio::test]
+async fn q1_many_logins_at_once_leave_no_more_sessions_than_the_next_login_ends() {
+    let service =
+        TestService::start_with(&[("MAX_SESSIONS", "5"), ("LOGIN_ATTEMPTS_PER_ACCOUNT", "0")])
+            .await;
+    assert_eq!(service.create("Acme", EMAIL).await.status, 201);
+    let logins = (0..32).map(|_| service.log_in(EMAIL, PASSWORD));
+    for login in futures_util::future::join_all(logins).await {
+        assert_eq!(login.status, 200);
+    }
+    service.session_of(EMAIL).await;
+    let left = service.sessions().count_documents(doc! {}).await.unwrap();
+    assert_eq!(left, 5);
+}
