@@ -88,9 +88,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// A variable that is set to nothing counts as not set: templates cannot leave one out.
+    /// Without white space around it. A variable that is set to nothing counts as not set: templates cannot leave one
+    /// out.
     fn get(&self, name: &str) -> Option<String> {
-        (self.lookup)(name).filter(|value| !value.trim().is_empty())
+        let value = (self.lookup)(name)?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| value.to_owned())
     }
 
     pub fn required(&mut self, name: &str) -> String {
@@ -117,7 +120,7 @@ impl<'a> Settings<'a> {
         let Some(value) = self.get(name) else {
             return default;
         };
-        match value.trim().parse() {
+        match value.parse() {
             Ok(number) if range.contains(&number) => number,
             _ => {
                 let (low, high) = (range.start(), range.end());
@@ -141,7 +144,7 @@ impl<'a> Settings<'a> {
         expected: &str,
         default: impl FnOnce() -> T,
     ) -> T {
-        match self.get(name).map(|value| value.trim().parse()) {
+        match self.get(name).map(|value| value.parse()) {
             Some(Ok(value)) => value,
             None => default(),
             Some(Err(_)) => {
@@ -331,6 +334,27 @@ mod tests {
         assert!(faults("Master_DB").unwrap_err().contains("TENANT_DB"));
         faults("master_db2").unwrap();
         assert!(faults("Local").unwrap_err().contains("TENANT_DB"));
+    }
+
+    #[test]
+    fn white_space_around_a_setting_is_no_part_of_it() {
+        let (config, tokens, faults) = read(&[
+            ("MONGODB_URI", " mongodb://h\n"),
+            ("JWT_SECRET_ID", "s\r\n"),
+            ("MASTER_DB", "\tcontrol "),
+            ("JWT_ISSUER", "issuer\n"),
+            ("BCRYPT_COST", " 11\n"),
+        ]);
+        faults.unwrap();
+        assert_eq!(
+            (config.master_db.as_str(), config.bcrypt_cost),
+            ("control", 11)
+        );
+        assert_eq!(tokens.issuer, "issuer");
+        let ConfiguredSecret::Plain(uri) = config.mongodb else {
+            unreachable!("the connection string is set");
+        };
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&uri), "mongodb://h");
     }
 
     #[test]

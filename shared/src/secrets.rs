@@ -10,6 +10,7 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::{
     GetSecretValueError, GetSecretValueOutput,
 };
+use mongodb::bson::DateTime;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 
@@ -30,6 +31,8 @@ pub struct SecretsManager {
 pub struct SecretVersion {
     pub value: SecretString,
     pub version_id: String,
+    /// None where it is not Secrets Manager's.
+    pub created_at: Option<DateTime>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -136,10 +139,15 @@ fn version<R: Debug>(
         value: answer
             .secret_string
             .ok_or_else(|| unusable("it is binary, a string is expected"))?
+            .trim()
             .into(),
         version_id: answer
             .version_id
             .ok_or_else(|| unusable("it has no version id"))?,
+        created_at: answer
+            .created_date
+            .and_then(|date| date.to_millis().ok())
+            .map(DateTime::from_millis),
     })
 }
 

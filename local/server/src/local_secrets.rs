@@ -22,6 +22,7 @@ pub fn token_secret(
         None => Ok(SecretSource::Local(SecretVersion {
             value: local_secret(folder, "jwt-secret")?.into(),
             version_id: VERSION_ID.to_owned(),
+            created_at: None,
         })),
     }
 }

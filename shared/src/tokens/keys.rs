@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::{SecretSource, SigningSecretError, TYPE};
-use crate::clock::after;
+use crate::clock::{after, numeric_date};
 use crate::secrets::SecretVersion;
 
 /// What is known is asked for again after so long, and after a failure sooner.
@@ -22,6 +22,9 @@ const REFRESH_AFTER: Duration = Duration::from_secs(300);
 const REFRESH_AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// A caller who could be served with what is known waits for so long.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Functions sign with the key before the current one until they next ask, so tokens that were issued so long after
+/// the current one was created still verify. Later ones are forgeries: somebody has the earlier key.
+const PREVIOUS_ISSUES_FOR: Duration = Duration::from_secs(360);
 /// Unknown keys are asked for that often in the long run, and [`BURST`] times at once: whoever makes them up
 /// must not make us flood Secrets Manager.
 const BETWEEN_UNKNOWN: Duration = Duration::from_secs(1);
@@ -30,7 +33,14 @@ const BURST: u32 = 5;
 /// The keys of one moment.
 pub(super) struct KeyRing {
     pub current: SigningKey,
-    previous: Option<SigningKey>,
+    previous: Option<PreviousKey>,
+}
+
+/// The key before the current one. It verifies, and signs no more.
+struct PreviousKey {
+    key: SigningKey,
+    /// It verifies no token that was issued later.
+    issued_until: DateTime,
 }
 
 pub(super) struct SigningKey {
@@ -82,15 +92,37 @@ impl SigningKey {
             decoding: DecodingKey::from_secret(bytes),
         }
     }
+
+    fn is(&self, key_id: &str) -> bool {
+        self.header.kid.as_deref() == Some(key_id)
+    }
 }
 
 impl KeyRing {
     pub fn find(&self, key_id: &str) -> Option<&SigningKey> {
-        let mut keys = [Some(&self.current), self.previous.as_ref()]
-            .into_iter()
-            .flatten();
-        keys.find(|key| key.header.kid.as_deref() == Some(key_id))
+        let previous = self.previous.as_ref().map(|previous| &previous.key);
+        let mut keys = [Some(&self.current), previous].into_iter().flatten();
+        keys.find(|key| key.is(key_id))
     }
+
+    /// Whether the key with this id may have signed a token that was issued at this moment, in seconds since 1970.
+    pub fn may_have_signed(&self, key_id: &str, issued_at: i64) -> bool {
+        match &self.previous {
+            Some(previous) if previous.key.is(key_id) => {
+                issued_at <= numeric_date(previous.issued_until)
+            }
+            _ => true,
+        }
+    }
+}
+
+/// The version before the current one as a key, if it is known how long it may have signed.
+fn previous_key(current: &SecretVersion, previous: Option<SecretVersion>) -> Option<PreviousKey> {
+    let created_at = current.created_at?;
+    Some(PreviousKey {
+        key: SigningKey::new(previous?),
+        issued_until: after(created_at, PREVIOUS_ISSUES_FOR),
+    })
 }
 
 impl Keys {
@@ -164,8 +196,8 @@ impl Keys {
         now: DateTime,
     ) -> Arc<KeyRing> {
         let ring = Arc::new(KeyRing {
+            previous: previous_key(&current, previous),
             current: SigningKey::new(current),
-            previous: previous.map(SigningKey::new),
         });
         self.set(&ring, after(now, REFRESH_AFTER));
         ring

@@ -3,11 +3,19 @@
 //! Each step may be repeated, and done by another process than the one before. See
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>.
 
+use std::time::Duration;
+
+use mongodb::bson::DateTime;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
 use super::signing_secret::MIN_BYTES;
-use crate::secrets::{CURRENT, PENDING, SecretError, SecretsManager};
+use crate::clock::before;
+use crate::secrets::{CURRENT, PENDING, SecretError, SecretVersion, SecretsManager};
+
+/// A version becomes the current one within so long of its creation, or never: functions accept tokens of the version
+/// before for six minutes after the creation, and sign with it for up to five after it became the current one.
+const MAX_PENDING: Duration = Duration::from_secs(45);
 
 /// Random bytes of a new secret; it is written in twice as many hexadecimal digits.
 const RANDOM_BYTES: usize = 32;
@@ -38,8 +46,13 @@ pub enum RotationError {
     Secret(#[from] SecretError),
     #[error("there is no randomness")]
     NoRandomness,
-    #[error("version {0} is not the one that a rotation prepares")]
+    #[error("version {0} is not staged as AWSPENDING")]
     NotPending(String),
+    #[error(
+        "version {0} was created too long ago to become the current one; its label AWSPENDING is removed. Start the \
+         rotation again: aws secretsmanager rotate-secret"
+    )]
+    TooLate(String),
     #[error("the new secret has {0} bytes, {MIN_BYTES} are the least")]
     TooShort(usize),
 }
@@ -59,13 +72,20 @@ pub async fn rotate(secrets: &SecretsManager, event: &RotationEvent) -> Result<(
             false => Ok(()),
         };
     }
+    if !has(PENDING) {
+        return Err(RotationError::NotPending(version.clone()));
+    }
     match event.step {
         Step::CreateSecret => create(secrets, id, version).await,
-        // Whoever needs the secret reads it from Secrets Manager: there is nowhere else to set it.
+        // Functions read the secret from Secrets Manager: there is nowhere else to set it.
         Step::SetSecret => Ok(()),
-        Step::TestSecret => test(secrets, id, version).await,
-        Step::FinishSecret if has(PENDING) => {
-            test(secrets, id, version).await?;
+        Step::TestSecret => test(secrets, id, version).await.map(drop),
+        Step::FinishSecret => {
+            let pending = test(secrets, id, version).await?;
+            if is_too_old(&pending) {
+                secrets.move_stage(id, PENDING, Some(version), None).await?;
+                return Err(RotationError::TooLate(version.clone()));
+            }
             let current = stages
                 .iter()
                 .find(|(_, labels)| labels.iter().any(|label| label == CURRENT));
@@ -75,8 +95,14 @@ pub async fn rotate(secrets: &SecretsManager, event: &RotationEvent) -> Result<(
                 .await?;
             Ok(secrets.move_stage(id, PENDING, Some(version), None).await?)
         }
-        Step::FinishSecret => Err(RotationError::NotPending(version.clone())),
     }
+}
+
+fn is_too_old(pending: &SecretVersion) -> bool {
+    let oldest = before(DateTime::now(), MAX_PENDING);
+    pending
+        .created_at
+        .is_some_and(|created_at| created_at < oldest)
 }
 
 async fn create(secrets: &SecretsManager, id: &str, version: &str) -> Result<(), RotationError> {
@@ -89,11 +115,15 @@ async fn create(secrets: &SecretsManager, id: &str, version: &str) -> Result<(),
     Ok(secrets.put_pending(id, version, value.into()).await?)
 }
 
-async fn test(secrets: &SecretsManager, id: &str, version: &str) -> Result<(), RotationError> {
+async fn test(
+    secrets: &SecretsManager,
+    id: &str,
+    version: &str,
+) -> Result<SecretVersion, RotationError> {
     let pending = secrets.pending(id, version).await?;
     let pending = pending.ok_or_else(|| RotationError::NotPending(version.to_owned()))?;
     match pending.value.expose_secret().len() {
         bytes if bytes < MIN_BYTES => Err(RotationError::TooShort(bytes)),
-        _ => Ok(()),
+        _ => Ok(pending),
     }
 }

@@ -16,8 +16,6 @@ use crate::problem::Problem;
 
 /// Clocks of two functions may differ by so much, in seconds.
 const CLOCK_SKEW: i64 = 5;
-/// The longest lifetime that can be configured, in seconds.
-const MAX_LIFETIME: i64 = 86_400;
 /// No token of ours comes near; a longer one is not even decoded.
 const MAX_LENGTH: usize = 4096;
 
@@ -37,6 +35,9 @@ impl Tokens {
         let ring = self.ring_for(&key_id, now).await?.ok_or_else(not_ours)?;
         let key = ring.find(&key_id).ok_or_else(not_ours)?;
         let claims = decode(token, key).ok_or_else(not_ours)?;
+        if !ring.may_have_signed(&key_id, claims.iat) {
+            return Err(not_ours());
+        }
         let now = numeric_date(now);
         if claims.exp <= now {
             return Err(refused("The token has expired."));
@@ -58,12 +59,13 @@ impl Tokens {
     fn whom(&self, claims: &Claims, now: i64) -> Option<Bearer> {
         let latest = now.checked_add(CLOCK_SKEW)?;
         let lifetime = claims.exp.checked_sub(claims.iat)?;
+        let longest = i64::try_from(self.config.access_token_ttl.as_secs()).ok()?;
         let good = claims.iss == self.config.issuer
             && claims.aud == self.config.audience
             && !claims.jti.is_empty()
             && (0..=latest).contains(&claims.iat)
             && (0..=latest).contains(&claims.nbf)
-            && (1..=MAX_LIFETIME).contains(&lifetime);
+            && (1..=longest).contains(&lifetime);
         Some(Bearer {
             admin_id: ObjectId::parse_str(&claims.sub).ok()?,
             organization_id: ObjectId::parse_str(&claims.org).ok()?,

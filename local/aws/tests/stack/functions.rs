@@ -58,6 +58,7 @@ async fn what_one_function_made_the_others_know() {
 
 /// Does the rotation's four steps, each as often as Secrets Manager may.
 async fn rotate(stack: &Stack, version: &str) {
+    stack.stage_pending(version).await;
     for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
         // Every delivery meets an environment of its own.
         for _ in 0..2 {
@@ -144,6 +145,19 @@ async fn answers_soon(function: &Function, event: &Value, status: u16) {
         assert!(started.elapsed() < Duration::from_secs(2), "{found} {body}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reached_tenant_limit_is_no_server_error() {
+    let stack = Stack::start().await;
+    let limit = [("MAX_ORGANIZATIONS", "1")];
+    let create_org = stack.function_with("create-org", &limit).await.unwrap();
+    assert_eq!(create(&create_org).await.0, 201);
+    let (status, body) = create(&create_org).await;
+    assert_eq!((status, &body["code"]), (503, &"capacity_reached".into()));
+    let output = create_org.output();
+    assert!(output.contains("CapacityRefusals"), "{output}");
+    assert!(!output.contains("ServerErrors"), "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,6 +76,17 @@ impl Stack {
         put.secret_string(value).send().await.unwrap();
     }
 
+    /// Stages a version of the signing secret as Secrets Manager does when a rotation begins. moto keeps none without a
+    /// value.
+    pub async fn stage_pending(&self, version: &str) {
+        let put = self.secrets.put_secret_value().secret_id(JWT_SECRET);
+        let put = put
+            .client_request_token(version)
+            .version_stages("AWSPENDING");
+        let value = format!("a pending signing secret: {version}");
+        put.secret_string(value).send().await.unwrap();
+    }
+
     /// The id of the secret's version with this label.
     pub async fn version(&self, stage: &str) -> Option<String> {
         let described = self.secrets.describe_secret().secret_id(JWT_SECRET).send();

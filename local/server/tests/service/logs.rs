@@ -238,7 +238,7 @@ async fn what_went_wrong_is_logged_under_the_requests_id() {
 #[tokio::test]
 async fn a_request_that_ran_out_of_time_is_logged_with_its_route() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
-    let hangs = doc! { "failCommands": ["ping"], "blockConnection": true, "blockTimeMS": 12_000 };
+    let hangs = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 12_000 };
     service.failpoint(doc! { "times": 1 }, hangs).await;
     let late = service.get("/health").await;
     late.problem(503, "service_unavailable");

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::cargo_run::{Server, refused};
 use crate::harness::{PASSWORD, TestService, Tokens, mongod, start_mongod};
 use crate::secrets_manager::{Mood, SecretsManager, with_uri_in_secret};
-use crate::tokens::with_key_id;
+use crate::tokens::{claims_of, signed_with, with_key_id};
 
 const GOOD: &str = "a signing secret of 32 bytes or more";
 
@@ -365,6 +365,108 @@ async fn f13_a_flood_of_unknown_keys_does_not_hold_a_known_one_up() {
     for answer in flood {
         answer.problem(503, "service_unavailable");
     }
+}
+
+#[tokio::test]
+async fn t_a_leaked_key_signs_no_more_once_the_secret_is_rotated() {
+    let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
+    let service = service_with_admin(&manager).await;
+    let before = service.session_of("a@example.com").await;
+    let claims = claims_of(&before.access);
+    let issued_at = claims["iat"].as_i64().unwrap();
+    let forged = |age: i64, lifetime: i64| {
+        let mut claims = claims.clone();
+        for (name, moment) in [("iat", age), ("nbf", age), ("exp", age + lifetime)] {
+            claims[name] = (issued_at + moment).into();
+        }
+        signed_with("version-0", GOOD, &claims)
+    };
+    manager.rotate("jwt", "another signing secret of 32 bytes or more");
+    service.pass(Duration::from_secs(420));
+    assert_eq!(service.show(&forged(300, 1800)).await.status, 200);
+    for (age, lifetime) in [(400, 1800), (415, 60), (300, 86_400), (-10, 1801)] {
+        let refused = service.show(&forged(age, lifetime)).await;
+        refused.problem(401, "invalid_token");
+    }
+    assert_eq!(service.show(&before.access).await.status, 200);
+    let after = service.session_of("a@example.com").await;
+    assert_eq!(service.show(&after.access).await.status, 200);
+}
+
+#[tokio::test]
+async fn t_a_version_that_was_pending_for_long_does_not_become_the_current_one() {
+    let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
+    let client = manager.client().await;
+    manager.begin_rotation("jwt", "slow");
+    for done in &STEPS[..3] {
+        rotate(&client, &step("slow", *done)).await.unwrap();
+    }
+    manager.age("jwt", "slow", Duration::from_secs(60));
+    let late = rotate(&client, &step("slow", Step::FinishSecret))
+        .await
+        .unwrap_err();
+    assert!(late.to_string().contains("rotate-secret"), "{late}");
+    assert_eq!(
+        manager.labels("jwt"),
+        [("AWSCURRENT".to_owned(), "version-0".to_owned())]
+    );
+    // The next rotation begins anew.
+    manager.begin_rotation("jwt", "next");
+    for done in STEPS {
+        rotate(&client, &step("next", done)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn t_no_step_is_done_for_a_version_that_is_not_pending() {
+    let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
+    let client = manager.client().await;
+    for not_pending in STEPS {
+        let refused = rotate(&client, &step("made-up", not_pending)).await;
+        assert!(refused.is_err(), "{not_pending:?}");
+    }
+    manager.rotate("jwt", "another signing secret of 32 bytes or more");
+    for not_pending in STEPS {
+        let refused = rotate(&client, &step("version-0", not_pending)).await;
+        assert!(refused.is_err(), "{not_pending:?} of the version before");
+        // That of the current version is done already.
+        rotate(&client, &step("version-1", not_pending))
+            .await
+            .unwrap();
+    }
+    assert_eq!(manager.labels("jwt").len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn white_space_around_secrets_is_no_part_of_them() {
+    let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
+    let service = service_with_admin(&manager).await;
+    let tokens = service.session_of("a@example.com").await;
+    manager.rotate("jwt", &format!("\n {GOOD}\t\r\n"));
+    service.pass(Duration::from_secs(301));
+    let claims = claims_of(&tokens.access);
+    assert_eq!(
+        service
+            .show(&signed_with("version-1", GOOD, &claims))
+            .await
+            .status,
+        200
+    );
+    let secrets = [
+        ("jwt", " \n"),
+        ("uri", &*format!(" {}\r\n", mongod().uri())),
+    ];
+    let manager = SecretsManager::start(&secrets).await;
+    let settings = with_uri_in_secret(manager.settings("jwt"));
+    let refused = move || refused(TempDir::new().unwrap().path(), &borrowed(&settings));
+    let message = tokio::task::spawn_blocking(refused).await.unwrap();
+    assert!(message.contains("0 bytes, 32 are the least"), "{message}");
+    manager.rotate("jwt", GOOD);
+    let folder = TempDir::new().unwrap();
+    let settings = with_uri_in_secret(manager.settings("jwt"));
+    let mut server = server_with_admin(folder.path(), &settings).await;
+    assert_eq!(log_in(&server).await.0, 200);
+    server.signal("KILL");
 }
 
 fn step(version: &str, step: Step) -> RotationEvent {

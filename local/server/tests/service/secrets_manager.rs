@@ -39,6 +39,8 @@ type Versions = BTreeMap<String, Version>;
 #[derive(Clone, Default)]
 struct Version {
     value: Option<String>,
+    /// In seconds since 1970.
+    created: f64,
     binary: bool,
     stages: BTreeSet<String>,
 }
@@ -87,7 +89,8 @@ impl SecretsManager {
         let mut secrets = self.secrets.lock().unwrap();
         let versions = secrets.entry(id.to_owned()).or_default();
         let version = format!("version-{}", versions.len());
-        versions.entry(version.clone()).or_default().value = Some(value.to_owned());
+        let made = versions.entry(version.clone()).or_default();
+        (made.value, made.created) = (Some(value.to_owned()), now());
         move_stage(versions, "AWSCURRENT", &version);
     }
 
@@ -96,7 +99,15 @@ impl SecretsManager {
         let mut secrets = self.secrets.lock().unwrap();
         let versions = secrets.get_mut(id).unwrap();
         let pending = versions.entry(version.to_owned()).or_default();
+        pending.created = now();
         pending.stages.insert("AWSPENDING".to_owned());
+    }
+
+    /// Makes a version as old as this.
+    pub fn age(&self, id: &str, version: &str, age: Duration) {
+        let mut secrets = self.secrets.lock().unwrap();
+        let versions = secrets.get_mut(id).unwrap();
+        versions.get_mut(version).unwrap().created = now() - age.as_secs_f64();
     }
 
     /// The labels of every version that has some, and the number of values.
@@ -151,6 +162,10 @@ impl SecretsManager {
             ("TENANT_DB", format!("{name}_tenants")),
         ]
     }
+}
+
+fn now() -> f64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
 }
 
 /// Settings with the connection string in the secret `uri`.
@@ -221,7 +236,8 @@ fn act(versions: &mut Versions, action: &str, body: &Value) -> Option<Value> {
             } else {
                 "SecretString"
             };
-            Some(json!({kind: state.value.as_ref()?, "VersionId": version}))
+            let value = state.value.as_ref()?;
+            Some(json!({kind: value, "VersionId": version, "CreatedDate": state.created}))
         }
         "DescribeSecret" => {
             let stages = versions

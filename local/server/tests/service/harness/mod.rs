@@ -58,6 +58,7 @@ pub fn local_secret() -> SecretSource {
     SecretSource::Local(SecretVersion {
         value: SIGNING_SECRET.into(),
         version_id: "test".to_owned(),
+        created_at: None,
     })
 }
 
