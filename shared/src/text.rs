@@ -2,7 +2,10 @@
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
-use icu_properties::{CodePointSetData, props::DefaultIgnorableCodePoint};
+use icu_properties::props::{
+    DefaultIgnorableCodePoint, Emoji, GeneralCategory, Ideographic, VariationSelector,
+};
+use icu_properties::{CodePointMapData, CodePointSetData};
 
 /// NFC: one spelling for characters that can be written in several ways (`é` as one code point or as two).
 pub fn nfc(text: &str) -> String {
@@ -35,9 +38,68 @@ pub fn fold_white_space(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Passwords as RFC 8265 prepares them (section 4.2, OpaqueString): every space is U+0020, then NFC.
+pub fn opaque_string(text: &str) -> String {
+    let category = CodePointMapData::<GeneralCategory>::new();
+    let spaced: String = text
+        .chars()
+        .map(|c| match category.get(c) {
+            GeneralCategory::SpaceSeparator => ' ',
+            _ => c,
+        })
+        .collect();
+    nfc(&spaced)
+}
+
+/// Whether readers see every character of `text` where it stands. Direction controls show a text as another one, and
+/// invisible or unassigned characters make two texts look alike.
+///
+/// Scripts and emoji need some invisible characters: joiners after another character, and variation selectors after a
+/// character that has variants.
+pub fn is_shown_as_written(text: &str) -> bool {
+    let mut before = None;
+    text.chars().all(|character| {
+        let shown = is_assigned(character)
+            && (!is_invisible(character) || before.is_some_and(|base| modifies(character, base)));
+        before = Some(character);
+        shown
+    })
+}
+
+/// Whether Unicode has assigned the code point: no non-character, and none for private use.
+pub fn is_assigned(character: char) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new().get(character);
+    !matches!(
+        category,
+        GeneralCategory::Unassigned | GeneralCategory::PrivateUse
+    )
+}
+
+/// Whether the invisible `character` belongs after `base`.
+fn modifies(character: char, base: char) -> bool {
+    match character {
+        '\u{200c}' | '\u{200d}' => {
+            !base.is_whitespace() && (!is_invisible(base) || is_variation_selector(base))
+        }
+        // Mongolian's free variation selectors.
+        '\u{180b}'..='\u{180d}' | '\u{180f}' => ('\u{1800}'..='\u{18af}').contains(&base),
+        _ => is_variation_selector(character) && has_variants(base),
+    }
+}
+
+fn is_variation_selector(character: char) -> bool {
+    CodePointSetData::new::<VariationSelector>().contains(character)
+}
+
+fn has_variants(base: char) -> bool {
+    CodePointSetData::new::<Emoji>().contains(base)
+        || CodePointSetData::new::<Ideographic>().contains(base)
+}
+
 /// Whether Unicode says that nothing is to be shown of it.
 pub fn is_invisible(character: char) -> bool {
-    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+    let annotates = ('\u{fff9}'..='\u{fffb}').contains(&character);
+    annotates || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
 }
 
 #[cfg(test)]
@@ -64,6 +126,66 @@ mod tests {
     #[test]
     fn white_space_folds_to_single_spaces() {
         assert_eq!(fold_white_space("  a \t\u{3000} b\u{a0}"), "a b");
+    }
+
+    #[test]
+    fn text_that_looks_like_another_is_not_shown_as_written() {
+        for text in [
+            "Acme\u{202e}dtL",
+            "\u{2066}Acme\u{2069}",
+            "Acme\u{200e}",
+            "\u{061c}Acme",
+            "a\u{200b}",
+            "ac\u{ad}me",
+            "Acme\u{feff}",
+            "Acme\u{3164}",
+            "Acme\u{e0041}",
+            "a\u{fe0f}",
+            "a\u{e0100}",
+            "a\u{180b}",
+            "\u{200d}a",
+            "a \u{200c}b",
+            "a\u{200d}\u{200d}b",
+            "a\u{378}",
+            "a\u{fdd0}",
+            "a\u{ffff}",
+            "a\u{10ffff}",
+            "a\u{e000}",
+            "a\u{fff9}b",
+            "a\u{206a}",
+        ] {
+            assert!(!is_shown_as_written(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn characters_that_scripts_and_emoji_need_are_shown() {
+        for text in [
+            "می\u{200c}خواهم",
+            "ශ්\u{200d}රී",
+            "അവന്\u{200d}",
+            "\u{2764}\u{fe0f} Ltd",
+            "👩\u{200d}👩\u{200d}👧",
+            "\u{2764}\u{fe0f}\u{200d}🔥",
+            "1\u{fe0f}\u{20e3}",
+            "葛\u{e0100}城市",
+            "ᠮᠣᠩᠭᠣᠯ\u{180b}",
+            "cafe\u{301} ́",
+            "Acme & Söhne GmbH",
+        ] {
+            assert!(is_shown_as_written(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn every_space_of_a_password_is_one_character() {
+        for space in "\u{a0}\u{1680}\u{2000}\u{2003}\u{200a}\u{202f}\u{205f}\u{3000}".chars() {
+            assert_eq!(opaque_string(&format!("a{space}b")), "a b", "{space:?}");
+        }
+        assert_eq!(
+            opaque_string("  a\tb\u{200b}e\u{301} "),
+            "  a\tb\u{200b}\u{e9} "
+        );
     }
 
     proptest! {

@@ -23,8 +23,8 @@ pub fn router(app: Arc<App>) -> OpenApiRouter {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateOrganization {
-    /// 2 to 100 characters of any script, no control characters. White space is trimmed and folded. Unique,
-    /// whatever the letter case.
+    /// 2 to 100 characters of any script, none of them invisible or a control character. White space is trimmed and
+    /// folded. Unique, whatever the letter case.
     #[schema(example = "Akshay Pvt Ltd", min_length = 2, max_length = 100)]
     organization_name: String,
     /// One address of at most 254 octets. Unique, whatever the letter case.

@@ -9,7 +9,7 @@ use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::refused_login::RefusedLogin;
-use super::{Admin, AdminStatus, EmailAddress, Password, PasswordHash, ProvedAdmin};
+use super::{Admin, AdminStatus, Comparison, EmailAddress, Password, PasswordHash, ProvedAdmin};
 use crate::app::App;
 use crate::attempts::{Guesser, LoginAttempt, Verdict, reserve_guess};
 use crate::audit::{Action, Event};
@@ -91,11 +91,11 @@ pub(crate) async fn confirm_password<'a>(
     let guess = reserve_guess(databases, guesser, limit, deadline).await?;
     let right = app.hasher.verify(admin.password_hash.clone(), password);
     let refused = match right.await {
-        Ok(true) => {
+        Ok(comparison) if comparison.is_right() => {
             guess.settle(Verdict::Right).await?;
             return Ok(PasswordConfirmed(caller));
         }
-        Ok(false) => Problem::wrong_password(),
+        Ok(_) => Problem::wrong_password(),
         Err(problem) => problem,
     };
     let refusal = RefusedLogin {
@@ -175,21 +175,25 @@ async fn prove(
 ) -> Result<(Admin, Organization), Problem> {
     let hash = admin.as_ref().map(|admin| admin.password_hash.clone());
     let hash = hash.unwrap_or_else(|| PasswordHash::of_nobody(app.hasher.cost()));
-    let right = app.hasher.verify(hash, password.clone());
+    let comparing = app.hasher.verify(hash, password.clone());
     let organization = organization_of(databases, admin.as_ref());
-    let (right, organization) = tokio::join!(right, organization);
-    let right = right?;
+    let (compared, organization) = tokio::join!(comparing, organization);
+    let compared = compared?;
     let admin = admin
-        .filter(|admin| right && admin.status == AdminStatus::Active)
+        .filter(|admin| compared.is_right() && admin.status == AdminStatus::Active)
         .ok_or_else(Problem::invalid_credentials)?;
     let organization = organization?
         .filter(fit)
         .ok_or_else(Problem::invalid_credentials)?;
-    renew_hash(app, databases, &admin, password, deadline).await?;
+    let is_outdated = compared == Comparison::RightUnprepared
+        || admin.password_hash.is_outdated(app.hasher.cost());
+    if is_outdated && admin.password_hash.reads_all_of(&password) {
+        renew_hash(app, databases, &admin, password, deadline).await?;
+    }
     Ok((admin, organization))
 }
 
-/// Replaces a hash of an older form or lower cost, now that the password is known.
+/// Replaces a hash of an older form or lower cost, or of a password that was not prepared, now that the password is known.
 async fn renew_hash(
     app: &App,
     databases: &Databases,
@@ -197,10 +201,6 @@ async fn renew_hash(
     password: Password,
     deadline: Instant,
 ) -> Result<(), Problem> {
-    let hash = &admin.password_hash;
-    if !hash.is_outdated(app.hasher.cost()) || !hash.reads_all_of(&password) {
-        return Ok(());
-    }
     let renewal = HashRenewal {
         databases,
         admin,

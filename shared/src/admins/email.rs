@@ -1,7 +1,7 @@
 //! Email addresses: one address, at most 254 octets, unique whatever the letter case.
 
 use crate::problem::FieldError;
-use crate::text::{caseless_key, fold_white_space, is_invisible, nfc};
+use crate::text::{caseless_key, fold_white_space, is_assigned, is_invisible, nfc};
 
 /// The longest address that fits a mail transaction (RFC 5321, section 4.5.3.1, erratum 1690), in octets.
 const MAX_OCTETS: usize = 254;
@@ -46,7 +46,8 @@ impl EmailAddress {
 /// None where it is no address.
 fn key(address: &str) -> Option<String> {
     // A quoted local part is a second spelling of an address, or one that hardly any mail server takes.
-    if address.starts_with('"') || address.chars().any(|c| c.is_control() || is_unseen(c)) {
+    let is_refused = |c: char| c.is_control() || is_unseen(c) || !is_assigned(c);
+    if address.starts_with('"') || address.chars().any(is_refused) {
         return None;
     }
     let (local, domain) = address.rsplit_once('@')?;
@@ -144,6 +145,9 @@ mod tests {
             "\u{fe0f}@b.example",
             "\u{200d}@b.example",
             "a\u{202e}b@c.example",
+            "a\u{378}@b.example",
+            "a\u{ffff}@b.example",
+            "a\u{e000}@b.example",
             "a@b.example\u{feff}",
             "a@127.0.0.1",
             "a@b.123",

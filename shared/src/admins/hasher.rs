@@ -19,6 +19,21 @@ pub struct Hasher {
     computed: Arc<AtomicU64>,
 }
 
+/// What came of comparing a password with a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    Wrong,
+    Right,
+    /// The hash was made before passwords were prepared.
+    RightUnprepared,
+}
+
+impl Comparison {
+    pub fn is_right(self) -> bool {
+        self != Self::Wrong
+    }
+}
+
 struct Places {
     cores: Arc<Semaphore>,
     line: Arc<Semaphore>,
@@ -61,15 +76,28 @@ impl Hasher {
         hashed.map_err(|_| Problem::internal())
     }
 
-    /// A wrong password costs the same whatever the hash did: its cost and its form would tell that there is one.
-    pub async fn verify(&self, hash: PasswordHash, password: Password) -> Result<bool, Problem> {
+    /// A wrong password costs the same whatever the hash did: its cost and its form would tell that there is one. Where a
+    /// password has two forms, both are compared, whichever is right.
+    pub async fn verify(
+        &self,
+        hash: PasswordHash,
+        password: Password,
+    ) -> Result<Comparison, Problem> {
         let cost = self.cost;
         let verify = move || {
-            let right = hash.verify(&password);
-            if !right {
-                hash.make_up_to(cost, &password);
+            let is_right = hash.verify(&password);
+            let unprepared = password.unprepared();
+            let was_right = unprepared.as_ref().is_some_and(|form| hash.verify(form));
+            if !is_right && !was_right {
+                for form in [Some(&password), unprepared.as_ref()].into_iter().flatten() {
+                    hash.make_up_to(cost, form);
+                }
             }
-            right
+            match (is_right, was_right) {
+                (true, _) => Comparison::Right,
+                (false, true) => Comparison::RightUnprepared,
+                (false, false) => Comparison::Wrong,
+            }
         };
         self.run(verify).await
     }

@@ -19,7 +19,7 @@ use crate::organizations::{Organization, OrganizationStatus};
 pub use authentication::{Credentials, log_in};
 pub(crate) use authentication::{PasswordConfirmed, authenticate, confirm_password};
 pub use email::EmailAddress;
-pub use hasher::Hasher;
+pub use hasher::{Comparison, Hasher};
 pub(crate) use lock::lock_admin;
 pub use password::{Password, PasswordPolicy};
 pub use password_change::change_password;

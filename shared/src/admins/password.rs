@@ -3,11 +3,15 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::problem::FieldError;
-use crate::text::{caseless_key, fold_white_space, nfc};
+use crate::text::{caseless_key, fold_white_space, nfc, opaque_string};
 
-/// A password in NFC. It does not print, and is never truncated.
+/// A password, prepared as RFC 8265 says (OpaqueString). It does not print, and is never truncated.
 #[derive(Clone, Debug)]
-pub struct Password(SecretString);
+pub struct Password {
+    prepared: SecretString,
+    /// In NFC alone, where that differs: hashes of before the preparation were made of it.
+    unprepared: Option<SecretString>,
+}
 
 /// What a new password must satisfy.
 pub struct PasswordPolicy<'a> {
@@ -25,7 +29,11 @@ const COMMON: &str = include_str!("common-passwords.txt");
 impl Password {
     /// Any text, as a login sends it: whether it is right is the hash's business.
     pub fn presented(text: &str) -> Self {
-        Self(nfc(text).into())
+        let (prepared, unprepared) = (opaque_string(text), nfc(text));
+        Self {
+            unprepared: (unprepared != prepared).then(|| unprepared.into()),
+            prepared: prepared.into(),
+        }
     }
 
     /// A new password, if `policy` allows it.
@@ -56,7 +64,16 @@ impl Password {
     }
 
     pub(super) fn expose(&self) -> &str {
-        self.0.expose_secret()
+        self.prepared.expose_secret()
+    }
+
+    /// The password as it was hashed before passwords were prepared, where that differs.
+    pub(super) fn unprepared(&self) -> Option<Self> {
+        let prepared = self.unprepared.clone()?;
+        Some(Self {
+            prepared,
+            unprepared: None,
+        })
     }
 }
 

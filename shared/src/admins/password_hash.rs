@@ -91,8 +91,10 @@ impl PasswordHash {
     /// Whether every character of `password` was compared: a plain hash says nothing about what comes after its
     /// 72 bytes, so none of what was presented may become the password in its place.
     pub fn reads_all_of(&self, password: &Password) -> bool {
+        let unprepared = password.unprepared();
+        let mut forms = [Some(password), unprepared.as_ref()].into_iter().flatten();
         self.parts().is_some_and(|parts| parts.sha256)
-            || password.expose().len() < PLAIN_BCRYPT_READS
+            || forms.all(|form| form.expose().len() < PLAIN_BCRYPT_READS)
     }
 
     /// Of computing it; none where it is damaged.

@@ -12,7 +12,7 @@ use mongodb::error::Error;
 use serde::{Deserialize, Serialize};
 
 use super::{Caller, NewOrganization, Organization, OrganizationStatus};
-use crate::admins::PasswordHash;
+use crate::admins::{Comparison, PasswordHash};
 use crate::app::App;
 use crate::attempts::{Guesser, Verdict, reserve_guess};
 use crate::clock::after;
@@ -121,14 +121,14 @@ async fn is_password(
     };
     let limit = app.config.login_attempts_per_account;
     let guess = reserve_guess(databases, guesser, limit, caller.deadline).await?;
-    let right = app.hasher.verify(hash, new.password.clone()).await;
-    let verdict = match right {
-        Ok(false) => Verdict::Wrong,
-        // It was the admin's password then, and may have been replaced: it makes up for no wrong guess.
-        Ok(true) | Err(_) => Verdict::Undecided,
+    let compared = app.hasher.verify(hash, new.password.clone()).await;
+    let verdict = match compared {
+        Ok(Comparison::Wrong) => Verdict::Wrong,
+        // It was the admin's password then, and may have been replaced: it clears no failures.
+        Ok(_) | Err(_) => Verdict::Undecided,
     };
     guess.settle(verdict).await?;
-    right
+    Ok(compared?.is_right())
 }
 
 impl Onboarding {

@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 
 use crate::problem::FieldError;
-use crate::text::{caseless_key, fold_white_space};
+use crate::text::{caseless_key, fold_white_space, is_shown_as_written, nfc};
 
-/// In characters (code points).
+/// In characters (code points) of the name in NFC.
 const LENGTH: RangeInclusive<usize> = 2..=100;
 
 #[derive(Clone, Debug)]
@@ -18,7 +18,8 @@ impl OrganizationName {
     /// Trims, and makes every run of white space one space, before anything is checked.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let name = fold_white_space(text);
-        let length = name.chars().count();
+        // In one normal form, or a name would be long enough in one and too short in another.
+        let length = nfc(&name).chars().count();
         if length < *LENGTH.start() {
             return Err(invalid("too_short", "must have at least 2 characters"));
         }
@@ -29,6 +30,12 @@ impl OrganizationName {
             return Err(invalid(
                 "control_character",
                 "must not contain control characters",
+            ));
+        }
+        if !is_shown_as_written(&name) {
+            return Err(invalid(
+                "invisible_character",
+                "must not contain invisible, unassigned or private-use characters, nor controls of the text's direction",
             ));
         }
         // Some characters are white space in their compatibility form, and more.
@@ -84,13 +91,23 @@ mod tests {
         assert_eq!(refusal("日本"), None);
         assert_eq!(refusal(&"🏢".repeat(100)), None);
         assert_eq!(refusal(&"🏢".repeat(101)), Some("too_long"));
+        // One Hangul syllable, in NFC and in NFD: one character.
+        assert_eq!(refusal("\u{d55c}"), Some("too_short"));
+        assert_eq!(refusal("\u{1112}\u{1161}\u{11ab}"), Some("too_short"));
+        for syllable in ["\u{d55c}", "\u{1112}\u{1161}\u{11ab}"] {
+            assert_eq!(refusal(&syllable.repeat(100)), None);
+            assert_eq!(refusal(&syllable.repeat(101)), Some("too_long"));
+        }
     }
 
     #[test]
     fn what_cannot_be_seen_is_no_name() {
         assert_eq!(refusal("a\u{0}b"), Some("control_character"));
         assert_eq!(refusal("a\u{1b}[31mb"), Some("control_character"));
-        assert_eq!(refusal("\u{200b}\u{200b}"), Some("invisible"));
+        assert_eq!(refusal("\u{200b}\u{200b}"), Some("invisible_character"));
+        assert_eq!(refusal("Acme\u{202e}dtL"), Some("invisible_character"));
+        assert_eq!(refusal("a\u{200b}"), Some("invisible_character"));
+        assert_eq!(refusal("\u{2764}\u{fe0f} Ltd"), None);
         assert_eq!(refusal("!?"), None);
     }
 
@@ -110,6 +127,15 @@ mod tests {
                     prop_assert_eq!(other.key(), name.key(), "{:?}", form);
                 }
             }
+        }
+
+        #[test]
+        fn every_canonical_form_of_a_name_is_accepted_or_none(text in "\\PC{0,110}") {
+            use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+            let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&text);
+            let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(&text);
+            let accepted = OrganizationName::parse(&composed).is_ok();
+            prop_assert_eq!(OrganizationName::parse(&decomposed).is_ok(), accepted);
         }
 
         #[test]

@@ -7,7 +7,7 @@ use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use shared::tokens::Claims;
 
-use crate::harness::{Answer, PASSWORD, SIGNING_SECRET, TestService};
+use crate::harness::{Answer, PASSWORD, SIGNING_SECRET, TestService, Tokens};
 
 const EMAIL: &str = "admin@example.com";
 /// `Admin@123`, as bcrypt at cost 10 by another implementation (Python's bcrypt).
@@ -174,6 +174,58 @@ async fn p5_two_spellings_of_one_password_are_one() {
             .status,
         200
     );
+}
+
+#[tokio::test]
+async fn p10_every_space_in_a_password_is_a_space() {
+    let service = TestService::start().await;
+    for (number, space) in ["\u{a0}", "\u{3000}", "\u{2009}"].iter().enumerate() {
+        let (chosen, typed) = (format!("correct{space}horse"), "correct horse");
+        let email = format!("{number}@example.com");
+        let body = json!({"organization_name": email, "email": email, "password": chosen});
+        assert_eq!(service.post("/org/create", &body).await.status, 201);
+        for password in [typed, &chosen] {
+            assert_eq!(
+                service.log_in(&email, password).await.status,
+                200,
+                "{space:?}"
+            );
+        }
+        let token = Tokens::of(&service.log_in(&email, typed).await).access;
+        let changed = service
+            .change_password(&token, &chosen, "battery staple")
+            .await;
+        assert_eq!(changed.status, 204);
+        let again = service
+            .log_in(&email, &format!("battery{space}staple"))
+            .await;
+        assert_eq!(again.status, 200);
+    }
+}
+
+/// `correct`, a no-break space and `horse`, as libxcrypt's bcrypt has it at cost 10.
+const UNPREPARED: &str = "$2b$10$n79VH.0Q2TMWmt3Oqt9ukul7evhy93PXmcKNVQ9zVswpNL6r6u1ge";
+
+#[tokio::test]
+async fn p10_a_hash_of_an_unprepared_password_verifies_and_is_replaced() {
+    let service = service_with_admin().await;
+    set(&service, doc! { "password_hash": UNPREPARED }).await;
+    for wrong in ["correct horse", "correct\u{a0}h0rse"] {
+        assert_eq!(service.log_in(EMAIL, wrong).await.status, 401);
+    }
+    assert_eq!(
+        service.log_in(EMAIL, "correct\u{a0}horse").await.status,
+        200
+    );
+    let admin = service.admins().find_one(doc! {}).await.unwrap().unwrap();
+    assert_ne!(admin.get_str("password_hash").unwrap(), UNPREPARED);
+    for right in [
+        "correct horse",
+        "correct\u{a0}horse",
+        "correct\u{3000}horse",
+    ] {
+        assert_eq!(service.log_in(EMAIL, right).await.status, 200);
+    }
 }
 
 #[tokio::test]

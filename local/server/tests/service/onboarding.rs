@@ -100,7 +100,7 @@ async fn names_and_emails_are_unique_whatever_their_spelling() {
         "acme straße",
         " Acme  STRASSE ",
         "ＡＣＭＥ Strasse",
-        "ACME Stra\u{200b}ße",
+        "ACME Stra\u{200d}ße",
     ] {
         service
             .create(name, "b@example.com")
@@ -116,6 +116,36 @@ async fn names_and_emails_are_unique_whatever_their_spelling() {
     let both = service.create("ACME STRASSE", "A@example.com").await;
     both.problem(409, "organization_name_taken");
     assert_eq!(service.whole().await, 1);
+}
+
+#[tokio::test]
+async fn a_name_that_is_shown_as_another_is_refused() {
+    let service = TestService::start().await;
+    for name in [
+        "Acme\u{202e}dtL",
+        "\u{2068}Acme\u{2069}",
+        "a\u{200b}",
+        "Acme\u{fdd0}",
+        "Ac\u{ad}me",
+    ] {
+        let refused = service.create(name, "a@example.com").await;
+        let errors = refused.problem(422, "validation_failed");
+        assert_eq!(
+            errors,
+            [(
+                "organization_name".to_owned(),
+                "invisible_character".to_owned()
+            )]
+        );
+    }
+    service.create("Acme", "a@example.com").await;
+    let token = service.token_of("a@example.com").await;
+    let refused = service.rename(&token, "Acme\u{202e}dtL").await;
+    refused.problem(422, "validation_failed");
+    assert_eq!(
+        service.rename(&token, "Acme \u{2764}\u{fe0f}").await.status,
+        200
+    );
 }
 
 #[tokio::test]
