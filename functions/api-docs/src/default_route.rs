@@ -27,10 +27,11 @@ static KNOWN: LazyLock<Document> =
     LazyLock::new(|| serde_json::from_str(DOCUMENT).unwrap_or_default());
 
 pub fn router() -> OpenApiRouter {
-    OpenApiRouter::new().route("/{*path}", any(answer))
+    OpenApiRouter::new().route("/{*path}", any(unknown_route))
 }
 
-async fn answer(request: Request) -> Response {
+/// 405 with the methods of the path, or 404 where there is no such path. The local server answers the same.
+pub async fn unknown_route(request: Request) -> Response {
     let path = request.uri().path();
     let Some((_, methods)) = KNOWN
         .paths
@@ -39,7 +40,11 @@ async fn answer(request: Request) -> Response {
     else {
         return Problem::not_found().into_response();
     };
-    let allowed: Vec<_> = methods.keys().map(|method| method.to_uppercase()).collect();
+    let mut allowed: Vec<_> = methods.keys().map(|method| method.to_uppercase()).collect();
+    // Not in the document: it is answered as GET is, without the body.
+    if allowed.iter().any(|method| method == "GET") {
+        allowed.push("HEAD".to_owned());
+    }
     ([(ALLOW, allowed.join(","))], Problem::method_not_allowed()).into_response()
 }
 

@@ -25,7 +25,7 @@ pub fn base_document() -> utoipa::openapi::OpenApi {
             its own.\n\nErrors are problem details (RFC 9457): `code` is stable and made for programs.",
         license(name = "MIT", identifier = "MIT")
     ),
-    servers((url = "/", description = "Where this document comes from")),
+    servers((url = ".", description = "Where this document comes from")),
     tags(
         (name = "organizations", description = "Tenants"),
         (name = "admins", description = "Who acts for an organization"),

@@ -7,6 +7,7 @@ mod swagger_ui;
 
 use utoipa_axum::router::OpenApiRouter;
 
+pub use default_route::unknown_route;
 pub use document::base_document;
 
 pub fn router() -> OpenApiRouter {

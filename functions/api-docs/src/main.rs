@@ -6,5 +6,5 @@ use shared::start::StartRefused;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartRefused> {
     lambda::start_log()?;
-    lambda::run(lambda::handler(api_docs::router().into())).await
+    lambda::serve_alone(api_docs::router().into()).await
 }

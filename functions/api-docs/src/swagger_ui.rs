@@ -20,7 +20,7 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-
 const PAGE: &str = "index.html";
 
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
-    let config = Config::from("/openapi.json")
+    let config = Config::from("../openapi.json")
         .try_it_out_enabled(true)
         .use_base_layout()
         // The default asks a validator on the internet about every document it shows.
@@ -33,7 +33,7 @@ pub fn router() -> OpenApiRouter {
         .routes(routes!(docs))
         .routes(routes!(docs_file))
         // Old habits; not part of the documented API.
-        .route("/docs/", get(async || Redirect::permanent("/docs")))
+        .route("/docs/", get(async || Redirect::permanent("../docs")))
 }
 
 shared::problem_responses!(PageProblems: InternalError);
@@ -49,8 +49,8 @@ shared::problem_responses!(FileProblems: NotFound, InternalError);
 async fn docs() -> Result<impl IntoResponse, Problem> {
     let (content_type, bytes) = file(PAGE)?;
     let page = String::from_utf8_lossy(&bytes);
-    // The page's own links are relative to a folder.
-    let page = page.replacen("<head>", "<head>\n    <base href=\"/docs/\">", 1);
+    // The page's own links are relative to a folder. Relative, because a stage or a mapping key may stand before it.
+    let page = page.replacen("<head>", "<head>\n    <base href=\"docs/\">", 1);
     let headers = [
         (CONTENT_TYPE, content_type),
         (CONTENT_SECURITY_POLICY, POLICY.to_owned()),
@@ -70,7 +70,7 @@ async fn docs_file(name: Result<Path<String>, PathRejection>) -> Result<Response
     // What cannot be read, for it is not UTF-8, names no file.
     let Path(name) = name.map_err(|_| Problem::not_found())?;
     if name == PAGE {
-        return Ok(Redirect::permanent("/docs").into_response());
+        return Ok(Redirect::permanent("../docs").into_response());
     }
     let (content_type, bytes) = file(&name)?;
     let headers = [

@@ -1,8 +1,8 @@
 //! The authorizer as a Lambda function.
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
-use lambda_http::{LambdaEvent, service_fn};
-use shared::lambda::{self, Pepper};
+use lambda_http::{Error, LambdaEvent, service_fn};
+use shared::lambda::{self, Payload, Pepper};
 use shared::start::StartRefused;
 use shared::tokens::Secured;
 
@@ -13,8 +13,14 @@ async fn main() -> Result<(), StartRefused> {
         app: app.clone(),
         tokens: tokens.clone(),
     };
-    let authorize = async |event: LambdaEvent<ApiGatewayV2CustomAuthorizerV2Request>| {
-        authorizer::authorize(&secured, event.payload, &event.context).await
-    };
+    let authorize =
+        async |event: LambdaEvent<Payload<ApiGatewayV2CustomAuthorizerV2Request>>| match event
+            .payload
+        {
+            Payload::Version2(request) => {
+                authorizer::authorize(&secured, request, &event.context).await
+            }
+            Payload::Version1 => Err(Error::from(lambda::NEEDS_VERSION_2)),
+        };
     lambda::serve_events(&app, Some(&tokens), service_fn(authorize)).await
 }

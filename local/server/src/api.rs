@@ -25,7 +25,7 @@ const REQUESTS: usize = 100;
 /// To MongoDB: three for each of the requests, as most of them need at once, and some for what is not among them.
 pub const CONNECTIONS: u32 = 320;
 
-pub fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
+fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
     OpenApiRouter::with_openapi(api_docs::base_document())
         .merge(create_org::router(Arc::clone(app)))
         .merge(admin_login::router(Arc::clone(app), Arc::clone(tokens)))
@@ -39,6 +39,12 @@ pub fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
         .layer(GlobalConcurrencyLimitLayer::new(REQUESTS))
         .merge(health::router(Arc::clone(app)))
         .merge(api_docs::router())
+}
+
+/// Every route, and the response to a method that a path does not have: one table decides about methods here and on AWS,
+/// where such a request takes API Gateway's `$default` route.
+pub fn routes(app: &Arc<App>, tokens: &Arc<Tokens>) -> Router {
+    Router::from(api(app, tokens)).method_not_allowed_fallback(api_docs::unknown_route)
 }
 
 /// The document that `functions/api-docs/openapi.json` is a copy of.

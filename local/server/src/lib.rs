@@ -6,7 +6,7 @@ mod local_secrets;
 mod purge_schedule;
 mod settings;
 
-pub use api::{CONNECTIONS, api, connected, openapi_document};
+pub use api::{CONNECTIONS, connected, openapi_document, routes};
 pub use cors::cors;
 pub use local_secrets::{pepper, token_secret};
 pub use purge_schedule::purge_on_schedule;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongod::{Mongod, NotFound, Purpose, StartError};
-use server::{LocalSettings, api, connected, cors, pepper, purge_on_schedule, token_secret};
+use server::{LocalSettings, connected, cors, pepper, purge_on_schedule, routes, token_secret};
 use shared::app::App;
 use shared::config::{ConfigFaults, ConfiguredSecret};
 use shared::secrets::SecretsManager;
@@ -135,7 +135,7 @@ async fn serve(
     let app = Arc::new(App::new(settings.config, secrets));
     let tokens = Arc::new(Tokens::new(settings.tokens, secret));
     prepare(&app, Some(&tokens)).await?;
-    let router = shared::http::service(api(&app, &tokens).into());
+    let router = shared::http::service(routes(&app, &tokens));
     let router = match settings.cors_allowed_origins {
         // Without it OPTIONS is a method like any other, as it is behind API Gateway.
         origins if origins.is_empty() => router,

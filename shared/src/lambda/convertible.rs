@@ -1,5 +1,6 @@
 //! Events that `lambda_http` can turn into requests: it panics on what it cannot, and the function with it.
 
+use super::path::path_of_route;
 use base64::Engine;
 use lambda_http::LambdaEvent;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -45,7 +46,11 @@ fn uri(request: &mut ApiGatewayV2httpRequest) {
     request.headers.remove("x-forwarded-proto");
     request.headers.remove(HOST);
     request.request_context.domain_name = None;
-    let path = request.raw_path.take().unwrap_or_default();
+    let raw_path = request.raw_path.take().unwrap_or_default();
+    let route_key = request.route_key.as_deref().unwrap_or("$default");
+    // Taken, because `lambda_http` would put it before the path.
+    let stage = request.request_context.stage.take();
+    let path = path_of_route(route_key, stage.as_deref(), &raw_path).to_owned();
     let query = request.raw_query_string.take().unwrap_or_default();
     let query = utf8_percent_encode(&query, NOT_IN_QUERY).to_string();
     let whole = format!("{}?{query}", utf8_percent_encode(&path, CONTROLS));
@@ -85,6 +90,19 @@ mod tests {
         assert_eq!(request.uri().path(), "/org/audit");
         let query = "limit=10&cursor=%22%3C%C3%A9%3E%22%23";
         assert_eq!(request.uri().query(), Some(query));
+    }
+
+    #[test]
+    fn a_stage_is_no_part_of_the_path() {
+        for raw_path in ["/prod/org/create", "/org/create", "/v1/org/create"] {
+            let mut event = event(raw_path, "", "localhost");
+            if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
+                request.route_key = Some("POST /org/create".to_owned());
+                request.request_context.stage = Some("prod".to_owned());
+            }
+            let request: lambda_http::Request = convertible(event).payload.into();
+            assert_eq!(request.uri().path(), "/org/create", "{raw_path}");
+        }
     }
 
     proptest! {

@@ -2,6 +2,8 @@
 
 mod answer;
 mod convertible;
+mod path;
+mod payload;
 
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -17,6 +19,7 @@ use tower::ServiceBuilder;
 
 use self::answer::Answer;
 use self::convertible::convertible;
+use self::payload::PayloadResponse;
 use crate::app::App;
 use crate::config::{Config, ConfiguredSecret, Settings, TokenConfig};
 use crate::log;
@@ -24,6 +27,8 @@ use crate::metrics;
 use crate::secrets::SecretsManager;
 use crate::start::{StartRefused, prepare};
 use crate::tokens::{SecretSource, Tokens};
+
+pub use self::payload::{NEEDS_VERSION_2, Payload};
 
 /// Whether a function makes keyed hashes. Only then may it read their key, the pepper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +103,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Connects to everything, then serves requests until Lambda ends the process.
 pub async fn serve(app: &App, tokens: Option<&Tokens>, router: Router) -> Result<(), StartRefused> {
-    serve_events(app, tokens, handler(router)).await
+    serve_events(app, tokens, payload_handler(router)).await
 }
 
 /// As [`serve`], for a function whose events are no requests. What `handler` fails with goes to the log and to
@@ -143,11 +148,47 @@ pub fn time_left(context: &Context) -> Duration {
         .saturating_sub(BEFORE_DEADLINE)
 }
 
+/// Serves requests of a function that needs no MongoDB, until Lambda ends the process.
+pub async fn serve_alone(router: Router) -> Result<(), StartRefused> {
+    run(payload_handler(router)).await
+}
+
+/// As [`handler`]. An event of payload format 1.0 gets a response that says what to change.
+fn payload_handler(
+    router: Router,
+) -> impl Service<
+    LambdaEvent<Payload<LambdaRequest>>,
+    Response: Serialize + Send,
+    Error = Infallible,
+    Future: Send,
+> {
+    let handler = handler(router);
+    tower::service_fn(move |event: LambdaEvent<Payload<LambdaRequest>>| {
+        let responding = match event.payload {
+            Payload::Version2(request) => {
+                let event = LambdaEvent::new(request, event.context);
+                Ok(handler.clone().call(event))
+            }
+            Payload::Version1 => Err(PayloadResponse::needs_version_2(&event.context)),
+        };
+        async move {
+            match responding {
+                Ok(response) => response.await.map(PayloadResponse::Version2),
+                Err(response) => Ok(response),
+            }
+        }
+    })
+}
+
 /// What answers an event.
 pub fn handler(
     router: Router,
-) -> impl Service<LambdaEvent<LambdaRequest>, Response: Serialize, Error = Infallible, Future: Send>
-{
+) -> impl Service<
+    LambdaEvent<LambdaRequest>,
+    Response: Serialize + Send,
+    Error = Infallible,
+    Future: Send,
+> + Clone {
     let answering = ServiceBuilder::new()
         .map_response(Answer)
         .service(crate::http::service(router));

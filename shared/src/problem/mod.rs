@@ -227,7 +227,7 @@ impl Problem {
     /// The answer as it goes out. Headers that `response` has already (`Allow`, say) stay.
     pub(crate) fn render(&self, request_id: &str, response: Response) -> Response {
         let (mut parts, _) = response.into_parts();
-        let body = serde_json::to_vec(&self.body(request_id)).unwrap_or_default();
+        let body = self.to_json(request_id);
         parts.headers.remove(CONTENT_LENGTH);
         parts
             .headers
@@ -243,6 +243,11 @@ impl Problem {
                 .insert(RETRY_AFTER, wait.as_secs().max(1).into());
         }
         Response::from_parts(parts, body.into())
+    }
+
+    /// The body of the answer.
+    pub(crate) fn to_json(&self, request_id: &str) -> String {
+        serde_json::to_string(&self.body(request_id)).unwrap_or_default()
     }
 
     fn body<'a>(&'a self, request_id: &'a str) -> ProblemBody<'a> {

@@ -134,6 +134,19 @@ async fn running_functions_learn_of_a_new_password_of_mongodb() {
     }
 }
 
+/// Waits until the function has written `text` to its log.
+async fn logs(function: &Function, text: &str) {
+    let started = Instant::now();
+    while !function.output().contains(text) {
+        assert!(
+            started.elapsed() < Duration::from_secs(5),
+            "{text} is not in {}",
+            function.output()
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// Sends the event until the function answers with this status, for two seconds at most.
 async fn answers_soon(function: &Function, event: &Value, status: u16) {
     let started = Instant::now();
@@ -148,6 +161,75 @@ async fn answers_soon(function: &Function, event: &Value, status: u16) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn routes_work_behind_a_stage_and_a_mapping_key() {
+    let stack = Stack::start().await;
+    let create_org = stack.function("create-org").await;
+    for (number, (stage, raw_path)) in [
+        ("prod", "/prod/org/create"),
+        ("prod", "/org/create"),
+        ("$default", "/tenants/v1/org/create"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let email = format!("{number}@example.com");
+        let body = json!({"organization_name": email, "email": email, "password": PASSWORD});
+        let mut event = request("create-org.json", &body);
+        event["rawPath"] = raw_path.into();
+        event["requestContext"]["http"]["path"] = raw_path.into();
+        event["requestContext"]["stage"] = stage.into();
+        assert_eq!(send(&create_org, &event).await.0, 201, "{raw_path}");
+    }
+    let docs = stack.function("api-docs").await;
+    for (file, path, status) in [
+        ("docs.json", "/prod/docs", 200),
+        ("docs-file.json", "/prod/docs/index.css", 200),
+        ("method-not-allowed.json", "/prod/org/create", 405),
+        ("not-found.json", "/prod/nothing", 404),
+    ] {
+        let mut event = event(file);
+        event["rawPath"] = path.into();
+        event["requestContext"]["stage"] = "prod".into();
+        assert_eq!(send(&docs, &event).await.0, status, "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_payload_format_1_is_answered_by_what_to_change() {
+    let stack = Stack::start().await;
+    let event = json!({
+        "version": "1.0", "resource": "/health", "path": "/health", "httpMethod": "GET", "headers": {},
+        "requestContext": {"requestId": "1", "httpMethod": "GET", "stage": "$default"}, "isBase64Encoded": false,
+    });
+    for name in ["health", "api-docs"] {
+        let function = stack.function(name).await;
+        let (status, body) = send(&function, &event).await;
+        assert_eq!(
+            (status, &body["code"]),
+            (500, &"internal_error".into()),
+            "{name}"
+        );
+        assert!(
+            body["detail"]
+                .as_str()
+                .unwrap()
+                .contains("payload format 2.0"),
+            "{body}"
+        );
+        logs(&function, "payload format 2.0").await;
+    }
+    let mut asked = event.clone();
+    asked["type"] = "REQUEST".into();
+    let error = stack
+        .function("authorizer")
+        .await
+        .invoke(&asked)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("payload format 2.0"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reached_tenant_limit_is_no_server_error() {
     let stack = Stack::start().await;
     let limit = [("MAX_ORGANIZATIONS", "1")];
@@ -155,9 +237,9 @@ async fn a_reached_tenant_limit_is_no_server_error() {
     assert_eq!(create(&create_org).await.0, 201);
     let (status, body) = create(&create_org).await;
     assert_eq!((status, &body["code"]), (503, &"capacity_reached".into()));
-    let output = create_org.output();
-    assert!(output.contains("CapacityRefusals"), "{output}");
-    assert!(!output.contains("ServerErrors"), "{output}");
+    logs(&create_org, "CapacityRefusals").await;
+    logs(&create_org, "\"code\":\"capacity_reached\"").await;
+    assert!(!create_org.output().contains("ServerErrors"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,12 +291,8 @@ async fn a_missing_right_on_the_tenants_database_is_reported() {
     assert_eq!((status, &body["code"]), (500, &"internal_error".into()));
     assert_eq!(send(&health, &event("health.json")).await.0, 500);
     for function in [&create_org, &health] {
-        let output = function.output();
-        assert!(output.contains("MongoDB denied a command"), "{output}");
-        assert!(
-            output.contains("readWrite on MASTER_DB and TENANT_DB"),
-            "{output}"
-        );
+        logs(function, "MongoDB denied a command").await;
+        logs(function, "readWrite on MASTER_DB and TENANT_DB").await;
     }
 }
 
@@ -227,8 +305,7 @@ async fn a_database_whose_name_differs_in_letter_case_is_reported() {
     let create_org = stack.function("create-org").await;
     let (status, body) = create(&create_org).await;
     assert_eq!((status, &body["code"]), (500, &"internal_error".into()));
-    let output = create_org.output();
-    assert!(output.contains("letter case"), "{output}");
+    logs(&create_org, "letter case").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

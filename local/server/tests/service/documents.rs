@@ -162,7 +162,7 @@ async fn documented_refusals_are_answered_word_for_word() {
 async fn pages_of_an_allowed_origin_can_read_every_header_that_says_something() {
     let service = TestService::start().await;
     let origin = "https://app.example";
-    let router = shared::http::service(server::api(&service.app, &service.tokens).into())
+    let router = shared::http::service(server::routes(&service.app, &service.tokens))
         .layer(server::cors(vec![origin.parse().unwrap()]));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -193,6 +193,24 @@ async fn document_and_server_have_the_same_routes() {
             ![404, 405].contains(&answer.status.as_u16()),
             "{route}: {answer:?}"
         );
+        if method == "GET" {
+            let get = service.send(service.request("GET", &path)).await;
+            let head = service.request("HEAD", &path).send().await.unwrap();
+            assert_eq!(head.status(), get.status, "{path}");
+            for name in [
+                "content-type",
+                "content-length",
+                "cache-control",
+                "www-authenticate",
+            ] {
+                assert_eq!(
+                    head.headers().get(name),
+                    get.headers.get(name),
+                    "{name} of {path}"
+                );
+            }
+            assert_eq!(head.bytes().await.unwrap().len(), 0);
+        }
         let other = if method == "POST" { "PUT" } else { "POST" };
         service
             .send(service.request(other, &path))

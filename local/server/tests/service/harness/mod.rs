@@ -129,7 +129,7 @@ impl TestService {
         let ahead: Arc<AtomicI64> = Arc::default();
         let app = Arc::new(App::with_clock(config, secrets, clock(Arc::clone(&ahead))));
         let tokens = Arc::new(tokens);
-        let base = serve(server::api(&app, &tokens).into()).await;
+        let base = serve(server::routes(&app, &tokens)).await;
         let mongo = Client::with_uri_str(uri).await.unwrap();
         let http = reqwest::Client::new();
         Self {
