@@ -7,21 +7,29 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::Request;
 use axum::extract::connect_info::{ConnectInfo, IntoMakeServiceWithConnectInfo};
 use axum::middleware::{Next, from_fn};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use shared::app::App;
-use shared::http::ClientAddress;
+use shared::http::{ClientAddress, receive};
 use shared::problem::Problem;
 use shared::tokens::Tokens;
+use tokio::time::timeout;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 /// Requests at the same time that use MongoDB.
 const REQUESTS: usize = 100;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(8);
+/// A body of more bytes is not waited for.
+const MAX_AWAITED: u64 = 10 * 1024 * 1024;
 /// To MongoDB: three for each of the requests, as most of them need at once, and some for what is not among them.
 pub const CONNECTIONS: u32 = 320;
 
@@ -37,6 +45,7 @@ fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
             Arc::clone(tokens),
         ))
         .layer(GlobalConcurrencyLimitLayer::new(REQUESTS))
+        .layer(from_fn(receive_body))
         .merge(health::router(Arc::clone(app)))
         .merge(api_docs::router())
 }
@@ -45,6 +54,21 @@ fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
 /// where such a request takes API Gateway's `$default` route.
 pub fn routes(app: &Arc<App>, tokens: &Arc<Tokens>) -> Router {
     Router::from(api(app, tokens)).method_not_allowed_fallback(api_docs::unknown_route)
+}
+
+/// A request waits for its body before it takes one of the places: a client that sends slowly holds nobody up.
+async fn receive_body(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    // One that says it is too large is refused unread.
+    if body.size_hint().lower() > MAX_AWAITED {
+        return next.run(Request::from_parts(parts, body)).await;
+    }
+    let received = timeout(BODY_TIMEOUT, receive(body)).await;
+    let late = || Err(Problem::malformed("The body did not arrive in time."));
+    match received.unwrap_or_else(|_| late()) {
+        Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 /// The document that `functions/api-docs/openapi.json` is a copy of.

@@ -2,6 +2,7 @@
 
 mod api;
 mod cors;
+pub mod dotenv;
 mod local_secrets;
 mod purge_schedule;
 mod settings;

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::future::IntoFuture;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mongod::{Mongod, NotFound, Purpose, StartError};
+use server::dotenv::{self, DotenvError};
 use server::{LocalSettings, connected, cors, pepper, purge_on_schedule, routes, token_secret};
 use shared::app::App;
 use shared::config::{ConfigFaults, ConfiguredSecret};
@@ -26,11 +27,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(11);
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    // Not the line: it may hold a password.
-    #[error(".env cannot be read: a line is not NAME=value, or its value needs quotes")]
-    DotenvLine,
-    #[error(".env cannot be read: {0}")]
-    Dotenv(dotenvy::Error),
+    #[error(transparent)]
+    Dotenv(#[from] DotenvError),
     #[error(transparent)]
     Config(#[from] ConfigFaults),
     #[error("{address} cannot be used: {error}. PORT=<another> cargo run takes another port")]
@@ -64,11 +62,7 @@ fn main() -> ExitCode {
 
 fn start() -> Result<(), Failure> {
     // Before there are threads: it sets environment variables.
-    match dotenvy::dotenv() {
-        Err(dotenvy::Error::LineParse(..)) => return Err(Failure::DotenvLine),
-        Err(error) if !error.not_found() => return Err(Failure::Dotenv(error)),
-        _ => {}
-    }
+    dotenv::load(&std::env::current_dir()?)?;
     let settings = LocalSettings::read()?;
     shared::log::start_text(settings.log_filter.clone());
     tokio::runtime::Builder::new_multi_thread()
@@ -142,7 +136,7 @@ async fn serve(
         origins => router.layer(cors(origins)),
     };
     tokio::spawn(purge_on_schedule(Arc::clone(&app)));
-    println!("{}", welcome(listener.local_addr()?.port(), own_uri));
+    println!("{}", welcome(listener.local_addr()?, own_uri));
     let (stopping, mut stopped) = tokio::sync::watch::channel(());
     let server = axum::serve(listener, connected(router)).with_graceful_shutdown(async move {
         stop_signal().await;
@@ -156,8 +150,8 @@ async fn serve(
     Ok(())
 }
 
-fn welcome(port: u16, own_uri: Option<&str>) -> String {
-    let api = format!("http://127.0.0.1:{port}");
+fn welcome(listening: SocketAddr, own_uri: Option<&str>) -> String {
+    let api = format!("http://{}", reachable(listening));
     let mongodb = own_uri.unwrap_or("as configured");
     let header = "-H 'content-type: application/json'";
     let organization = r#"{"organization_name":"Akshay Pvt Ltd","email":"admin@example.com","password":"Admin@123"}"#;
@@ -177,6 +171,16 @@ fn welcome(port: u16, own_uri: Option<&str>) -> String {
     );
     let _ = writeln!(text, "  curl {api}/admin/login {header} -d '{credentials}'");
     text
+}
+
+/// An address by which this machine reaches a server that listens on `address`.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// Ctrl-C, or the SIGTERM of whoever runs the process.

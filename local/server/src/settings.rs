@@ -27,11 +27,12 @@ pub struct LocalSettings {
 impl LocalSettings {
     /// From the environment.
     pub fn read() -> Result<Self, ConfigFaults> {
-        let environment = |name: &str| {
-            std::env::var(name)
-                .ok()
-                .filter(|value| !value.trim().is_empty())
-        };
+        Self::read_from(|name| std::env::var(name).ok())
+    }
+
+    /// `lookup` answers a variable's name with its value.
+    pub fn read_from(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigFaults> {
+        let environment = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
         let own_mongod =
             environment("MONGODB_URI").is_none() && environment("MONGODB_URI_SECRET_ID").is_none();
         let lookup = |name: &str| match name {

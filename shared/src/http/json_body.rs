@@ -2,11 +2,11 @@
 //!
 //! Answers never repeat what a body held: it may hold a password.
 
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
@@ -54,27 +54,35 @@ fn is_json(content_type: &HeaderValue) -> bool {
     media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
-async fn read(body: Body) -> Result<Vec<u8>, Problem> {
+async fn read(body: Body) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Code::PayloadTooLarge, "The body must have at most 16 KiB.");
     // By its Content-Length, say: no need to wait for it.
     if body.size_hint().lower() > READ_BYTES as u64 {
         return Err(too_large());
     }
-    let read = Limited::new(body, READ_BYTES)
-        .collect()
-        .await
-        .map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                too_large()
-            } else {
-                Problem::malformed("The body did not arrive whole.")
-            }
-        })?;
-    let bytes = read.to_bytes();
-    if bytes.len() > MAX_BYTES {
-        return Err(too_large());
+    let bytes = receive(body).await?;
+    match bytes.len() > MAX_BYTES {
+        true => Err(too_large()),
+        false => Ok(bytes),
     }
-    Ok(bytes.into())
+}
+
+/// Waits for the whole body. Of one that is too large, the beginning is kept, which is too large as well.
+pub async fn receive(mut body: Body) -> Result<Bytes, Problem> {
+    let (mut kept, mut received) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::malformed("The body did not arrive whole."))?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        received += data.len();
+        let room = (MAX_BYTES + 1).saturating_sub(kept.len());
+        kept.extend_from_slice(data.get(..room).unwrap_or(&data));
+        if received > READ_BYTES {
+            break;
+        }
+    }
+    Ok(kept.into())
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
