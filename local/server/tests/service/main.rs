@@ -16,6 +16,7 @@ mod bodies;
 mod cargo_run;
 mod deletion;
 mod documents;
+mod failover;
 mod faults;
 mod harness;
 mod idempotency;

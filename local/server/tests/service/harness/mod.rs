@@ -3,6 +3,7 @@
 mod answer;
 mod calls;
 mod database;
+pub mod replica_set;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
