@@ -16,6 +16,7 @@ mod report;
 mod server;
 mod size;
 mod statistics;
+mod summary;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,9 @@ const SECTIONS: [&str; 10] = [
     "growth",
     "first-build",
 ];
+
+/// Written after every run, from what the file has of all sections.
+const SUMMARY: &str = "summary";
 
 /// The functions that are measured, all of `functions/`.
 pub fn functions() -> Outcome<Vec<String>> {
@@ -62,15 +66,24 @@ async fn main() -> Outcome<()> {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
     if let Some(unknown) = chosen
         .iter()
-        .find(|name| !SECTIONS.contains(&name.as_str()))
+        .find(|name| !SECTIONS.contains(&name.as_str()) && *name != SUMMARY)
     {
-        return Err(format!("no section {unknown}; there are {}", SECTIONS.join(", ")).into());
+        let sections = SECTIONS.join(", ");
+        return Err(format!("no section {unknown}; there are {sections}, {SUMMARY}").into());
     }
+    let measured: Vec<_> = SECTIONS
+        .into_iter()
+        .filter(|section| chosen.is_empty() || chosen.iter().any(|name| name == section))
+        .collect();
+    if !measured.is_empty() {
+        measure(&measured).await?;
+    }
+    report::write(SUMMARY, &summary::summarize()?)
+}
+
+async fn measure(sections: &[&str]) -> Outcome<()> {
     let binaries = tokio::task::spawn_blocking(|| aws::build(aws::Profile::Release)).await??;
-    for section in SECTIONS {
-        if !chosen.is_empty() && !chosen.iter().any(|name| name == section) {
-            continue;
-        }
+    for section in sections.iter().copied() {
         eprintln!("measuring: {section}");
         let measured = match section {
             "machine" => report::machine()?,

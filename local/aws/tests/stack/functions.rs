@@ -293,6 +293,8 @@ async fn a_missing_right_on_the_tenants_database_is_reported() {
     for function in [&create_org, &health] {
         logs(function, "MongoDB denied a command").await;
         logs(function, "readWrite on MASTER_DB and TENANT_DB").await;
+        // A fault, unlike a tenant limit that is reached.
+        logs(function, "ServerErrors").await;
     }
 }
 
