@@ -16,6 +16,7 @@ static TOKENS: LazyLock<(Runtime, Tokens)> = LazyLock::new(|| {
     let secret = SecretSource::Local(SecretVersion {
         value: "a signing secret of 32 bytes or more".into(),
         version_id: "test".to_owned(),
+        created_at: None,
     });
     let runtime = Builder::new_current_thread().build().expect("a runtime");
     (runtime, Tokens::new(config, secret))
@@ -23,5 +24,9 @@ static TOKENS: LazyLock<(Runtime, Tokens)> = LazyLock::new(|| {
 
 fuzz_target!(|token: &str| {
     let (runtime, tokens) = &*TOKENS;
-    assert!(runtime.block_on(tokens.verify(token, DateTime::now())).is_err());
+    assert!(
+        runtime
+            .block_on(tokens.verify(token, DateTime::now()))
+            .is_err()
+    );
 });

@@ -181,14 +181,14 @@ async fn f24_the_connection_string_is_read_again_every_few_minutes() {
         assert_eq!(service.show(&tokens.access).await.status, 200, "{mood:?}");
     }
     manager.be(Mood::Good);
-    manager.rotate("uri", &format!("{}&appName=successor", mongod.uri()));
-    // Commands fail on the old connection, in a way that does not make it doubtful.
+    // Commands fail on this connection, in a way that does not make it doubtful.
     let data = doc! { "failCommands": ["find"], "errorCode": 2 };
     service.failpoint(doc! { "times": 1_000_000 }, data).await;
     service
         .show(&tokens.access)
         .await
         .problem(503, "service_unavailable");
+    manager.rotate("uri", &format!("{}&appName=successor", mongod.uri()));
     service.pass(Duration::from_secs(31));
     assert_eq!(service.show(&tokens.access).await.status, 200);
 }
