@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use axum::http::Request;
+use lambda_http::Context;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
-use lambda_http::{Context, Error};
 use serde::Serialize;
 use shared::admins::Role;
 use shared::http::{ClientAddress, Deadline};
+use shared::lambda::InvocationError;
 use shared::problem::{Code, Problem};
 use shared::tokens::{AuthenticatedAdmin, Secured};
 
@@ -47,7 +48,7 @@ pub async fn authorize(
     secured: &Secured,
     request: ApiGatewayV2CustomAuthorizerV2Request,
     context: &Context,
-) -> Result<Authorization, Error> {
+) -> Result<Authorization, InvocationError> {
     let started = Instant::now();
     let Deadline(deadline) = Deadline::of_event(context);
     let request_id = request.request_context.request_id.clone();

@@ -1,8 +1,8 @@
 //! The authorizer as a Lambda function.
 
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
-use lambda_http::{Error, LambdaEvent, service_fn};
-use shared::lambda::{self, Payload, Pepper};
+use lambda_http::{LambdaEvent, service_fn};
+use shared::lambda::{self, InvocationError, Payload, Pepper};
 use shared::start::StartRefused;
 use shared::tokens::Secured;
 
@@ -20,7 +20,10 @@ async fn main() -> Result<(), StartRefused> {
             Payload::Version2(request) => {
                 authorizer::authorize(&secured, request, &event.context).await
             }
-            Payload::Version1 => Err(Error::from(lambda::NEEDS_VERSION_2)),
+            Payload::Version1 => Err(InvocationError::new(
+                "UnsupportedPayloadFormat",
+                lambda::NEEDS_VERSION_2,
+            )),
         };
     lambda::serve_events(&app, Some(&tokens), service_fn(authorize)).await
 }

@@ -1,19 +1,20 @@
 //! Removes, on a schedule, what is left of deleted organizations whose time to be restored is over.
 
-use lambda_runtime::{Context, Error};
+use lambda_runtime::Context;
 use shared::app::App;
-use shared::lambda::time_left;
+use shared::lambda::{InvocationError, time_left};
 use shared::organizations::{Purge, purge_deleted};
 use tokio::time::Instant;
 
 /// Fails where an organization could not be purged, so that an alarm can tell. The next run goes on with it.
-pub async fn purge(app: &App, context: &Context) -> Result<Purge, Error> {
+pub async fn purge(app: &App, context: &Context) -> Result<Purge, InvocationError> {
     let deadline = Instant::now() + time_left(context);
     let purge = purge_deleted(app, deadline).await?;
     match purge.failed {
         0 => Ok(purge),
-        failed => Err(Error::from(format!(
-            "{failed} organizations could not be purged"
-        ))),
+        failed => Err(InvocationError::new(
+            "OrganizationsNotPurged",
+            format!("{failed} organizations could not be purged"),
+        )),
     }
 }

@@ -1,7 +1,7 @@
 //! Gives the signing secret a new version, in the steps in which Secrets Manager asks for it.
 
-use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::lambda;
+use lambda_runtime::{LambdaEvent, service_fn};
+use shared::lambda::{self, InvocationError};
 use shared::secrets::SecretsManager;
 use shared::start::StartRefused;
 use shared::tokens::{RotationEvent, rotate};
@@ -10,7 +10,7 @@ use shared::tokens::{RotationEvent, rotate};
 async fn main() -> Result<(), StartRefused> {
     lambda::start_log()?;
     let secrets = SecretsManager::default();
-    let step = async |event: LambdaEvent<RotationEvent>| -> Result<(), Error> {
+    let step = async |event: LambdaEvent<RotationEvent>| -> Result<(), InvocationError> {
         Ok(rotate(&secrets, &event.payload).await?)
     };
     lambda::run(service_fn(step)).await

@@ -2,6 +2,7 @@
 
 mod answer;
 mod convertible;
+mod invocation_error;
 mod path;
 mod payload;
 
@@ -28,6 +29,7 @@ use crate::secrets::SecretsManager;
 use crate::start::{StartRefused, prepare};
 use crate::tokens::{SecretSource, Tokens};
 
+pub use self::invocation_error::InvocationError;
 pub use self::payload::{NEEDS_VERSION_2, Payload};
 
 /// Whether a function makes keyed hashes. Only then may it read their key, the pepper.

@@ -93,6 +93,24 @@ async fn f15_a_rotation_by_its_function_refuses_no_token_of_a_running_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn failed_invocations_say_of_which_kind_they_are() {
+    let mut stack = Stack::start().await;
+    let rotation = stack.function("rotate-jwt-secret").await;
+    let error = rotation
+        .invoke(&event("rotate-jwt-secret.json"))
+        .await
+        .unwrap_err();
+    assert_eq!(error["errorType"], "SecretsManagerError", "{error}");
+    let purge = stack.function("purge-organizations").await;
+    stack.mongod.kill();
+    let error = purge
+        .invoke(&event("purge-organizations.json"))
+        .await
+        .unwrap_err();
+    assert_eq!(error["errorType"], "ServiceUnavailable", "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn f6_functions_miss_a_lost_database_and_find_it_again() {
     let mut stack = Stack::start().await;
     create(&stack.function("create-org").await).await;
@@ -227,6 +245,7 @@ async fn an_event_of_payload_format_1_is_answered_by_what_to_change() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("payload format 2.0"), "{error}");
+    assert_eq!(error["errorType"], "UnsupportedPayloadFormat");
 }
 
 #[tokio::test(flavor = "multi_thread")]
