@@ -27,6 +27,8 @@ pub struct Databases {
     pub(crate) audit_events: Collection<Event>,
     /// Names of purged collections, which are given to nobody again.
     pub(crate) retired_collection_names: Collection<Document>,
+    /// Of jobs that must not run twice at a time.
+    pub(super) leases: Collection<Document>,
     /// None in a function that may not read the pepper.
     keyed_hash: Option<KeyedHash>,
     /// The documents' moments are its.
@@ -60,6 +62,7 @@ impl Databases {
             audit_events: master.collection("audit_events"),
             indexes: OnceCell::new(),
             retired_collection_names: master.collection("retired_collection_names"),
+            leases: master.collection("leases"),
             keyed_hash: None,
             clock: clock.clone(),
             tenants: client.database(&config.tenant_db),

@@ -6,6 +6,7 @@ mod connection_string;
 mod databases;
 mod errors;
 mod indexes;
+mod lease;
 mod options;
 mod reachability;
 mod topology;
@@ -32,6 +33,7 @@ pub use databases::Databases;
 pub use errors::{
     duplicate_index, is_duplicate, is_write_conflict, log_error, names_existing_collection,
 };
+pub use lease::Lease;
 pub use transaction::{Transaction, TransactionError, run_transaction};
 
 /// Unique indexes of the control plane, by the name that a duplicate key error carries.

@@ -15,12 +15,15 @@ use tokio::time::Instant;
 use super::Organization;
 use crate::app::App;
 use crate::clock::before;
-use crate::mongo::{Databases, log_error};
+use crate::mongo::{Databases, Lease, log_error};
 use crate::problem::Problem;
 
 /// How long after its purge a name is watched for a collection that a late write made. A request ends within its
 /// function's timeout, 15 minutes at most.
 const LATE_WRITES: Duration = Duration::from_secs(24 * 3600);
+
+/// The last organization of a run may be purged after the deadline for so long.
+const TIME_TO_FINISH: Duration = Duration::from_secs(30);
 
 /// What a run has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -32,9 +35,21 @@ pub struct Purge {
     pub left: u64,
 }
 
-/// Removes the organizations whose time to be restored is over. Begins none after `deadline`.
+/// Removes the organizations whose time to be restored is over. Begins none after `deadline`, and does nothing while
+/// another run is at work.
 pub async fn purge_deleted(app: &App, deadline: Instant) -> Result<Purge, Problem> {
     let databases = app.mongo.databases().await?;
+    let time = deadline.saturating_duration_since(Instant::now()) + TIME_TO_FINISH;
+    let Some(lease) = Lease::acquire(databases, "purge", time).await? else {
+        tracing::info!("another purge is running");
+        return Ok(Purge::default());
+    };
+    let purged = purge_due(databases, deadline).await;
+    lease.release().await;
+    purged
+}
+
+async fn purge_due(databases: &Databases, deadline: Instant) -> Result<Purge, Problem> {
     databases.make_indexes().await?;
     drop_late_collections(databases).await?;
     let due = doc! {

@@ -95,6 +95,8 @@ async fn a_purge_that_is_cut_off_between_any_two_steps_is_taken_up_again() {
             break;
         }
         nobody_gets_in(&service).await;
+        // The lease of a run that was cut off has ended.
+        service.pass(Duration::from_secs(60));
         assert_eq!(purge(&service).await, ONE_PURGED, "after {cuts}");
         assert_eq!(service.whole().await, 0, "after {cuts}");
         cuts += 1;
@@ -226,4 +228,34 @@ async fn a_collection_of_a_live_organization_is_not_dropped_although_its_name_is
         .unwrap();
     assert_eq!(purge(&service).await, Purge::default());
     assert_eq!(service.whole().await, 1);
+}
+
+#[tokio::test]
+async fn two_purges_do_not_run_at_once() {
+    let (service, _mongod) = TestService::start_on_own_mongod().await;
+    delete_and_end_grace(&service).await;
+    let data = doc! { "failCommands": ["drop"], "blockConnection": true, "blockTimeMS": 1500 };
+    service.failpoint(doc! { "times": 1 }, data).await;
+    let other = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        purge(&service).await
+    };
+    let (first, second) = tokio::join!(purge(&service), other);
+    assert_eq!((first, second), (ONE_PURGED, Purge::default()));
+    // A lease that nobody released ends by itself.
+    let leases = service
+        .master()
+        .collection::<mongodb::bson::Document>("leases");
+    let until = mongodb::bson::DateTime::from_millis(i64::MAX);
+    let held =
+        doc! { "_id": "purge", "holder": mongodb::bson::oid::ObjectId::new(), "expires_at": until };
+    leases.insert_one(held).await.unwrap();
+    delete_and_end_grace(&service).await;
+    assert_eq!(purge(&service).await, Purge::default());
+    let over = doc! { "$set": { "expires_at": mongodb::bson::DateTime::now() } };
+    leases
+        .update_one(doc! { "_id": "purge" }, over)
+        .await
+        .unwrap();
+    assert_eq!(purge(&service).await, ONE_PURGED);
 }
