@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::extract::FromRef;
+
 use crate::admins::Hasher;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, TrustedProxy};
 use crate::mongo::Mongo;
 use crate::secrets::SecretsManager;
 
@@ -28,5 +30,11 @@ impl App {
             config,
             clock,
         }
+    }
+}
+
+impl FromRef<Arc<App>> for TrustedProxy {
+    fn from_ref(app: &Arc<App>) -> Self {
+        app.config.trusted_proxy.clone()
     }
 }

@@ -23,6 +23,7 @@ pub struct Config {
     /// Database that holds the tenants' collections.
     pub tenant_db: String,
     pub bcrypt_cost: u32,
+    pub trusted_proxy: TrustedProxy,
     /// In characters (code points).
     pub password_min_length: usize,
     /// Tenant limit of the cluster.
@@ -49,6 +50,15 @@ pub enum ConfiguredSecret {
     Plain(SecretString),
     /// Id of the Secrets Manager secret that holds it.
     Id(String),
+}
+
+/// A proxy in front of the service, which proves by a secret that a request comes from it.
+#[derive(Clone, Debug)]
+pub struct TrustedProxy {
+    /// None: there is no such proxy.
+    pub secret: Option<SecretString>,
+    /// Proxies between the caller and the service, this one included.
+    pub hops: usize,
 }
 
 /// How access tokens are made.
@@ -183,6 +193,18 @@ impl<'a> Settings<'a> {
         database
     }
 
+    fn trusted_proxy(&mut self) -> TrustedProxy {
+        let hops = self.number("TRUSTED_PROXY_HOPS", 1, 1..=5);
+        let secret = self.get("TRUSTED_PROXY_SECRET");
+        if secret.as_ref().is_some_and(|secret| secret.len() < 16) {
+            self.fault("TRUSTED_PROXY_SECRET must have 16 bytes or more");
+        }
+        TrustedProxy {
+            secret: secret.map(SecretString::from),
+            hops,
+        }
+    }
+
     fn mongodb_uri(&mut self) -> ConfiguredSecret {
         match (self.get("MONGODB_URI"), self.get("MONGODB_URI_SECRET_ID")) {
             (Some(uri), None) => {
@@ -218,6 +240,7 @@ impl Config {
             master_db,
             tenant_db,
             bcrypt_cost: settings.number("BCRYPT_COST", 12, 10..=15),
+            trusted_proxy: settings.trusted_proxy(),
             password_min_length: settings.number("PASSWORD_MIN_LENGTH", 8, 8..=64),
             max_organizations: settings.number("MAX_ORGANIZATIONS", 2000, 1..=100_000),
             login_attempts_per_account: settings.number("LOGIN_ATTEMPTS_PER_ACCOUNT", 5, 0..=1000),

@@ -1,12 +1,22 @@
-//! The address of the caller, from the connection: no header can change it.
+//! The address of the caller, from the connection. No header changes it, unless the request comes from a proxy that
+//! proves to be the trusted one.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::extract::FromRequestParts;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use lambda_http::request::RequestContext;
+use secrecy::ExposeSecret;
 
+use crate::config::TrustedProxy;
 use crate::problem::Problem;
+
+/// The header in which the trusted proxy sends its secret.
+const PROOF: &str = "x-origin-verify";
+/// To which every proxy appends the address that it was called from.
+const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// Where there is no API Gateway, the server puts one into each request's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -25,27 +35,105 @@ impl ClientAddress {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for ClientAddress {
+impl<S: Sync> FromRequestParts<S> for ClientAddress
+where
+    TrustedProxy: FromRef<S>,
+{
     type Rejection = Problem;
 
-    /// API Gateway's `requestContext.http.sourceIp`, or the other end of a server's connection.
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+    /// API Gateway's `requestContext.http.sourceIp`, or the other end of a server's connection; behind the trusted
+    /// proxy, the address that the proxy was called from.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let gateway = match parts.extensions.get::<RequestContext>() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
             _ => None,
         };
         let gateway = gateway.and_then(|text| text.parse().ok()).map(Self);
         let connection = parts.extensions.get::<Self>().copied();
-        gateway.or(connection).ok_or_else(|| {
+        let Self(peer) = gateway.or(connection).ok_or_else(|| {
             tracing::error!("a request came without the address of its client");
             Problem::internal()
-        })
+        })?;
+        let forwarded = forwarded_by(&TrustedProxy::from_ref(state), &parts.headers, peer);
+        Ok(Self(forwarded.unwrap_or(peer)))
     }
+}
+
+/// The caller's address as the trusted proxy saw it; none where the request does not come from there.
+fn forwarded_by(proxy: &TrustedProxy, headers: &HeaderMap, peer: IpAddr) -> Option<IpAddr> {
+    let secret = proxy.secret.as_ref()?.expose_secret().as_bytes();
+    let proof = headers.get(PROOF)?.as_bytes();
+    verify_slices_are_equal(proof, secret).ok()?;
+    let values = headers.get_all(FORWARDED_FOR).iter();
+    let mut addresses: Vec<Option<IpAddr>> = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|text| address(text.trim()))
+        .collect();
+    // API Gateway appends the address that it was called from, the last proxy's.
+    addresses.pop_if(|last| last.is_some_and(|last| last.to_canonical() == peer.to_canonical()));
+    let from_the_end = addresses.len().checked_sub(proxy.hops)?;
+    addresses.get(from_the_end).copied().flatten()
+}
+
+/// With or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let with_port = || text.parse().map(|address: SocketAddr| address.ip());
+    text.parse().or_else(|_| with_port()).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn forwarded(proof: &str, list: &[&str], hops: usize) -> Option<String> {
+        let proxy = TrustedProxy {
+            secret: Some("a secret of the proxy".into()),
+            hops,
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(PROOF, proof.parse().unwrap());
+        for value in list {
+            headers.append(FORWARDED_FOR, value.parse().unwrap());
+        }
+        let peer = "130.176.0.1".parse().unwrap();
+        forwarded_by(&proxy, &headers, peer).map(|address| address.to_string())
+    }
+
+    #[test]
+    fn n1_the_trusted_proxy_says_who_called_it() {
+        let right = "a secret of the proxy";
+        let client = Some("203.0.113.7".to_owned());
+        for list in [
+            &["203.0.113.7"][..],
+            &["203.0.113.7, 130.176.0.1"],
+            // A caller may have begun the list.
+            &["198.51.100.1, 203.0.113.7, 130.176.0.1"],
+            &["198.51.100.1", "203.0.113.7"],
+            &["not an address, 203.0.113.7:4711, 130.176.0.1"],
+        ] {
+            assert_eq!(forwarded(right, list, 1), client, "{list:?}");
+        }
+        assert_eq!(
+            forwarded(right, &["1.1.1.1, 203.0.113.7, 10.0.0.1, 130.176.0.1"], 2),
+            client
+        );
+        assert_eq!(
+            forwarded(right, &["[2001:db8::1]:443"], 1),
+            Some("2001:db8::1".to_owned())
+        );
+        for list in [&[][..], &["130.176.0.1"], &["nonsense"]] {
+            assert_eq!(forwarded(right, list, 1), None, "{list:?}");
+        }
+        for wrong in [
+            "",
+            "a secret",
+            "A secret of the proxy",
+            "a secret of the proxy ",
+        ] {
+            assert_eq!(forwarded(wrong, &["203.0.113.7"], 1), None, "{wrong:?}");
+        }
+    }
 
     #[test]
     fn a_network_is_what_one_customer_has() {

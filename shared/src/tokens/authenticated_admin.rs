@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use mongodb::Database;
@@ -16,6 +16,7 @@ use crate::admins::Admin;
 use crate::app::App;
 use crate::audit::{Action, Event};
 use crate::clock::Clock;
+use crate::config::TrustedProxy;
 use crate::http::{ClientAddress, note_organization};
 use crate::organizations::Organization;
 use crate::problem::Problem;
@@ -25,6 +26,12 @@ use crate::problem::Problem;
 pub struct Secured {
     pub app: Arc<App>,
     pub tokens: Arc<Tokens>,
+}
+
+impl FromRef<Secured> for TrustedProxy {
+    fn from_ref(secured: &Secured) -> Self {
+        Self::from_ref(&secured.app)
+    }
 }
 
 /// An active admin of an active organization, in a session that is alive. Only a good token makes one.

@@ -440,3 +440,37 @@ async fn a_restoration_does_not_make_an_address_a_known_one() {
     }
     assert!(wait(&service.log_in(EMAIL, PASSWORD).await) > 60);
 }
+
+#[tokio::test]
+async fn n1_only_the_trusted_proxy_changes_the_callers_address() {
+    let secret = "a canary secret of the proxy";
+    let limit = ("LOGIN_ATTEMPTS_PER_ADDRESS", "3");
+    let plain = service_with_admin(&[limit]).await;
+    let behind = service_with_admin(&[limit, ("TRUSTED_PROXY_SECRET", secret)]).await;
+    let guess = async |service: &TestService, proof: &str, client: &str, number: usize| {
+        let body = json!({"email": format!("{number}@example.com"), "password": PASSWORD});
+        let request = service.request("POST", "/admin/login").json(&body);
+        let request = request.header("x-origin-verify", proof);
+        let forwarded = format!("198.51.100.{number}, {client}");
+        let answer = service
+            .send(request.header("x-forwarded-for", forwarded))
+            .await;
+        answer.status.as_u16()
+    };
+    // A wrong secret, or a service that trusts no proxy: every call is from one address.
+    for (service, proof) in [(&behind, "a canary secret of another"), (&plain, secret)] {
+        let mut statuses = Vec::new();
+        for number in 0..4 {
+            statuses.push(guess(service, proof, &format!("203.0.113.{number}"), number).await);
+        }
+        assert_eq!(statuses, [401, 401, 401, 429], "{proof}");
+    }
+    // What the proxy appended counts, and not what the caller began the list with.
+    for client in ["203.0.113.1", "203.0.113.2"] {
+        let mut statuses = Vec::new();
+        for number in 0..4 {
+            statuses.push(guess(&behind, secret, client, 10 + number).await);
+        }
+        assert_eq!(statuses, [401, 401, 401, 429], "{client}");
+    }
+}
