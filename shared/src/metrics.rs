@@ -12,8 +12,15 @@ use crate::config::Settings;
 
 const DEFAULT_NAMESPACE: &str = "OrganizationService";
 
-/// The namespace of the metrics that go to the standard output, where Lambda hands them to CloudWatch.
-static EMBEDDED: OnceLock<String> = OnceLock::new();
+/// Set where metrics go to the standard output, from which Lambda hands them to CloudWatch.
+static EMBEDDED: OnceLock<Source> = OnceLock::new();
+
+/// Where metrics come from.
+struct Source {
+    namespace: String,
+    /// Name and version, as Lambda gives them to a function.
+    function: Option<(String, String)>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
@@ -46,35 +53,51 @@ impl Metric {
             _ => "Count",
         }
     }
+
+    /// Whether it is also counted for each version of each function. Alarms watch a version while it is deployed.
+    const fn has_version(self) -> bool {
+        matches!(self, Self::ServerErrors)
+    }
 }
 
 /// From now on metrics are written in the embedded format. `METRICS_NAMESPACE` tells apart what is counted by
 /// several deployments in one account.
 pub(crate) fn start_embedded(settings: &Settings<'_>) {
     let namespace = settings.optional("METRICS_NAMESPACE");
-    EMBEDDED.get_or_init(|| namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()));
+    let name = settings.optional("AWS_LAMBDA_FUNCTION_NAME");
+    let version = settings.optional("AWS_LAMBDA_FUNCTION_VERSION");
+    EMBEDDED.get_or_init(|| Source {
+        namespace: namespace.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned()),
+        function: name.zip(version),
+    });
 }
 
 pub(crate) fn record(metric: Metric, value: f64) {
     match EMBEDDED.get() {
         // A metric that cannot be written is no reason to fail a request.
-        Some(namespace) => {
-            let _ = writeln!(std::io::stdout(), "{}", embedded(namespace, metric, value));
+        Some(source) => {
+            let _ = writeln!(std::io::stdout(), "{}", embedded(source, metric, value));
         }
         None => tracing::debug!(value, "metric {}", metric.name()),
     }
 }
 
-fn embedded(namespace: &str, metric: Metric, value: f64) -> Value {
+fn embedded(source: &Source, metric: Metric, value: f64) -> Value {
     let now = UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
     let definition = json!({ "Name": metric.name(), "Unit": metric.unit() });
     let mut line = Map::new();
+    let mut dimensions = vec![json!([])];
+    if let Some((name, version)) = source.function.as_ref().filter(|_| metric.has_version()) {
+        dimensions.push(json!(["FunctionName", "FunctionVersion"]));
+        line.insert("FunctionName".to_owned(), json!(name));
+        line.insert("FunctionVersion".to_owned(), json!(version));
+    }
     line.insert(
         "_aws".to_owned(),
         json!({
             "Timestamp": u64::try_from(now).unwrap_or_default(),
             "CloudWatchMetrics": [
-                { "Namespace": namespace, "Dimensions": [[]], "Metrics": [definition] },
+                { "Namespace": source.namespace, "Dimensions": dimensions, "Metrics": [definition] },
             ],
         }),
     );
@@ -86,9 +109,26 @@ fn embedded(namespace: &str, metric: Metric, value: f64) -> Value {
 mod tests {
     use super::*;
 
+    fn source() -> Source {
+        Source {
+            namespace: DEFAULT_NAMESPACE.to_owned(),
+            function: Some(("create-org".to_owned(), "7".to_owned())),
+        }
+    }
+
+    #[test]
+    fn server_errors_are_also_counted_by_version() {
+        let line = embedded(&source(), Metric::ServerErrors, 1.0);
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        let dimensions = json!([[], ["FunctionName", "FunctionVersion"]]);
+        assert_eq!(directive["Dimensions"], dimensions);
+        assert_eq!(line["FunctionName"], "create-org");
+        assert_eq!(line["FunctionVersion"], "7");
+    }
+
     #[test]
     fn a_line_has_the_form_that_cloudwatch_reads() {
-        let line = embedded(DEFAULT_NAMESPACE, Metric::CapacityUsed, 12.5);
+        let line = embedded(&source(), Metric::CapacityUsed, 12.5);
         assert_eq!(line["CapacityUsed"], 12.5);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], "OrganizationService");

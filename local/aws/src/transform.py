@@ -6,6 +6,7 @@ An argument is `null`, and references to parameters stay, or parameters with val
 import copy
 import json
 import logging
+import re
 import sys
 
 import boto3
@@ -22,12 +23,15 @@ class Values:
 
     def __init__(self, template, given):
         self.conditions = template["Conditions"]
+        self.mappings = template["Mappings"]
         self.parameters = {}
         for name, parameter in template["Parameters"].items():
             value = given.get(name, parameter.get("Default"))
-            if parameter["Type"] == "CommaDelimitedList":
-                value = value.split(",")
-            self.parameters[name] = value
+            allowed = [str(one) for one in parameter.get("AllowedValues", [])]
+            pattern = parameter.get("AllowedPattern", "")
+            if (allowed and str(value) not in allowed) or (pattern and not re.fullmatch(pattern, value)):
+                sys.exit(f"{name} cannot be {value}")
+            self.parameters[name] = value.split(",") if parameter["Type"] == "CommaDelimitedList" else value
 
     def put(self, value):
         if isinstance(value, list):
@@ -41,8 +45,19 @@ class Values:
             return self.put(argument[1] if self.holds(self.conditions[argument[0]]) else argument[2])
         if function == "Fn::Split":
             return self.put(argument[1]).split(argument[0])
+        if function == "Fn::FindInMap":
+            name, first, second = map(self.put, argument)
+            return self.mappings[name][first][second]
         put = {name: self.put(inner) for name, inner in value.items()}
         return {name: inner for name, inner in put.items() if inner is not NOTHING}
+
+    def put_all(self, section):
+        """Without what a condition leaves out."""
+        made = {name: one for name, one in section.items() if self.made(one)}
+        return {name: {key: one[key] for key in one if key != "Condition"} for name, one in self.put(made).items()}
+
+    def made(self, one):
+        return "Condition" not in one or self.holds(self.conditions[one["Condition"]])
 
     def holds(self, condition):
         ((function, argument),) = condition.items()
@@ -52,6 +67,8 @@ class Values:
             return not self.holds(argument[0])
         if function == "Fn::And":
             return all(map(self.holds, argument))
+        if function == "Fn::Or":
+            return any(map(self.holds, argument))
         if function == "Fn::Equals":
             one, other = map(self.text, argument)
             return one == other
@@ -61,18 +78,29 @@ class Values:
         if isinstance(value, dict) and "Fn::Join" in value:
             separator, parts = value["Fn::Join"]
             return separator.join(self.put(parts))
-        return str(self.put(value))
+        value = self.put(value)
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def renamed(value, old, new):
+    if isinstance(value, list):
+        return [renamed(one, old, new) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {new if name == old else name: renamed(one, old, new) for name, one in value.items()}
 
 
 logging.disable(logging.WARNING)
 region = "eu-central-1"
-source = load(sys.argv[1])
+# cfn-lint would look values up for parameters that it makes up.
+source = renamed(load(sys.argv[1]), "Fn::FindInMap", "FindInMap")
 defaults = source.pop("Globals")
 template = Template(sys.argv[1], source, [region])
 faults = template.transform()
 if faults:
     sys.exit("\n".join(str(fault) for fault in faults))
 expanded = json.loads(json.dumps({**template.template, "Globals": defaults}))
+expanded = renamed(expanded, "FindInMap", "Fn::FindInMap")
 expanded["Transform"] = "AWS::Serverless-2016-10-31"
 for resource in expanded["Resources"].values():
     # Where `sam package` puts what `sam build` has built.
@@ -82,7 +110,9 @@ deployed = []
 for given in map(json.loads, sys.argv[2:]):
     one = copy.deepcopy(expanded)
     if given is not None:
-        one["Resources"] = Values(expanded, given).put(expanded["Resources"])
+        values = Values(expanded, given)
+        one["Resources"] = values.put_all(expanded["Resources"])
+        one["Outputs"] = values.put_all(expanded["Outputs"])
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
     deployed.append(translator.translate(one, {}))
 json.dump(deployed, sys.stdout)

@@ -7,9 +7,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::harness::{functions, root};
-use crate::template::{
-    deployed, deployed_with, has_route, of_type, properties, refers_to, resources, template,
-};
+use crate::template::{deployed, deployed_with, has_route, properties, refers_to, template};
 
 /// `sam build` asks for arm64 only, and leaves the other architecture to cargo-lambda.
 #[test]
@@ -26,29 +24,109 @@ fn what_is_built_unasked_is_what_the_stack_runs() {
     }
 }
 
+/// The resources of this type in a transformed template.
+fn all_of<'a>(template: &'a Value, kind: &str) -> Vec<(&'a String, &'a Value)> {
+    let resources = template["Resources"].as_object().unwrap().iter();
+    resources
+        .filter(|(_, resource)| resource["Type"] == kind)
+        .collect()
+}
+
 #[test]
-fn a_new_version_goes_back_when_an_alarm_rings() {
-    let groups: Vec<_> = of_type("AWS::CodeDeploy::DeploymentGroup").collect();
+fn a_failing_new_version_is_rolled_back() {
+    let template = deployed_with(&[json!({"Profile": "production"})]).remove(0);
+    let groups = all_of(&template, "AWS::CodeDeploy::DeploymentGroup");
     for (binary, name) in deployed() {
-        let alias = &resources()[&format!("{name}Aliaslive")];
+        let alias = &template["Resources"][&format!("{name}Aliaslive")];
         let update = &alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"];
         let group = groups.iter().find(|(group, _)| refers_to(update, group));
         let (_, group) = group.unwrap_or_else(|| panic!("{binary} is not deployed gradually"));
         let rollback = &group["Properties"]["AutoRollbackConfiguration"];
-        assert!(
-            rollback["Events"]
-                .as_array()
-                .unwrap()
-                .contains(&json!("DEPLOYMENT_STOP_ON_ALARM"))
-        );
-        let alarms = &group["Properties"]["AlarmConfiguration"];
-        let errors = format!("{}ErrorsAlarm", name.trim_end_matches("Function"));
-        assert!(refers_to(alarms, &errors), "{binary}");
-        assert_eq!(
-            refers_to(alarms, "ServerErrorsAlarm"),
-            has_route(&binary) || binary == "authorizer",
-            "{binary}"
-        );
+        let events = rollback["Events"].as_array().unwrap();
+        assert!(events.contains(&json!("DEPLOYMENT_STOP_ON_ALARM")));
+        let watched = group["Properties"]["AlarmConfiguration"]["Alarms"].as_array();
+        let metrics: Vec<&str> = watched
+            .unwrap()
+            .iter()
+            .map(|alarm| {
+                let alarm = &template["Resources"][alarm["Name"]["Ref"].as_str().unwrap()];
+                alarm["Properties"]["MetricName"].as_str().unwrap()
+            })
+            .collect();
+        let expected: &[&str] = match has_route(&binary) {
+            true => &["Errors", "ServerErrors"],
+            false => &["Errors"],
+        };
+        assert_eq!(metrics, expected, "{binary}");
+    }
+}
+
+/// CodeDeploy stops a deployment whose alarms are in the state ALARM when it starts. An alarm that only changes its
+/// dimensions keeps its state; a new name makes a new alarm.
+#[test]
+fn an_alarm_about_an_older_version_stops_no_deployment() {
+    let template = deployed_with(&[json!({"Profile": "production"})]).remove(0);
+    for (name, group) in all_of(&template, "AWS::CodeDeploy::DeploymentGroup") {
+        let function = name.trim_end_matches("DeploymentGroup");
+        let alias = &template["Resources"][&format!("{function}Aliaslive")];
+        let version = &alias["Properties"]["FunctionVersion"];
+        assert!(version["Fn::GetAtt"].is_array(), "{version}");
+        let alarms = group["Properties"]["AlarmConfiguration"]["Alarms"].as_array();
+        for alarm in alarms.unwrap() {
+            let alarm =
+                &template["Resources"][alarm["Name"]["Ref"].as_str().unwrap()]["Properties"];
+            let of_name = &alarm["AlarmName"]["Fn::Sub"][1]["Version"];
+            assert_eq!(of_name, version, "{name}");
+            let dimensions = alarm["Dimensions"].as_array().unwrap();
+            assert!(
+                dimensions.iter().any(|one| one["Value"] == *version),
+                "{name}"
+            );
+            // A single failure is enough, for as long as CodeDeploy needs to see it.
+            assert_eq!(alarm["Threshold"], 1);
+            assert_eq!(alarm["DatapointsToAlarm"], 1);
+            assert_eq!(alarm["EvaluationPeriods"], 5);
+        }
+    }
+}
+
+#[test]
+fn deployments_without_codedeploy_can_be_asked_for() {
+    let sets = [
+        (json!({}), None),
+        (
+            json!({"Profile": "production", "DeploymentPreference": "AllAtOnce"}),
+            None,
+        ),
+        (
+            json!({"Profile": "production"}),
+            Some("Canary10Percent5Minutes"),
+        ),
+        (
+            json!({"DeploymentPreference": "Linear10PercentEvery1Minute"}),
+            Some("Linear10PercentEvery1Minute"),
+        ),
+    ];
+    let parameters: Vec<Value> = sets.iter().map(|(given, _)| given.clone()).collect();
+    for ((given, expected), template) in sets.iter().zip(deployed_with(&parameters)) {
+        let groups = all_of(&template, "AWS::CodeDeploy::DeploymentGroup");
+        let aliases = all_of(&template, "AWS::Lambda::Alias");
+        assert_eq!(aliases.len(), functions().len());
+        for (_, alias) in aliases {
+            assert_eq!(alias.get("UpdatePolicy").is_some(), expected.is_some());
+        }
+        let Some(expected) = expected else {
+            assert!(groups.is_empty(), "{given}");
+            let text = template.to_string();
+            assert!(!text.contains("ExecutedVersion"), "{given}");
+            assert!(!text.contains("codedeploy"), "{given}");
+            continue;
+        };
+        assert_eq!(groups.len(), functions().len(), "{given}");
+        for (_, group) in groups {
+            let config = &group["Properties"]["DeploymentConfigName"]["Fn::Sub"][1]["ConfigName"];
+            assert_eq!(config, expected, "{given}");
+        }
     }
 }
 
@@ -75,7 +153,13 @@ fn a_parameter_of_a_function_makes_a_new_version_of_it() {
     let mut sets = vec![json!({"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"})];
     for name in &changed {
         let mut set = sets[0].clone();
-        set[name] = json!("7");
+        set[name] = match *name {
+            "MongodbUri" => json!("mongodb://other"),
+            "MongodbUriSecretArn" => {
+                json!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:other-AbCdEf")
+            }
+            _ => json!("7"),
+        };
         sets.push(set);
     }
     let deployed = deployed_with(&sets);
@@ -145,9 +229,7 @@ fn parameters_that_would_be_ignored_are_refused() {
 
 /// Parameters that are given to `sam deploy` replace those of samconfig.toml, all of them.
 #[test]
-fn traffic_moves_slowly_unless_asked_otherwise() {
-    let default = &template()["Parameters"]["DeploymentPreference"]["Default"];
-    assert_eq!(default, "Canary10Percent5Minutes");
+fn samconfig_sets_no_parameters_of_deployments() {
     let samconfig = fs::read_to_string(root().join("samconfig.toml")).unwrap();
     let deployments = samconfig
         .split("\n[")
@@ -156,5 +238,47 @@ fn traffic_moves_slowly_unless_asked_otherwise() {
     assert_eq!(deployments.len(), 2, "{deployments:?}");
     for section in deployments {
         assert!(!section.contains("parameter_overrides"), "{section}");
+    }
+}
+
+/// What a first deployment in a new account survives, and what a service in operation needs.
+#[test]
+fn the_profile_decides_what_is_not_set_otherwise() {
+    let sets = [
+        (json!({}), [false, false, false], "7"),
+        (json!({"Profile": "production"}), [true, true, true], "90"),
+        (
+            json!({
+                "CreateAlarms": "Enabled", "CreateDashboard": "Enabled",
+                "DeploymentPreference": "Canary10Percent15Minutes", "LogRetentionDays": "1",
+            }),
+            [true, true, true],
+            "1",
+        ),
+        (
+            json!({
+                "Profile": "production", "CreateAlarms": "Disabled", "CreateDashboard": "Disabled",
+                "DeploymentPreference": "AllAtOnce", "LogRetentionDays": "3653",
+            }),
+            [false, false, false],
+            "3653",
+        ),
+    ];
+    let parameters: Vec<Value> = sets.iter().map(|(given, ..)| given.clone()).collect();
+    for ((given, expected, retention), template) in sets.iter().zip(deployed_with(&parameters)) {
+        let alarms = all_of(&template, "AWS::CloudWatch::Alarm");
+        let watch_versions = |name: &String| name.contains("Version");
+        let found = [
+            alarms.iter().any(|(name, _)| !watch_versions(name)),
+            !all_of(&template, "AWS::CloudWatch::Dashboard").is_empty(),
+            alarms.iter().any(|(name, _)| watch_versions(name)),
+        ];
+        assert_eq!(found, *expected, "{given}");
+        let outputs = template["Outputs"].as_object().unwrap();
+        assert_eq!(outputs.contains_key("DashboardUrl"), expected[1], "{given}");
+        for (name, group) in all_of(&template, "AWS::Logs::LogGroup") {
+            let days = group["Properties"]["RetentionInDays"].to_string();
+            assert_eq!(days.trim_matches('"'), *retention, "{name} {given}");
+        }
     }
 }

@@ -110,9 +110,12 @@ fn answers_requests(binary: &str) -> bool {
 }
 
 #[test]
-fn the_linter_finds_nothing() {
-    let found = aws::lint(&root().join("template.yaml")).unwrap();
-    assert!(found.trim().is_empty(), "{found}");
+fn the_linter_finds_nothing_in_any_profile() {
+    for profile in ["trial", "production"] {
+        let parameters = [("Profile", profile)];
+        let found = aws::lint(&root().join("template.yaml"), &parameters).unwrap();
+        assert!(found.trim().is_empty(), "{profile}: {found}");
+    }
 }
 
 #[test]
@@ -378,10 +381,8 @@ fn every_function_is_logged_traced_and_watched() {
         let log_group = function["LoggingConfig"]["LogGroup"]["Ref"]
             .as_str()
             .unwrap();
-        assert_eq!(
-            properties(log_group)["RetentionInDays"],
-            json!({"Ref": "LogRetentionDays"})
-        );
+        let retention = &properties(log_group)["RetentionInDays"];
+        assert!(retention["Fn::If"].is_array(), "{binary}: {retention}");
         assert_eq!(function["TracingConfig"]["Mode"], "Active", "{binary}");
         let of_function = |alarm: &Value| {
             let dimensions = alarm["Properties"]["Dimensions"].as_array();
@@ -390,6 +391,7 @@ fn every_function_is_logged_traced_and_watched() {
                 .any(|one| one["Name"] == "FunctionName" && one["Value"] == json!({"Ref": name}))
         };
         let watched: BTreeSet<_> = of_type("AWS::CloudWatch::Alarm")
+            .filter(|(alarm, _)| !alarm.contains("Version"))
             .filter(|(_, alarm)| of_function(alarm))
             .map(|(_, alarm)| alarm["Properties"]["MetricName"].as_str().unwrap())
             .collect();
@@ -403,6 +405,10 @@ fn every_function_is_logged_traced_and_watched() {
 fn every_alarm_tells_the_operator() {
     let mut watched = BTreeSet::new();
     for (name, alarm) in of_type("AWS::CloudWatch::Alarm") {
+        // CodeDeploy tells about these, by a deployment that fails.
+        if name.contains("Version") {
+            continue;
+        }
         let alarm = &alarm["Properties"];
         assert!(refers_to(&alarm["AlarmActions"], "AlarmTopicArn"), "{name}");
         assert!(alarm["AlarmDescription"].is_object(), "{name}");
