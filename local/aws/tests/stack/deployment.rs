@@ -158,6 +158,7 @@ fn a_parameter_of_a_function_makes_a_new_version_of_it() {
             "MongodbUriSecretArn" => {
                 json!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:other-AbCdEf")
             }
+            "TrustedProxySecret" => json!("a secret of the proxy"),
             _ => json!("7"),
         };
         sets.push(set);
