@@ -29,6 +29,9 @@ impl Backend {
         backend
             .keep("jwt", "a signing secret of 32 bytes or more")
             .await?;
+        backend
+            .keep("pepper", "a pepper of 32 bytes or more, for keyed hashes")
+            .await?;
         Ok(backend)
     }
 

@@ -88,8 +88,8 @@ pub async fn measure(binaries: &Path) -> Outcome<String> {
     let first = first_login(&backend, binaries).await?;
     Ok(format!(
         "{table}\n![Cold starts](cold-start.svg)\n\nA function asks Secrets Manager for the connection string \
-         (but for those by URI, with the parameter `MongodbUri`), and one that makes or checks tokens, at the same \
-         time, for the signing secret. They get the answers of moto, given again at once; from moto itself one takes \
+         (but for those by URI, with the parameter `MongodbUri`), and at the same time for the signing secret \
+         and the pepper, where it needs them. They get the answers of moto, given again at once; from moto itself one takes \
          {asked:.1} ms, {:.1} times the floor. The first login of a new environment, its start and moto included, \
          takes {first:.0} ms.",
         asked / floor
