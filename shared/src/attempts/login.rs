@@ -30,10 +30,13 @@ impl<'a> LoginAttempt<'a> {
         let guesser = Guesser::Caller { email_key, address };
         let per_address = limits.login_attempts_per_address;
         // The call first: one that is refused reserves no guess.
-        let counting = count_call(databases, address, AddressUse::Login, per_address);
-        let (call, is_known) = tokio::join!(counting, is_known(databases, guesser));
-        let call = match call {
-            Err(problem) if problem.code == Code::TooManyAttempts && is_known? => None,
+        let call = match count_call(databases, address, AddressUse::Login, per_address).await {
+            Err(problem)
+                if problem.code == Code::TooManyAttempts
+                    && is_known(databases, guesser).await? =>
+            {
+                None
+            }
             call => Some(call?),
         };
         let per_account = limits.login_attempts_per_account;

@@ -13,7 +13,6 @@ mod topology;
 mod transaction;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -45,8 +44,8 @@ pub mod index {
     pub const EMAIL_KEY: &str = "email_key";
 }
 
-/// How long a request waits for a MongoDB that could not be reached before. Short, because on Lambda every waiting request
-/// is an environment of its own, and long enough to connect once MongoDB is back.
+/// How long a request waits for a server that takes writes, where the driver's monitors know of none. Short, because on
+/// Lambda every waiting request is an environment of its own.
 const OUTAGE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a request waits for its process's first connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
@@ -58,8 +57,6 @@ pub struct Mongo {
     clock: Clock,
     connection: Place,
     keyed_hash: OnceCell<KeyedHash>,
-    /// Whether the last attempt to make the first connection failed.
-    has_failed: AtomicBool,
 }
 
 impl Mongo {
@@ -70,7 +67,6 @@ impl Mongo {
             clock,
             connection: Place::default(),
             keyed_hash: OnceCell::new(),
-            has_failed: AtomicBool::new(false),
         }
     }
 
@@ -81,11 +77,7 @@ impl Mongo {
 
     /// As [`Self::connect`], for a request: the reason goes to the log. Fails soon where MongoDB is known to be away.
     pub async fn databases(&self) -> Result<&Databases, Problem> {
-        let limit = match self.has_failed.load(Ordering::Relaxed) {
-            true => OUTAGE_TIMEOUT,
-            false => CONNECT_TIMEOUT,
-        };
-        let connection = self.connection(limit).await?;
+        let connection = self.connection(CONNECT_TIMEOUT).await?;
         if !connection.reachability.is_known() {
             let selecting = timeout(OUTAGE_TIMEOUT, connection.databases.ping()).await;
             selecting.map_err(|_| away())??;
@@ -101,9 +93,7 @@ impl Mongo {
             keyed_hash: &self.keyed_hash,
         };
         let connecting = timeout(limit, self.connection.latest(source)).await;
-        let connected = connecting.unwrap_or_else(|_| Err(away()));
-        self.has_failed.store(connected.is_err(), Ordering::Relaxed);
-        connected
+        connecting.unwrap_or_else(|_| Err(away()))
     }
 
     /// Whether MongoDB can be reached and lets the service read what it needs.
