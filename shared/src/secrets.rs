@@ -14,6 +14,8 @@ use mongodb::bson::DateTime;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 
+use crate::config::ConfiguredSecret;
+
 /// Staging labels: the version in use, the one before it, and the one that a rotation prepares.
 pub(crate) const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
@@ -50,6 +52,20 @@ impl SecretsManager {
     pub fn with_client(client: Client) -> Self {
         Self {
             client: OnceCell::new_with(Some(client)),
+        }
+    }
+
+    /// The value of a secret as it is configured, and the id of its version where Secrets Manager holds it.
+    pub(crate) async fn resolve(
+        &self,
+        secret: &ConfiguredSecret,
+    ) -> Result<(SecretString, Option<String>), SecretError> {
+        match secret {
+            ConfiguredSecret::Plain(value) => Ok((value.clone(), None)),
+            ConfiguredSecret::Id(id) => {
+                let version = self.current(id).await?;
+                Ok((version.value, Some(version.version_id)))
+            }
         }
     }
 

@@ -10,13 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::HttpBody;
 use axum::extract::Request;
 use axum::extract::connect_info::{ConnectInfo, IntoMakeServiceWithConnectInfo};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use shared::app::App;
-use shared::http::{ClientAddress, receive};
+use shared::http::{ClientAddress, is_refused_unread, receive};
 use shared::problem::Problem;
 use shared::tokens::Tokens;
 use tokio::time::timeout;
@@ -28,8 +27,6 @@ use utoipa_axum::router::OpenApiRouter;
 const REQUESTS: usize = 100;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(8);
-/// A body of more bytes is not waited for.
-const MAX_AWAITED: u64 = 10 * 1024 * 1024;
 /// To MongoDB: three for each of the requests, as most of them need at once, and some for what is not among them.
 pub const CONNECTIONS: u32 = 320;
 
@@ -59,8 +56,7 @@ pub fn routes(app: &Arc<App>, tokens: &Arc<Tokens>) -> Router {
 /// A request waits for its body before it takes one of the places: a client that sends slowly holds nobody up.
 async fn receive_body(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    // One that says it is too large is refused unread.
-    if body.size_hint().lower() > MAX_AWAITED {
+    if is_refused_unread(&body) {
         return next.run(Request::from_parts(parts, body)).await;
     }
     let received = timeout(BODY_TIMEOUT, receive(body)).await;

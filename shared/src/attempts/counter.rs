@@ -40,7 +40,7 @@ pub struct CountedCall<'a> {
 }
 
 /// The limit is reached; it ends after so long.
-pub(super) struct LimitReached(Duration);
+struct LimitReached(Duration);
 
 /// Counts a call from an address, or says how long to wait. `limit` is per hour; 0 means no limit.
 pub async fn count_call<'a>(
@@ -76,7 +76,7 @@ pub async fn count_change<'a>(
 }
 
 /// Counts a call of what `parts` name, unless the limit is reached; 0 means no limit.
-pub(super) async fn count<'a>(
+async fn count<'a>(
     databases: &'a Databases,
     parts: &[&str],
     limit: u32,

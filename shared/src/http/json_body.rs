@@ -56,8 +56,7 @@ fn is_json(content_type: &HeaderValue) -> bool {
 
 async fn read(body: Body) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Code::PayloadTooLarge, "The body must have at most 16 KiB.");
-    // By its Content-Length, say: no need to wait for it.
-    if body.size_hint().lower() > READ_BYTES as u64 {
+    if is_refused_unread(&body) {
         return Err(too_large());
     }
     let bytes = receive(body).await?;
@@ -65,6 +64,11 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
         true => Err(too_large()),
         false => Ok(bytes),
     }
+}
+
+/// Whether a body says by its Content-Length that it is too large: there is no need to wait for it.
+pub fn is_refused_unread(body: &Body) -> bool {
+    body.size_hint().lower() > READ_BYTES as u64
 }
 
 /// Waits for the whole body. Of one that is too large, the beginning is kept, which is too large as well.

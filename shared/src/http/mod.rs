@@ -13,6 +13,6 @@ pub use answer::service;
 pub use client_address::ClientAddress;
 pub use deadline::Deadline;
 pub use idempotency_key::IdempotencyKey;
-pub use json_body::{JsonBody, receive};
+pub use json_body::{JsonBody, is_refused_unread, receive};
 pub(crate) use organization::note_organization;
 pub use query::Query;

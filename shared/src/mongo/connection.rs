@@ -17,7 +17,7 @@ use super::connection_string::ConnectionString;
 use super::reachability::Reachability;
 use super::{ConnectError, Databases, errors, options, topology};
 use crate::clock::{Clock, after, between};
-use crate::config::{Config, ConfiguredSecret};
+use crate::config::Config;
 use crate::keyed_hash::KeyedHash;
 use crate::secrets::SecretsManager;
 
@@ -114,7 +114,8 @@ impl Connection {
             options.cmap_event_handler = Some(noting_failures(Arc::clone(&has_failed)));
             options.sdam_event_handler = Some(reachability.event_handler());
             let is_direct = options.direct_connection == Some(true);
-            let databases = Databases::open(config, clock, options).await?;
+            let databases = Databases::open(config, clock, options)?;
+            topology::refuse_unfit(&databases.master, is_direct).await?;
             Ok((databases, is_direct, string.version_id))
         };
         let (opened, keyed_hash) = tokio::try_join!(opening, source.keyed_hash())?;
@@ -227,10 +228,7 @@ impl Source<'_> {
             return Ok(None);
         };
         let fetch = async || {
-            let pepper = match pepper {
-                ConfiguredSecret::Plain(text) => text.clone(),
-                ConfiguredSecret::Id(id) => self.secrets.current(id).await?.value,
-            };
+            let (pepper, _) = self.secrets.resolve(pepper).await?;
             KeyedHash::new(&pepper).map_err(|error| ConnectError::Refused(error.to_string()))
         };
         self.keyed_hash

@@ -76,19 +76,8 @@ impl ConnectionString {
         uri: &ConfiguredSecret,
         secrets: &SecretsManager,
     ) -> Result<Self, ConnectError> {
-        match uri {
-            ConfiguredSecret::Plain(text) => Ok(Self {
-                text: text.clone(),
-                version_id: None,
-            }),
-            ConfiguredSecret::Id(id) => {
-                let version = secrets.current(id).await?;
-                Ok(Self {
-                    text: version.value,
-                    version_id: Some(version.version_id),
-                })
-            }
-        }
+        let (text, version_id) = secrets.resolve(uri).await?;
+        Ok(Self { text, version_id })
     }
 
     /// The error never quotes the string, as the driver's errors do: where a password is not percent-encoded, the part

@@ -5,7 +5,7 @@ use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, WriteCo
 use mongodb::{Client, Collection, Database};
 use tokio::sync::OnceCell;
 
-use super::{ConnectError, topology};
+use super::ConnectError;
 use crate::admins::Admin;
 use crate::audit::Event;
 use crate::clock::Clock;
@@ -42,17 +42,15 @@ pub struct Databases {
 }
 
 impl Databases {
-    /// Connects a client, and sends a first command.
-    pub(super) async fn open(
+    /// Makes a client, which connects with the first command.
+    pub(super) fn open(
         config: &Config,
         clock: &Clock,
         options: ClientOptions,
     ) -> Result<Self, ConnectError> {
-        let is_direct = options.direct_connection == Some(true);
         // No command is sent here: an error is one of the options.
         let client = Client::with_options(options).map_err(|_| unusable_options())?;
         let master = client.database(&config.master_db);
-        topology::refuse_unfit(&master, is_direct).await?;
         Ok(Self {
             organizations: master.collection("organizations"),
             admins: master.collection("admins"),
