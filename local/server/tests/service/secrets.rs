@@ -172,15 +172,17 @@ async fn f24_the_connection_string_is_read_again_every_few_minutes() {
     let tokens = service.session_of("a@example.com").await;
     let calls = manager.calls();
     service.pass(Duration::from_secs(290));
-    assert_eq!(service.show(&tokens.access).await.status, 200);
-    assert_eq!(manager.calls() - calls, 0);
+    for _ in 0..20 {
+        assert_eq!(service.show(&tokens.access).await.status, 200);
+    }
+    // Not one for each request. Denied commands of other tests in this process may each cost one.
+    assert!(manager.calls() - calls < 5);
     // The version is the same, then Secrets Manager is away.
     for mood in [Mood::Good, Mood::Down] {
         manager.be(mood);
         service.pass(Duration::from_secs(300));
         assert_eq!(service.show(&tokens.access).await.status, 200, "{mood:?}");
     }
-    manager.be(Mood::Good);
     // Commands fail on this connection, in a way that does not make it doubtful.
     let data = doc! { "failCommands": ["find"], "errorCode": 2 };
     service.failpoint(doc! { "times": 1_000_000 }, data).await;
@@ -189,6 +191,7 @@ async fn f24_the_connection_string_is_read_again_every_few_minutes() {
         .await
         .problem(503, "service_unavailable");
     manager.rotate("uri", &format!("{}&appName=successor", mongod.uri()));
+    manager.be(Mood::Good);
     service.pass(Duration::from_secs(31));
     assert_eq!(service.show(&tokens.access).await.status, 200);
 }
