@@ -42,6 +42,32 @@ pub struct Config {
     pub session_ttl: Duration,
     /// How long a deleted organization can be restored.
     pub deletion_grace: Duration,
+    pub api_docs: ApiDocs,
+}
+
+/// Whether the documentation is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiDocs {
+    Enabled,
+    Disabled,
+}
+
+impl FromStr for ApiDocs {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "Enabled" => Ok(Self::Enabled),
+            "Disabled" => Ok(Self::Disabled),
+            _ => Err(()),
+        }
+    }
+}
+
+impl ApiDocs {
+    pub fn read(settings: &mut Settings<'_>) -> Self {
+        settings.parsed("API_DOCS", "Enabled or Disabled", || Self::Enabled)
+    }
 }
 
 /// A secret as it is configured.
@@ -259,6 +285,7 @@ impl Config {
             session_ttl: settings.seconds("SESSION_TTL_SECONDS", 30 * DAY, 300..=365 * DAY),
             // A minute is more than any request takes: nobody works on the collection when it is dropped.
             deletion_grace: settings.seconds("DELETION_GRACE_SECONDS", 7 * DAY, 60..=365 * DAY),
+            api_docs: ApiDocs::read(settings),
         }
     }
 }

@@ -31,6 +31,8 @@ pub enum Metric {
     CapacityRefusals,
     LoginsSucceeded,
     LoginsRefused,
+    /// Days since the signing secret got its current version.
+    SigningSecretAge,
     /// Responses with a status of 500 or more, but for those of a tenant limit that is reached.
     ServerErrors,
 }
@@ -43,6 +45,7 @@ impl Metric {
             Self::CapacityRefusals => "CapacityRefusals",
             Self::LoginsSucceeded => "LoginsSucceeded",
             Self::LoginsRefused => "LoginsRefused",
+            Self::SigningSecretAge => "SigningSecretAge",
             Self::ServerErrors => "ServerErrors",
         }
     }
@@ -50,6 +53,8 @@ impl Metric {
     const fn unit(self) -> &'static str {
         match self {
             Self::CapacityUsed => "Percent",
+            // CloudWatch has no unit for days.
+            Self::SigningSecretAge => "None",
             _ => "Count",
         }
     }

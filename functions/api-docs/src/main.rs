@@ -1,10 +1,11 @@
 //! `GET /docs` and `/openapi.json` as a Lambda function.
 
+use shared::config::ApiDocs;
 use shared::lambda;
 use shared::start::StartRefused;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartRefused> {
-    lambda::start_log()?;
-    lambda::serve_alone(api_docs::router().into()).await
+    let api_docs = lambda::start_alone(ApiDocs::read)?;
+    lambda::serve_alone(api_docs::router(api_docs).into()).await
 }

@@ -8,7 +8,7 @@ use shared::tokens::{RotationEvent, rotate};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartRefused> {
-    lambda::start_log()?;
+    lambda::start_alone(|_| ())?;
     let secrets = SecretsManager::default();
     let step = async |event: LambdaEvent<RotationEvent>| -> Result<(), InvocationError> {
         Ok(rotate(&secrets, &event.payload).await?)

@@ -1,6 +1,7 @@
 """Prints a SAM template as CloudFormation deploys it, once for each argument.
 
-An argument is `null`, and references to parameters stay, or parameters with values, as a JSON object.
+An argument is `null`, and references to parameters stay, or parameters with values, as a JSON object. Where the template
+refuses a value, `Refused` names the parameter and there is nothing else.
 """
 
 import copy
@@ -18,6 +19,10 @@ from samtranslator.translator.translator import Translator
 NOTHING = object()
 
 
+class Refused(Exception):
+    pass
+
+
 class Values:
     """AWS::LanguageExtensions puts values in the place of what they decide, in resources, not in Globals."""
 
@@ -30,7 +35,7 @@ class Values:
             allowed = [str(one) for one in parameter.get("AllowedValues", [])]
             pattern = parameter.get("AllowedPattern", "")
             if (allowed and str(value) not in allowed) or (pattern and not re.fullmatch(pattern, value)):
-                sys.exit(f"{name} cannot be {value}")
+                raise Refused(name)
             self.parameters[name] = value.split(",") if parameter["Type"] == "CommaDelimitedList" else value
 
     def put(self, value):
@@ -43,13 +48,35 @@ class Values:
             return NOTHING if argument == "AWS::NoValue" else self.parameters.get(argument, value)
         if function == "Fn::If":
             return self.put(argument[1] if self.holds(self.conditions[argument[0]]) else argument[2])
+        if function == "Fn::Sub":
+            return self.substituted(*argument) if isinstance(argument, list) else self.substituted(argument)
         if function == "Fn::Split":
-            return self.put(argument[1]).split(argument[0])
+            text = self.put(argument[1])
+            return text.split(argument[0]) if isinstance(text, str) else {function: [argument[0], text]}
+        if function == "Fn::Select":
+            parts = self.put(argument[1])
+            return parts[int(argument[0])] if isinstance(parts, list) else {function: [argument[0], parts]}
+        if function == "Fn::Join":
+            parts = self.put(argument[1])
+            known = isinstance(parts, list) and all(isinstance(part, str) for part in parts)
+            return argument[0].join(parts) if known else {function: [argument[0], parts]}
         if function == "Fn::FindInMap":
             name, first, second = map(self.put, argument)
             return self.mappings[name][first][second]
         put = {name: self.put(inner) for name, inner in value.items()}
         return {name: inner for name, inner in put.items() if inner is not NOTHING}
+
+    def substituted(self, text, given=None):
+        """Names of resources, and of what AWS knows, stay."""
+        unknown = {}
+        for name, value in {**self.parameters, **self.put(given or {})}.items():
+            if isinstance(value, dict):
+                unknown[name] = value
+            else:
+                text = text.replace("${%s}" % name, self.text(value))
+        if "${" not in text:
+            return text
+        return {"Fn::Sub": [text, unknown] if unknown else text}
 
     def put_all(self, section):
         """Without what a condition leaves out."""
@@ -110,7 +137,11 @@ deployed = []
 for given in map(json.loads, sys.argv[2:]):
     one = copy.deepcopy(expanded)
     if given is not None:
-        values = Values(expanded, given)
+        try:
+            values = Values(expanded, given)
+        except Refused as refused:
+            deployed.append({"Refused": str(refused)})
+            continue
         one["Resources"] = values.put_all(expanded["Resources"])
         one["Outputs"] = values.put_all(expanded["Outputs"])
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))

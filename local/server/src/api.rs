@@ -44,7 +44,7 @@ fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
         .layer(GlobalConcurrencyLimitLayer::new(REQUESTS))
         .layer(from_fn(receive_body))
         .merge(health::router(Arc::clone(app)))
-        .merge(api_docs::router())
+        .merge(api_docs::router(app.config.api_docs))
 }
 
 /// Every route, and the response to a method that a path does not have: one table decides about methods here and on AWS,

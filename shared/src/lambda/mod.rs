@@ -60,12 +60,14 @@ pub fn start_with_tokens(pepper: Pepper) -> Result<(Arc<App>, Arc<Tokens>), Star
     Ok((Arc::new(app), Arc::new(tokens)))
 }
 
-/// Starts the log of a function that needs no other configuration.
-pub fn start_log() -> Result<(), StartRefused> {
+/// Reads the configuration of a function that uses no MongoDB: what `read` takes.
+pub fn start_alone<T>(read: impl FnOnce(&mut Settings<'_>) -> T) -> Result<T, StartRefused> {
     let lookup = |name: &str| std::env::var(name).ok();
     let mut settings = Settings::new(&lookup);
     start_output(&mut settings);
-    Ok(settings.finish()?)
+    let read = read(&mut settings);
+    settings.finish()?;
+    Ok(read)
 }
 
 fn read_settings<T>(

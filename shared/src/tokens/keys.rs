@@ -14,9 +14,12 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::{SecretSource, SigningSecretError, TYPE};
-use crate::clock::{after, numeric_date};
+use crate::clock::{after, between, numeric_date};
+use crate::metrics::{self, Metric};
 use crate::secrets::SecretVersion;
 
+/// In seconds.
+const DAY: f64 = 86_400.0;
 /// What is known is asked for again after so long, and after a failure sooner.
 const REFRESH_AFTER: Duration = Duration::from_secs(300);
 const REFRESH_AFTER_FAILURE: Duration = Duration::from_secs(30);
@@ -125,6 +128,14 @@ fn previous_key(current: &SecretVersion, previous: Option<SecretVersion>) -> Opt
     })
 }
 
+/// An alarm compares it with the days after which a rotation is due.
+fn record_age(current: &SecretVersion, now: DateTime) {
+    if let Some(created_at) = current.created_at {
+        let days = between(created_at, now).as_secs_f64() / DAY;
+        metrics::record(Metric::SigningSecretAge, days);
+    }
+}
+
 impl Keys {
     pub fn new(source: SecretSource) -> Self {
         Self {
@@ -195,6 +206,7 @@ impl Keys {
         previous: Option<SecretVersion>,
         now: DateTime,
     ) -> Arc<KeyRing> {
+        record_age(&current, now);
         let ring = Arc::new(KeyRing {
             previous: previous_key(&current, previous),
             current: SigningKey::new(current),

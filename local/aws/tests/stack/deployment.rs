@@ -1,7 +1,7 @@
 //! How the stack is deployed: what is built, which parameters are refused, what gets a new version, and how traffic
 //! moves to it and back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use serde_json::{Value, json};
@@ -141,15 +141,20 @@ fn versions(template: &Value) -> BTreeSet<&String> {
 #[test]
 fn a_parameter_of_a_function_makes_a_new_version_of_it() {
     let function = &properties("HealthFunction");
-    let own = json!([function["Environment"], function["VpcConfig"]]);
+    let own = json!([
+        function["Environment"],
+        function["VpcConfig"],
+        function["Description"]
+    ]);
     let parameters = template()["Parameters"].as_object().unwrap();
     let mut changed: Vec<&str> = parameters.keys().map(String::as_str).collect();
     changed.retain(|name| refers_to(&own, name));
     for name in ["MongodbUriSecretArn", "MaxOrganizations", "SubnetIds"] {
         assert!(changed.contains(&name), "{name}");
     }
-    // A version does not have this one, and cannot be made for it alone.
-    changed.push("ReservedConcurrency");
+    // These decide conditions. The profile and reserved concurrency are not of every function.
+    changed.push("Tracing");
+    changed.retain(|name| !["Profile", "ReservedConcurrencyOthers"].contains(name));
     let mut sets = vec![json!({"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"})];
     for name in &changed {
         let mut set = sets[0].clone();
@@ -159,6 +164,8 @@ fn a_parameter_of_a_function_makes_a_new_version_of_it() {
                 json!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:other-AbCdEf")
             }
             "TrustedProxySecret" => json!("a secret of the proxy"),
+            "ApiDocs" => json!("Disabled"),
+            "Tracing" => json!("Enabled"),
             _ => json!("7"),
         };
         sets.push(set);
@@ -167,10 +174,249 @@ fn a_parameter_of_a_function_makes_a_new_version_of_it() {
     let before = versions(&deployed[0]);
     assert_eq!(before.len(), functions().len());
     for (name, template) in changed.iter().zip(&deployed[1..]) {
-        match *name {
-            "ReservedConcurrency" => assert_eq!(versions(template), before),
-            _ => assert!(versions(template).is_disjoint(&before), "{name}"),
+        assert!(versions(template).is_disjoint(&before), "{name}");
+    }
+}
+
+/// Functions whose versions differ in two deployments, each with the properties that differ.
+fn changed_functions(before: &Value, after: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    let kept = versions(before);
+    let is_new = |name: &str| {
+        let alias = &after["Resources"][&format!("{name}Aliaslive")];
+        let version = alias["Properties"]["FunctionVersion"]["Fn::GetAtt"][0].as_str();
+        !kept.contains(&version.unwrap().to_owned())
+    };
+    let new = deployed().into_values().filter(|name| is_new(name));
+    new.map(|name| {
+        let of = |template: &Value| {
+            template["Resources"][name]["Properties"]
+                .as_object()
+                .unwrap()
+                .clone()
+        };
+        let (before, after) = (of(before), of(after));
+        let properties = before.keys().chain(after.keys());
+        let differ = properties.filter(|property| before.get(*property) != after.get(*property));
+        (name.clone(), differ.cloned().collect())
+    })
+    .collect()
+}
+
+/// Reserved concurrency is a function's and not a version's. SAM makes a new version all the same, and Lambda refuses one
+/// in which nothing of a version has changed.
+#[test]
+fn a_change_of_reserved_concurrency_changes_what_a_version_has() {
+    let sets = [
+        json!({}),
+        json!({"ReservedConcurrencyHashing": "10"}),
+        json!({"ReservedConcurrencyOthers": "20"}),
+        json!({"Profile": "production"}),
+    ];
+    let deployed = deployed_with(&sets);
+    let hashing = [
+        "CreateOrg",
+        "AdminLogin",
+        "AdminPassword",
+        "OrganizationDeletion",
+    ];
+    let others = ["Session", "Organization", "Authorizer", "Health"];
+    let all = [hashing, others].concat();
+    let expected: [(&[&str], [Option<&str>; 2]); 4] = [
+        (&[], [None, None]),
+        (&hashing, [Some("10"), None]),
+        (&others, [None, Some("20")]),
+        (&all, [Some("25"), Some("50")]),
+    ];
+    for ((given, template), (changed, reserved)) in sets.iter().zip(&deployed).zip(expected) {
+        let found = changed_functions(&deployed[0], template);
+        let names: BTreeSet<String> = changed
+            .iter()
+            .map(|name| format!("{name}Function"))
+            .collect();
+        assert!(found.keys().eq(&names), "{given}: {found:?}");
+        for (name, differ) in found {
+            assert!(differ.contains("Description"), "{given}: {name} {differ:?}");
         }
+        for (name, function) in all_of(template, "AWS::Lambda::Function") {
+            let name = name.trim_end_matches("Function");
+            let expected = match (hashing.contains(&name), others.contains(&name)) {
+                (true, _) => reserved[0],
+                (_, true) => reserved[1],
+                _ => None,
+            };
+            let found = function["Properties"].get("ReservedConcurrentExecutions");
+            let found = found.map(|number| number.to_string().trim_matches('"').to_owned());
+            assert_eq!(found.as_deref(), expected, "{name} {given}");
+        }
+    }
+}
+
+/// While traffic moves to the versions that read another secret, the earlier versions still read theirs.
+#[test]
+fn another_secret_or_key_gets_a_permission_beside_the_earlier_one() {
+    let secret =
+        |name: &str| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}");
+    let key = |id: &str| format!("arn:aws:kms:eu-central-1:123456789012:key/{id}");
+    let given = json!({"MongodbUriSecretArn": secret("prod/mongodb-AbCdEf")});
+    let with = |name: &str, value: &str| {
+        let mut with = given.clone();
+        with[name] = json!(value);
+        with
+    };
+    let sets = [
+        given.clone(),
+        with("BcryptCost", "11"),
+        with("MongodbUriSecretArn", &secret("prod/mongodb-2-AbCdEf")),
+        with("MongodbUriSecretArn", ""),
+        with("KmsKeyArn", &key("mrk-1234")),
+    ];
+    let names = |template: &Value| -> BTreeMap<String, String> {
+        let policies = all_of(template, "AWS::IAM::RolePolicy").into_iter();
+        let reading = policies.filter(|(name, _)| {
+            name.ends_with("Rights") && !name.starts_with("ApiDocs") && !name.starts_with("Rotate")
+        });
+        reading
+            .map(|(name, policy)| (name.clone(), policy["Properties"]["PolicyName"].to_string()))
+            .collect()
+    };
+    let deployed = deployed_with(&sets);
+    let before = names(&deployed[0]);
+    assert_eq!(before.len(), 9);
+    assert_eq!(names(&deployed[1]), before);
+    for (set, template) in sets.iter().zip(&deployed).skip(2) {
+        for (policy, name) in names(template) {
+            assert_ne!(name, before[&policy], "{policy} {set}");
+        }
+    }
+}
+
+/// The SAM CLI cuts a value at its first space, unless it is quoted twice.
+#[test]
+fn values_that_cannot_work_are_refused() {
+    let cases = [
+        ("PurgeSchedule", "rate(1 hour)", true),
+        ("PurgeSchedule", "rate(12 hours)", true),
+        ("PurgeSchedule", "cron(0 3 * * ? *)", true),
+        ("PurgeSchedule", "cron(0", false),
+        ("PurgeSchedule", "rate(1", false),
+        ("PurgeSchedule", "rate(2 hour)", false),
+        ("PurgeSchedule", "rate(0 hours)", false),
+        ("PurgeSchedule", "cron(0 3 * * ?)", false),
+        ("PurgeSchedule", "hourly", false),
+        (
+            "MongodbUriSecretArn",
+            "organization-service/mongodb-uri",
+            false,
+        ),
+        ("MongodbUri", "mongodb+srv://user:password@host", false),
+        ("ReservedConcurrencyHashing", "ten", false),
+        ("ReservedConcurrencyOthers", "-1", false),
+        ("AlarmEmail", "ops@example.com", true),
+        ("AlarmEmail", "ops", false),
+        ("AlarmTopicArn", "alarms", false),
+        ("KmsKeyArn", "alias/key", false),
+        ("TrustedProxySecret", "short", false),
+    ];
+    let sets: Vec<Value> = cases
+        .iter()
+        .map(|(name, value, _)| json!({*name: value}))
+        .collect();
+    for ((name, value, taken), template) in cases.into_iter().zip(deployed_with(&sets)) {
+        let expected = (!taken).then(|| json!(name));
+        assert_eq!(template.get("Refused").cloned(), expected, "{name}={value}");
+    }
+}
+
+/// API Gateway's own address would be a way around the domain and what stands before it.
+#[test]
+fn the_api_is_reached_at_its_domain_alone() {
+    let domain = json!({"DomainName": "api.example.com", "CertificateArn": "arn"});
+    let disabled = deployed_with(&[json!({}), domain])
+        .into_iter()
+        .map(|template| {
+            let body = &template["Resources"]["Api"]["Properties"]["Body"];
+            body["servers"][0]["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"].clone()
+        });
+    assert!(disabled.eq([json!(false), json!(true)]));
+}
+
+/// CloudWatch's resource policy grows by each log group of API Gateway, but for those under this name, and is of the
+/// whole account.
+#[test]
+fn logs_are_where_the_documentation_says() {
+    let groups: BTreeSet<String> = all_of(template(), "AWS::Logs::LogGroup")
+        .into_iter()
+        .map(|(_, group)| {
+            group["Properties"]["LogGroupName"]["Fn::Sub"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let mut expected = BTreeSet::from(["/aws/vendedlogs/${AWS::StackName}/api".to_owned()]);
+    expected.extend(deployed().into_values().map(|name| {
+        let name = name.trim_end_matches("Function");
+        format!("/aws/lambda/${{AWS::StackName}}/{name}")
+    }));
+    assert_eq!(groups, expected);
+}
+
+#[test]
+fn a_key_of_the_account_encrypts_secrets_and_logs() {
+    let key = "arn:aws:kms:eu-central-1:123456789012:key/1234";
+    let template = deployed_with(&[json!({"KmsKeyArn": key})]).remove(0);
+    let mut encrypted = all_of(&template, "AWS::SecretsManager::Secret");
+    encrypted.extend(all_of(&template, "AWS::Logs::LogGroup"));
+    assert_eq!(encrypted.len(), 2 + 1 + functions().len());
+    for (name, resource) in encrypted {
+        assert_eq!(resource["Properties"]["KmsKeyId"], key, "{name}");
+    }
+}
+
+#[test]
+fn nothing_is_traced_unless_it_is_asked_for() {
+    let production = json!({"Profile": "production"});
+    let sets = [json!({}), production, json!({"Tracing": "Enabled"})];
+    for (template, traced) in deployed_with(&sets).iter().zip([false, false, true]) {
+        for (name, function) in all_of(template, "AWS::Lambda::Function") {
+            let mode = if traced { "Active" } else { "PassThrough" };
+            assert_eq!(
+                function["Properties"]["TracingConfig"]["Mode"], mode,
+                "{name}"
+            );
+        }
+        let policies = all_of(template, "AWS::IAM::RolePolicy");
+        assert!(
+            policies
+                .iter()
+                .any(|(_, policy)| policy.to_string().contains("xray"))
+                == traced
+        );
+    }
+}
+
+#[test]
+fn an_address_is_told_of_alarms_in_each_profile() {
+    let address = "ops@example.com";
+    let sets = [
+        json!({"AlarmEmail": address}),
+        json!({"Profile": "production", "AlarmEmail": address}),
+        json!({"AlarmEmail": address, "CreateAlarms": "Disabled"}),
+    ];
+    for (set, template) in sets.iter().zip(deployed_with(&sets)) {
+        let (_, topic) = all_of(&template, "AWS::SNS::Topic").remove(0);
+        let subscription = json!([{"Protocol": "email", "Endpoint": address}]);
+        assert_eq!(topic["Properties"]["Subscription"], subscription);
+        let alarms = all_of(&template, "AWS::CloudWatch::Alarm");
+        let telling = alarms.iter().filter(|(name, alarm)| {
+            !name.contains("Version")
+                && refers_to(&alarm["Properties"]["AlarmActions"], "AlarmTopic")
+        });
+        assert_eq!(
+            telling.count() > 0,
+            set.get("CreateAlarms").is_none(),
+            "{set}"
+        );
     }
 }
 
@@ -275,6 +521,14 @@ fn the_profile_decides_what_is_not_set_otherwise() {
             alarms.iter().any(|(name, _)| watch_versions(name)),
         ];
         assert_eq!(found, *expected, "{given}");
+        let kept = if given["Profile"] == "production" {
+            "RetainExceptOnCreate"
+        } else {
+            "Delete"
+        };
+        for (name, secret) in all_of(&template, "AWS::SecretsManager::Secret") {
+            assert_eq!(secret["DeletionPolicy"], kept, "{name} {given}");
+        }
         let outputs = template["Outputs"].as_object().unwrap();
         assert_eq!(outputs.contains_key("DashboardUrl"), expected[1], "{given}");
         for (name, group) in all_of(&template, "AWS::Logs::LogGroup") {

@@ -261,6 +261,50 @@ async fn a_reached_tenant_limit_is_no_server_error() {
     assert!(!create_org.output().contains("ServerErrors"));
 }
 
+/// An alarm compares it with the days after which a rotation is due.
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_that_read_the_signing_secret_report_its_age() {
+    let stack = Stack::start().await;
+    let login = stack.function("admin-login").await;
+    logs(&login, "\"SigningSecretAge\":0.0").await;
+    let create_org = stack.function("create-org").await;
+    assert_eq!(create(&create_org).await.0, 201);
+    assert!(!create_org.output().contains("SigningSecretAge"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_documentation_the_function_answers_404() {
+    let stack = Stack::start().await;
+    let disabled = [("API_DOCS", "Disabled")];
+    let docs = stack.function_with("api-docs", &disabled).await.unwrap();
+    for file in [
+        "docs.json",
+        "docs-file.json",
+        "openapi.json",
+        "not-found.json",
+    ] {
+        let (status, body) = send(&docs, &event(file)).await;
+        assert_eq!(
+            (status, &body["code"]),
+            (404, &"not_found".into()),
+            "{file}"
+        );
+    }
+    let enabled = stack.function("api-docs").await;
+    assert_eq!(send(&enabled, &event("docs.json")).await.0, 200);
+    let unclear = [("API_DOCS", "off")];
+    let refused = stack
+        .function_with("api-docs", &unclear)
+        .await
+        .err()
+        .unwrap();
+    let reason = format!("{refused:?}");
+    assert!(
+        reason.contains("API_DOCS must be Enabled or Disabled"),
+        "{reason}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn f24_warm_functions_follow_a_replaced_database_user() {
     let stack = Stack::start().await;

@@ -245,6 +245,25 @@ fn a_purge_that_fails_is_left_to_the_next_one() {
     let (_, schedule) = of_type("AWS::Scheduler::Schedule").next().unwrap();
     let scheduler = &schedule["Properties"]["Target"]["RetryPolicy"];
     assert_eq!(scheduler["MaximumRetryAttempts"], 0);
+    // What the scheduler cannot deliver, and what fails, is kept and noticed.
+    let queue = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
+    assert_eq!(
+        schedule["Properties"]["Target"]["DeadLetterConfig"]["Arn"],
+        queue
+    );
+    assert_eq!(
+        lambda["DestinationConfig"]["OnFailure"]["Destination"],
+        queue
+    );
+    let may_send = |role: &str| {
+        let statements = statements(role).into_iter();
+        let mut sending = statements.filter(|one| one["Action"] == "sqs:SendMessage");
+        sending.any(|one| one["Resource"] == queue)
+    };
+    assert!(may_send("PurgeOrganizationsRole"));
+    let scheduler = schedule["Properties"]["Target"]["RoleArn"]["Fn::GetAtt"][0].as_str();
+    let policies = &properties(scheduler.unwrap())["Policies"];
+    assert!(refers_to(policies, "DeadLetterQueue"), "{policies}");
 }
 
 /// What CloudFormation names itself is free in every stack; an alias is its function's own.
@@ -281,27 +300,37 @@ fn requests_end_before_api_gateway_gives_up() {
     }
 }
 
+/// The policies of a role, which are resources of their own.
+fn policies(role: &str) -> impl Iterator<Item = (&'static String, &'static Value)> {
+    let role = json!({"Ref": role});
+    of_type("AWS::IAM::RolePolicy")
+        .filter(move |(_, policy)| policy["Properties"]["RoleName"] == role)
+}
+
 /// Statements of all policies of the function's role; those that depend on a condition, too.
 fn statements(role: &str) -> Vec<Value> {
-    let mut policies = properties(role)["Policies"].as_array().unwrap().clone();
-    policies.extend(
-        of_type("AWS::IAM::RolePolicy")
-            .filter(|(_, policy)| policy["Properties"]["RoleName"] == json!({"Ref": role}))
-            .map(|(_, policy)| policy["Properties"].clone()),
-    );
-    let chosen = |policy: &Value| match policy.get("Fn::If") {
-        Some(choice) => choice[1].clone(),
-        None => policy.clone(),
-    };
-    policies
-        .iter()
-        .flat_map(|policy| {
-            chosen(policy)["PolicyDocument"]["Statement"]
-                .as_array()
-                .unwrap()
-                .clone()
+    let lists = policies(role).map(|(_, policy)| &policy["Properties"]["PolicyDocument"]);
+    lists
+        .flat_map(|document| document["Statement"].as_array().unwrap())
+        .map(|statement| match statement.get("Fn::If") {
+            Some(choice) => choice[1].clone(),
+            None => statement.clone(),
         })
         .collect()
+}
+
+/// The parameter or resource that a statement is about.
+fn subject(resource: &Value) -> &str {
+    match resource {
+        // An ARN, and the same ARN with the suffix that Secrets Manager gives it.
+        Value::Array(forms) => {
+            let name = forms[0]["Ref"].as_str().unwrap();
+            let with_suffix = json!({"Fn::Sub": format!("${{{name}}}-??????")});
+            assert_eq!(forms[1], with_suffix);
+            name
+        }
+        one => one["Ref"].as_str().unwrap(),
+    }
 }
 
 /// What the binary needs, from Secrets Manager: actions on which secret.
@@ -337,10 +366,9 @@ fn rights_on_secrets(binary: &str) -> BTreeSet<(String, String)> {
 fn s1_each_function_may_do_what_it_needs_and_nothing_else() {
     for (binary, name) in deployed() {
         let role = properties(name)["Role"]["Fn::GetAtt"][0].as_str().unwrap();
-        assert!(
-            properties(role).get("ManagedPolicyArns").is_none(),
-            "{binary}"
-        );
+        for elsewhere in ["ManagedPolicyArns", "Policies"] {
+            assert!(properties(role).get(elsewhere).is_none(), "{binary}");
+        }
         let sharing = deployed().into_values();
         let sharing = sharing.filter(|other| properties(other)["Role"]["Fn::GetAtt"][0] == role);
         assert_eq!(sharing.count(), 1, "{binary} has no role of its own");
@@ -348,6 +376,7 @@ fn s1_each_function_may_do_what_it_needs_and_nothing_else() {
             .as_str()
             .unwrap();
         let mut rights = BTreeSet::new();
+        let mut keys = BTreeSet::new();
         for statement in statements(role) {
             assert_eq!(statement["Effect"], "Allow");
             let actions = match &statement["Action"] {
@@ -358,8 +387,18 @@ fn s1_each_function_may_do_what_it_needs_and_nothing_else() {
                 assert!(!action.contains('*'), "{binary}: {action}");
                 let (service, _) = action.split_once(':').unwrap();
                 match (service, &statement["Resource"]) {
-                    ("secretsmanager", Value::Object(secret)) => {
-                        rights.insert((action, secret["Ref"].as_str().unwrap().to_owned()));
+                    ("secretsmanager", secret) => {
+                        rights.insert((action, subject(secret).to_owned()));
+                    }
+                    ("kms", key) => {
+                        assert_eq!(subject(key), "KmsKeyArn");
+                        let through = &statement["Condition"]["StringEquals"]["kms:ViaService"];
+                        assert!(through.to_string().contains("secretsmanager"), "{through}");
+                        keys.insert(action);
+                    }
+                    ("sqs", queue) => {
+                        assert_eq!(queue["Fn::GetAtt"], json!(["DeadLetterQueue", "Arn"]));
+                        assert_eq!(binary, "purge-organizations");
                     }
                     ("logs", group) => {
                         assert_eq!(group["Fn::GetAtt"], json!([log_group, "Arn"]), "{binary}")
@@ -371,6 +410,24 @@ fn s1_each_function_may_do_what_it_needs_and_nothing_else() {
             }
         }
         assert_eq!(rights, rights_on_secrets(&binary), "{binary}");
+        let expected = match (rights.is_empty(), binary.as_str()) {
+            (true, _) => vec![],
+            (false, "rotate-jwt-secret") => vec!["kms:Decrypt", "kms:GenerateDataKey"],
+            (false, _) => vec!["kms:Decrypt"],
+        };
+        assert!(keys.iter().eq(&expected), "{binary}: {keys:?}");
+    }
+}
+
+/// Otherwise a deployment that adds a secret would start the new version before it may read it.
+#[test]
+fn a_new_version_is_made_after_its_permissions() {
+    for (binary, name) in deployed() {
+        let role = properties(name)["Role"]["Fn::GetAtt"][0].as_str().unwrap();
+        let needed: BTreeSet<&str> = policies(role).map(|(policy, _)| policy.as_str()).collect();
+        let made_before = resources()[name]["DependsOn"].as_array().unwrap();
+        let made_before = made_before.iter().map(|one| one.as_str().unwrap());
+        assert_eq!(needed, made_before.collect(), "{binary}");
     }
 }
 
@@ -383,7 +440,8 @@ fn every_function_is_logged_traced_and_watched() {
             .unwrap();
         let retention = &properties(log_group)["RetentionInDays"];
         assert!(retention["Fn::If"].is_array(), "{binary}: {retention}");
-        assert_eq!(function["TracingConfig"]["Mode"], "Active", "{binary}");
+        let traced = json!({"Fn::If": ["IsTraced", "Active", "PassThrough"]});
+        assert_eq!(function["TracingConfig"]["Mode"], traced, "{binary}");
         let of_function = |alarm: &Value| {
             let dimensions = alarm["Properties"]["Dimensions"].as_array();
             let mut dimensions = dimensions.into_iter().flatten();
@@ -396,6 +454,8 @@ fn every_function_is_logged_traced_and_watched() {
             .map(|(_, alarm)| alarm["Properties"]["MetricName"].as_str().unwrap())
             .collect();
         let mut expected = BTreeSet::from(["Errors", "Throttles"]);
+        // On a schedule: a run that does not happen has no error.
+        expected.extend((binary == "purge-organizations").then_some("Invocations"));
         expected.extend(answers_requests(&binary).then_some("Duration"));
         assert_eq!(watched, expected, "{binary}");
     }
@@ -410,9 +470,15 @@ fn every_alarm_tells_the_operator() {
             continue;
         }
         let alarm = &alarm["Properties"];
-        assert!(refers_to(&alarm["AlarmActions"], "AlarmTopicArn"), "{name}");
+        for topic in ["AlarmTopicArn", "AlarmTopic"] {
+            assert!(refers_to(&alarm["AlarmActions"], topic), "{name}");
+        }
         assert!(alarm["AlarmDescription"].is_object(), "{name}");
-        watched.insert(alarm["MetricName"].as_str().unwrap());
+        watched.extend(alarm["MetricName"].as_str());
+        let calculated = alarm["Metrics"].as_array().into_iter().flatten();
+        watched.extend(
+            calculated.filter_map(|one| one["MetricStat"]["Metric"]["MetricName"].as_str()),
+        );
     }
     for metric in [
         "5xx",
@@ -420,6 +486,10 @@ fn every_alarm_tells_the_operator() {
         "ServerErrors",
         "CapacityUsed",
         "CapacityRefusals",
+        "LoginsRefused",
+        "SigningSecretAge",
+        "Invocations",
+        "ApproximateNumberOfMessagesVisible",
     ] {
         assert!(watched.contains(metric), "{metric}");
     }

@@ -240,6 +240,25 @@ async fn pages_have_a_policy_and_what_names_no_file_is_not_there() {
     }
 }
 
+#[tokio::test]
+async fn a_service_without_documentation_answers_as_if_there_were_none() {
+    let service = TestService::start_with(&[("API_DOCS", "Disabled")]).await;
+    for path in [
+        "/docs",
+        "/docs/",
+        "/docs/index.html",
+        "/docs/swagger-ui.css",
+        "/openapi.json",
+    ] {
+        for method in ["GET", "POST", "DELETE"] {
+            let answer = service.send(service.request(method, path)).await;
+            assert_eq!(answer.status, 404, "{method} {path}");
+        }
+    }
+    service.get("/openapi.json").await.problem(404, "not_found");
+    assert_eq!(service.get("/health").await.status, 200);
+}
+
 /// The tests in all sources that are run, each as `module::name`.
 fn tests() -> BTreeSet<String> {
     let mut folders = vec![
