@@ -1,4 +1,4 @@
-"""Prints a SAM template as CloudFormation deploys it, once for each argument.
+"""Prints a SAM template, or one without transforms, as CloudFormation deploys it, once for each argument.
 
 An argument is `null`, and references to parameters stay, or parameters with values, as a JSON object. Where the template
 refuses a value, `Refused` names the parameter and there is nothing else.
@@ -28,7 +28,7 @@ class Values:
 
     def __init__(self, template, given):
         self.conditions = template["Conditions"]
-        self.mappings = template["Mappings"]
+        self.mappings = template.get("Mappings", {})
         self.parameters = {}
         for name, parameter in template["Parameters"].items():
             value = given.get(name, parameter.get("Default"))
@@ -121,7 +121,7 @@ logging.disable(logging.WARNING)
 region = "eu-central-1"
 # cfn-lint would look values up for parameters that it makes up.
 source = renamed(load(sys.argv[1]), "Fn::FindInMap", "FindInMap")
-defaults = source.pop("Globals")
+defaults = source.pop("Globals", {})
 template = Template(sys.argv[1], source, [region])
 faults = template.transform()
 if faults:

@@ -483,9 +483,26 @@ fn samconfig_sets_no_parameters_of_deployments() {
         .filter(|section| section.contains(".deploy."));
     let deployments: Vec<&str> = deployments.collect();
     assert_eq!(deployments.len(), 2, "{deployments:?}");
-    for section in deployments {
+    for section in &deployments {
         assert!(!section.contains("parameter_overrides"), "{section}");
     }
+    // `sam delete` of one environment removes what is under its prefix.
+    let prefixes: BTreeSet<&str> = deployments
+        .iter()
+        .filter_map(|section| section.lines().find(|line| line.starts_with("s3_prefix")))
+        .collect();
+    assert_eq!(prefixes.len(), deployments.len());
+}
+
+/// cargo-lambda passes the flag on to cargo.
+#[test]
+fn what_is_deployed_is_built_from_the_lockfile() {
+    let cargo_toml = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, build) = cargo_toml
+        .split_once("[workspace.metadata.lambda.build]\n")
+        .unwrap();
+    let (build, _) = build.split_once("\n\n").unwrap();
+    assert!(build.lines().any(|line| line == "locked = true"), "{build}");
 }
 
 /// What a first deployment in a new account survives, and what a service in operation needs.

@@ -10,6 +10,7 @@
 
 mod deployment;
 mod events;
+mod examples;
 mod functions;
 mod harness;
 mod secured_mongod;

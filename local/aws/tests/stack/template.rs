@@ -308,7 +308,7 @@ fn policies(role: &str) -> impl Iterator<Item = (&'static String, &'static Value
 }
 
 /// Statements of all policies of the function's role; those that depend on a condition, too.
-fn statements(role: &str) -> Vec<Value> {
+pub fn statements(role: &str) -> Vec<Value> {
     let lists = policies(role).map(|(_, policy)| &policy["Properties"]["PolicyDocument"]);
     lists
         .flat_map(|document| document["Statement"].as_array().unwrap())
