@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -472,6 +473,52 @@ fn parameters_that_would_be_ignored_are_refused() {
         assert!(!rules_take(&mongodb(refused.clone())), "{refused}");
     }
     assert!(!rules_take(&json!({})));
+}
+
+/// The deployment from GitHub takes the template of the checkout, and of the build the functions alone.
+#[test]
+fn the_deployed_template_names_what_cargo_lambda_builds() {
+    let mut sed = Command::new("sed");
+    let script = root().join(".github/deployed-template.sed");
+    let sed = sed.arg("-E").arg("-f").arg(script);
+    let output = sed.arg(root().join("template.yaml")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for (binary, name) in deployed() {
+        let (_, function) = text.split_once(&format!("\n  {name}:\n")).unwrap();
+        let (function, _) = function.split_once("\n\n").unwrap();
+        let code = format!("\n    Properties:\n      CodeUri: target/lambda/{binary}\n");
+        assert!(function.contains(&code), "{function}");
+    }
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    fs::write(file.path(), &text).unwrap();
+    let again = aws::transformed(file.path(), &[Value::Null]).unwrap();
+    assert_eq!(again[0]["Resources"], template()["Resources"]);
+}
+
+/// A tag can be moved to other code, a commit cannot.
+#[test]
+fn workflows_use_actions_by_their_commits() {
+    let folder = root().join(".github/workflows");
+    let mut used = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        for line in text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("- uses:"))
+        {
+            let (_, commit) = line.split_once('@').unwrap();
+            let (commit, version) = commit.split_once(" # v").unwrap();
+            assert_eq!(commit.len(), 40, "{line}");
+            assert!(
+                commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{line}"
+            );
+            assert!(!version.is_empty());
+            used += 1;
+        }
+    }
+    assert!(used > 0);
 }
 
 /// Parameters that are given to `sam deploy` replace those of samconfig.toml, all of them.
