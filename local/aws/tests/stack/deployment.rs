@@ -422,7 +422,7 @@ fn an_address_is_told_of_alarms_in_each_profile() {
 }
 
 /// Whether the template's rules take these values of parameters, and of the others their defaults.
-fn rules_take(given: &Value) -> bool {
+pub fn rules_take(given: &Value) -> bool {
     fn holds(assertion: &Value, value: &dyn Fn(&Value) -> Value) -> bool {
         let (function, arguments) = assertion.as_object().unwrap().iter().next().unwrap();
         let mut arguments = arguments.as_array().unwrap().iter();

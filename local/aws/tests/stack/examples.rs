@@ -50,25 +50,13 @@ fn rights(role: &Value) -> Vec<Value> {
 
 #[test]
 fn the_linter_finds_nothing_in_the_examples() {
-    let secret = ("OriginSecret", "a-secret-of-the-proxy");
-    let certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1234";
-    let own = [
-        ("DomainName", "api.example.com"),
-        ("ApiDomainName", "api-origin.example.com"),
-        ("CertificateArn", certificate),
-        ("HostedZoneId", "Z0123456789ABCDEFGHIJ"),
-        secret,
-    ];
-    let repository = [("Repository", "owner/name")];
-    let examples: [(&str, &[(&str, &str)]); 2] = [(ROLE, &repository), (CLOUDFRONT, &own)];
-    for (name, parameters) in examples {
-        let found = aws::lint(&root().join("examples").join(name), parameters).unwrap();
-        assert!(found.trim().is_empty(), "{name}: {found}");
-    }
+    let templates = [ROLE, CLOUDFRONT].map(|name| root().join("examples").join(name));
+    let found = aws::lint(&templates, &[]).unwrap();
+    assert!(found.trim().is_empty(), "{found}");
 }
 
 #[test]
-fn only_one_branch_of_one_environment_gets_the_role() {
+fn s1_only_one_branch_of_one_environment_gets_the_role() {
     let role = role();
     let trust = &role["DeploymentRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"];
     assert_eq!(trust.as_array().unwrap().len(), 1);
@@ -153,7 +141,7 @@ fn the_role_can_deploy_every_resource_of_the_stack() {
 
 /// Or a deployed template could make a role that may do everything.
 #[test]
-fn the_role_gives_no_rights_beyond_the_boundary() {
+fn s1_the_role_gives_no_rights_beyond_the_boundary() {
     let role = role();
     let within = json!({"StringEquals": {"iam:PermissionsBoundary": {"Ref": "Boundary"}}});
     for statement in rights(&role) {

@@ -153,7 +153,7 @@ async fn running_functions_learn_of_a_new_password_of_mongodb() {
 }
 
 /// Waits until the function has written `text` to its log.
-async fn logs(function: &Function, text: &str) {
+pub async fn logs(function: &Function, text: &str) {
     let started = Instant::now();
     while !function.output().contains(text) {
         assert!(

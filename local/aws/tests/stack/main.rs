@@ -9,6 +9,7 @@
 )]
 
 mod deployment;
+mod documentation;
 mod events;
 mod examples;
 mod functions;
