@@ -150,7 +150,9 @@ fn the_examples_have_the_parameters_that_the_documentation_gives_them() {
             None => "cloudfront.yaml",
         };
         let file = root().join("examples").join(name);
-        let deployed = aws::transformed(&file, &[set.clone()]).unwrap().remove(0);
+        let deployed = aws::transformed(&file, std::slice::from_ref(&set))
+            .unwrap()
+            .remove(0);
         assert!(deployed.get("Refused").is_none(), "{set}: {deployed}");
         let known = deployed["Parameters"].as_object().unwrap();
         for parameter in set.as_object().unwrap().keys() {
