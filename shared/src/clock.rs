@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use mongodb::bson::DateTime;
 
-use crate::problem::Problem;
-
 /// The clock that decides what has expired, whose turn it is and when. A test brings its own.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> DateTime + Send + Sync>);
@@ -51,13 +49,17 @@ pub(crate) fn between(now: DateTime, later: DateTime) -> Duration {
     Duration::from_millis(u64::try_from(wait).unwrap_or_default())
 }
 
-/// As RFC 3339 writes it, always with milliseconds: texts sort as moments do.
-pub fn date_time(moment: DateTime) -> Result<String, Problem> {
-    let text = moment.try_to_rfc3339_string();
-    let text = text.map_err(|_| Problem::internal())?;
+/// The last millisecond of the year 9999, counted from 1970. RFC 3339 writes no later one.
+const LAST_MILLIS: i64 = 253_402_300_799_999;
+
+/// As RFC 3339 writes it, always with milliseconds: texts sort as moments do. A moment that it cannot write becomes the
+/// nearest one that it can.
+pub fn date_time(moment: DateTime) -> String {
+    let moment = DateTime::from_millis(moment.timestamp_millis().clamp(0, LAST_MILLIS));
+    let text = moment.try_to_rfc3339_string().unwrap_or_default();
     let text = text.trim_end_matches('Z');
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    Ok(format!("{seconds}.{fraction:0<3}Z"))
+    format!("{seconds}.{fraction:0<3}Z")
 }
 
 #[cfg(test)]
@@ -69,9 +71,11 @@ mod tests {
         for (millis, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
             (1_764_072_000_120, "2025-11-25T12:00:00.120Z"),
+            (i64::MIN, "1970-01-01T00:00:00.000Z"),
+            (i64::MAX, "9999-12-31T23:59:59.999Z"),
             (1_764_072_000_123, "2025-11-25T12:00:00.123Z"),
         ] {
-            assert_eq!(date_time(DateTime::from_millis(millis)).unwrap(), text);
+            assert_eq!(date_time(DateTime::from_millis(millis)), text);
         }
     }
 }

@@ -1,25 +1,42 @@
-//! What every function of the service stands on, by subject.
+//! What every function of the service stands on.
 //!
-//! `organizations`, `admins`, `sessions`, `tokens`, `attempts` and `audit` are the product. `mongo`, `http` and
-//! `lambda` connect it to the world; `config` and `app` are what a process reads and builds once. Value types (a
-//! name, an email, a password) know nothing of MongoDB, HTTP or AWS.
+//! The modules are in an order: each uses only those above it in this list. `docs/architecture.md` draws the order, and
+//! `.ci/module-order` keeps it.
 
-pub mod admins;
-pub mod app;
-pub mod attempts;
-pub mod audit;
-pub mod clock;
+pub mod values;
+
+pub mod problem;
+
 pub mod config;
-pub mod http;
+
+pub mod clock;
 mod keyed_hash;
-pub mod lambda;
 pub mod log;
 pub mod metrics;
-pub mod mongo;
-pub mod organizations;
-pub mod problem;
 pub mod secrets;
-pub mod sessions;
-pub mod start;
-pub mod text;
+
+pub mod hasher;
+pub mod http;
+
+pub mod mongo;
+
+pub mod model;
+
+pub mod store;
+
+pub mod throttle;
 pub mod tokens;
+
+pub mod state;
+
+pub mod auth;
+
+pub mod sessions;
+
+pub mod account;
+pub mod audit;
+pub mod organizations;
+
+pub mod start;
+
+pub mod lambda;

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::app::App;
 use crate::config::ConfigFaults;
 use crate::mongo::ConnectError;
+use crate::state::App;
 use crate::tokens::{SigningSecretError, Tokens};
 
 /// How long a start waits for MongoDB. Lambda gives a start ten seconds, but while MongoDB is away every start that waits

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use shared::admins;
-use shared::app::App;
+use shared::auth;
 use shared::http::{ClientAddress, Deadline, JsonBody};
 use shared::problem::Problem;
 use shared::sessions;
-use shared::tokens::{Secured, TokenResponse, Tokens};
+use shared::state::{App, Secured};
+use shared::tokens::{TokenResponse, Tokens};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -48,11 +48,11 @@ async fn log_in(
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<Credentials>,
 ) -> Result<Json<TokenResponse>, Problem> {
-    let credentials = admins::Credentials {
+    let credentials = auth::Credentials {
         email: &body.email,
         password: &body.password,
     };
-    let proved = admins::log_in(&secured.app, credentials, address, deadline).await?;
+    let proved = auth::log_in(&secured.app, credentials, address, deadline).await?;
     let session = sessions::open(&secured, proved, address, deadline).await?;
     Ok(Json(session))
 }

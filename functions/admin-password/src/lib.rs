@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use shared::admins::{self, Password, PasswordPolicy};
-use shared::app::App;
+use shared::account;
+use shared::auth::AuthenticatedAdmin;
 use shared::http::{Deadline, JsonBody};
 use shared::problem::Problem;
-use shared::tokens::{AuthenticatedAdmin, Secured, Tokens};
+use shared::state::{App, Secured};
+use shared::tokens::Tokens;
+use shared::values::{Password, PasswordPolicy};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -72,6 +74,6 @@ async fn change_password(
     };
     let new = Password::choose(&body.new_password, &policy).map_err(|error| vec![error])?;
     let current = Password::presented(&body.current_password);
-    admins::change_password(&app, &caller, current, new, deadline).await?;
+    account::change_password(&app, &caller, current, new, deadline).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -8,11 +8,12 @@ use axum::http::Request;
 use lambda_http::Context;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use serde::Serialize;
-use shared::admins::Role;
+use shared::auth::AuthenticatedAdmin;
 use shared::http::{ClientAddress, Deadline};
 use shared::lambda::InvocationError;
+use shared::model::Role;
 use shared::problem::{Code, Problem};
-use shared::tokens::{AuthenticatedAdmin, Secured};
+use shared::state::Secured;
 
 /// What the service behind finds in `requestContext.authorizer.lambda`.
 #[derive(Debug, Serialize)]

@@ -4,7 +4,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request
 use lambda_http::{LambdaEvent, service_fn};
 use shared::lambda::{self, InvocationError, Payload, Pepper};
 use shared::start::StartRefused;
-use shared::tokens::Secured;
+use shared::state::Secured;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartRefused> {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use shared::admins::{self, Password};
-use shared::app::App;
+use shared::auth::{AuthenticatedAdmin, Credentials};
 use shared::clock::date_time;
 use shared::http::{ClientAddress, Deadline, JsonBody};
 use shared::organizations::{self, OrganizationBody};
 use shared::problem::Problem;
-use shared::tokens::{AuthenticatedAdmin, Secured, Tokens};
+use shared::state::{App, Secured};
+use shared::tokens::Tokens;
+use shared::values::Password;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -65,7 +66,7 @@ async fn delete_organization(
     let purge_at = organizations::delete(&app, &caller, password, deadline).await?;
     Ok(Json(DeletedOrganization {
         id: caller.organization().id.to_hex(),
-        restorable_until: date_time(purge_at)?,
+        restorable_until: date_time(purge_at),
     }))
 }
 
@@ -98,7 +99,7 @@ async fn restore_organization(
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<RestoreOrganization>,
 ) -> Result<Json<OrganizationBody>, Problem> {
-    let credentials = admins::Credentials {
+    let credentials = Credentials {
         email: &body.email,
         password: &body.password,
     };

@@ -3,11 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use shared::audit::{self, Action, Event};
+use shared::audit;
+use shared::auth::AuthenticatedAdmin;
 use shared::clock::date_time;
 use shared::http::Query;
+use shared::model::{Action, Event};
 use shared::problem::{FieldError, Problem};
-use shared::tokens::{AuthenticatedAdmin, Secured};
+use shared::state::Secured;
 use utoipa::{IntoParams, ToSchema};
 
 const USUAL_PAGE: u32 = 50;
@@ -65,7 +67,7 @@ impl AuditEvent {
     fn of(event: Event) -> Result<Self, Problem> {
         Ok(Self {
             id: event.id.to_hex(),
-            at: date_time(event.at)?,
+            at: date_time(event.at),
             action: event.action,
             admin_id: event.admin_id.map(|id| id.to_hex()),
             session_id: event.session_id.map(|id| id.to_hex()),

@@ -1,9 +1,10 @@
 //! Removes, on a schedule, what is left of deleted organizations whose time to be restored is over.
 
 use lambda_runtime::Context;
-use shared::app::App;
-use shared::lambda::{InvocationError, time_left};
+use shared::http::time_left;
+use shared::lambda::InvocationError;
 use shared::organizations::{Purge, purge_deleted};
+use shared::state::App;
 use tokio::time::Instant;
 
 /// Fails where an organization could not be purged, so that an alarm can tell. The next run goes on with it.

@@ -9,24 +9,11 @@ use mongodb::bson::doc;
 use crate::Outcome;
 use crate::backend::{Backend, login, send, showing};
 use crate::latency::{Floor, Functions, bcrypt_time, timed};
-use crate::plot;
+use crate::plot::{self, Point};
 use crate::statistics::median;
 
 const TENANTS: [u32; 5] = [100, 1000, 3000, 6000, 9000];
 const ROUNDS: usize = 25;
-
-/// What there is at so many tenants.
-pub struct Point {
-    pub tenants: u32,
-    /// Milliseconds, those of the hash taken off.
-    pub onboarding: f64,
-    pub login: f64,
-    /// Milliseconds.
-    pub show: f64,
-    /// Megabytes that mongod has resident.
-    pub memory: f64,
-    pub files: usize,
-}
 
 /// The mongod that listens on this connection string's port.
 fn process_of(uri: &str) -> Outcome<String> {

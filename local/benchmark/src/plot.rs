@@ -2,10 +2,22 @@
 
 use plotters::prelude::*;
 
-use crate::growth::Point;
 use crate::{Outcome, root};
 
 const SIZE: (u32, u32) = (900, 360);
+
+/// What there is at so many tenants.
+pub struct Point {
+    pub tenants: u32,
+    /// Milliseconds, those of the hash taken off.
+    pub onboarding: f64,
+    pub login: f64,
+    /// Milliseconds.
+    pub show: f64,
+    /// Megabytes that mongod has resident.
+    pub memory: f64,
+    pub files: usize,
+}
 
 /// One line of a plot: its name, and where it goes.
 type Line<'a> = (&'a str, RGBColor, Vec<(f64, f64)>);

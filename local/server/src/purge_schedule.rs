@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::app::App;
 use shared::organizations::purge_deleted;
+use shared::state::App;
 use tokio::time::{Instant, interval};
 
 const INTERVAL: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::admins::EmailAddress;
+use shared::values::EmailAddress;
 
 fuzz_target!(|text: &str| {
     if let Ok(email) = EmailAddress::parse(text) {

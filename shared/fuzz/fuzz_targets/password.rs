@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::admins::{Password, PasswordPolicy};
+use shared::values::{Password, PasswordPolicy};
 
 fuzz_target!(|text: &str| {
     let policy = PasswordPolicy {

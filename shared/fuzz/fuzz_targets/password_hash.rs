@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use shared::admins::{Password, PasswordHash};
+use shared::values::{Password, PasswordHash};
 
 fuzz_target!(|text: &str| {
     let Ok(hash) = serde_json::from_value::<PasswordHash>(text.into()) else {

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
 
-use super::Event;
 use crate::keyed_hash::{KeyedHash, MARK_BYTES};
+use crate::model::Event;
 
 /// The last event of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 use mongodb::bson::doc;
 
-use super::{Cursor, Event};
-use crate::app::App;
+use super::Cursor;
+use crate::auth::AuthenticatedAdmin;
+use crate::model::Event;
 use crate::problem::Problem;
-use crate::tokens::AuthenticatedAdmin;
+use crate::state::App;
 
 /// The most events that a page can have.
 pub const MAX_PAGE: u32 = 100;

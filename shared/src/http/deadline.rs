@@ -1,13 +1,22 @@
 //! The moment by which a request must be answered.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use lambda_runtime::Context;
 use tokio::time::Instant;
 
-use crate::lambda::time_left;
 use crate::problem::Problem;
+
+/// Kept back from a function's own deadline, at which Lambda kills it without an answer.
+const BEFORE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// In milliseconds since 1970, as deadlines are. What is smaller is no moment: `cargo lambda watch` says how long
+/// the event may take, whatever it is.
+const FIRST_MOMENT: u64 = 1_000_000_000_000;
+/// The longest that a function can be given.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// The longest a caller waits.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -18,12 +27,12 @@ pub struct Deadline(pub Instant);
 
 impl Deadline {
     pub(super) fn of(request: &axum::extract::Request) -> Self {
-        let lambda = request.extensions().get::<lambda_runtime::Context>();
+        let lambda = request.extensions().get::<Context>();
         lambda.map_or_else(|| Self(Instant::now() + LONGEST), Self::of_event)
     }
 
     /// Of an event of Lambda that is no request, and that a request waits for.
-    pub fn of_event(context: &lambda_runtime::Context) -> Self {
+    pub fn of_event(context: &Context) -> Self {
         Self(Instant::now() + time_left(context).min(LONGEST))
     }
 }
@@ -35,4 +44,18 @@ impl<S: Sync> FromRequestParts<S> for Deadline {
         let deadline = parts.extensions.get::<Self>();
         deadline.copied().ok_or_else(Problem::internal)
     }
+}
+
+/// How long an event may take: until a second before the function's deadline.
+pub fn time_left(context: &Context) -> Duration {
+    if context.deadline < FIRST_MOMENT {
+        return LONGEST_TIMEOUT;
+    }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    // The deadline is in milliseconds since 1970.
+    Duration::from_millis(context.deadline)
+        .saturating_sub(now)
+        .saturating_sub(BEFORE_DEADLINE)
 }

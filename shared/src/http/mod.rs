@@ -11,7 +11,7 @@ mod request_id;
 
 pub use answer::service;
 pub use client_address::ClientAddress;
-pub use deadline::Deadline;
+pub use deadline::{Deadline, time_left};
 pub use idempotency_key::IdempotencyKey;
 pub use json_body::{JsonBody, is_refused_unread, receive};
 pub(crate) use organization::note_organization;

@@ -9,25 +9,23 @@ mod payload;
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, LambdaEvent, Service};
-use lambda_runtime::{Context, Diagnostic};
+use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
 use tower::ServiceBuilder;
 
 use self::answer::Answer;
 use self::convertible::convertible;
 use self::payload::PayloadResponse;
-use crate::app::App;
 use crate::config::{Config, ConfiguredSecret, Settings, TokenConfig};
-use crate::log;
-use crate::metrics;
 use crate::secrets::SecretsManager;
 use crate::start::{StartRefused, prepare};
+use crate::state::App;
 use crate::tokens::{SecretSource, Tokens};
+use crate::{log, metrics};
 
 pub use self::invocation_error::InvocationError;
 pub use self::payload::{NEEDS_VERSION_2, Payload};
@@ -96,15 +94,6 @@ fn start_output(settings: &mut Settings<'_>) {
 /// An environment serves one request at a time: a transaction, and beside it the command that ends it.
 const MAX_CONNECTIONS: u32 = 2;
 
-/// Kept back from a function's own deadline, at which Lambda kills it without an answer.
-const BEFORE_DEADLINE: Duration = Duration::from_secs(1);
-
-/// In milliseconds since 1970, as deadlines are. What is smaller is no moment: `cargo lambda watch` says how long
-/// the event may take, whatever it is.
-const FIRST_MOMENT: u64 = 1_000_000_000_000;
-/// The longest that a function can be given.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(900);
-
 /// Connects to everything, then serves requests until Lambda ends the process.
 pub async fn serve(app: &App, tokens: Option<&Tokens>, router: Router) -> Result<(), StartRefused> {
     serve_events(app, tokens, payload_handler(router)).await
@@ -136,20 +125,6 @@ where
     lambda_runtime::run(handler)
         .await
         .map_err(|error| StartRefused(error.to_string()))
-}
-
-/// How long an event may take: until a second before the function's deadline.
-pub fn time_left(context: &Context) -> Duration {
-    if context.deadline < FIRST_MOMENT {
-        return LONGEST_TIMEOUT;
-    }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    // The deadline is in milliseconds since 1970.
-    Duration::from_millis(context.deadline)
-        .saturating_sub(now)
-        .saturating_sub(BEFORE_DEADLINE)
 }
 
 /// Serves requests of a function that needs no MongoDB, until Lambda ends the process.

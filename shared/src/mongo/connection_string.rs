@@ -65,7 +65,7 @@ const OPTIONS_OF_THE_MANUAL: &[&str] = &[
     "zlibCompressionLevel",
 ];
 
-pub(super) struct ConnectionString {
+pub(crate) struct ConnectionString {
     text: SecretString,
     /// Of the secret that holds it, if one does.
     pub version_id: Option<String>,

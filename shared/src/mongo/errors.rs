@@ -45,7 +45,7 @@ const PERMANENT: &[i32] = &[
 static DOUBTS: AtomicU64 = AtomicU64::new(0);
 
 /// How many errors so far made connections doubtful: see [`makes_connection_doubtful`].
-pub(super) fn doubts() -> u64 {
+pub(crate) fn doubts() -> u64 {
     DOUBTS.load(Ordering::Relaxed)
 }
 
@@ -101,7 +101,7 @@ pub fn is_connection_failure(error: &Error) -> bool {
 }
 
 /// Whether MongoDB denied a command: the user was dropped, its password replaced, or a right is missing.
-pub(super) fn is_denied(error: &Error) -> bool {
+pub(crate) fn is_denied(error: &Error) -> bool {
     code(error).is_some_and(|code| DENIED.contains(&code))
 }
 
@@ -111,7 +111,7 @@ fn makes_connection_doubtful(error: &Error) -> bool {
 }
 
 /// Whether the same request fails until somebody changes something: sending it again does not help.
-pub(super) fn is_permanent(error: &Error) -> bool {
+pub(crate) fn is_permanent(error: &Error) -> bool {
     match error.kind.as_ref() {
         ErrorKind::Authentication { .. }
         | ErrorKind::Bson(_)
@@ -149,7 +149,7 @@ pub fn log_error(error: &Error) {
 
 /// Kind and code. The messages of commands and writes are left out: they can quote documents; and those of a bad
 /// argument: they can quote a connection string.
-pub(super) fn describe(error: &Error) -> String {
+pub(crate) fn describe(error: &Error) -> String {
     match error.kind.as_ref() {
         ErrorKind::Command(command) => {
             format!("command failed: {} {}", command.code, command.code_name)

@@ -11,7 +11,7 @@ use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
 
 #[derive(Clone)]
-pub(super) struct Reachability(Arc<AtomicBool>);
+pub(crate) struct Reachability(Arc<AtomicBool>);
 
 /// Until a monitor says otherwise.
 impl Default for Reachability {

@@ -9,7 +9,7 @@ use super::ConnectError;
 
 /// Refuses a server that does not do what the service needs: a standalone server, and a secondary that is connected
 /// to directly.
-pub(super) async fn refuse_unfit(master: &Database, is_direct: bool) -> Result<(), ConnectError> {
+pub(crate) async fn refuse_unfit(master: &Database, is_direct: bool) -> Result<(), ConnectError> {
     let find = doc! {
         "find": "organizations",
         "filter": { "_id": Bson::Null },

@@ -2,8 +2,8 @@
 //! with it.
 
 use crate::metrics::{self, Metric};
-use crate::mongo::Databases;
 use crate::problem::Problem;
+use crate::store::Databases;
 
 #[derive(Clone, Copy)]
 pub(super) struct Capacity {

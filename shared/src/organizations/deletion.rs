@@ -5,14 +5,15 @@ use mongodb::bson::{DateTime, doc};
 use mongodb::error::Error;
 use tokio::time::Instant;
 
-use crate::admins::{Password, confirm_password};
-use crate::app::App;
-use crate::audit::{Action, Event};
+use crate::auth::{AuthenticatedAdmin, confirm_password};
 use crate::clock::after;
-use crate::mongo::{Databases, Transaction};
+use crate::model::{Action, Event};
+use crate::mongo::Transaction;
 use crate::problem::Problem;
 use crate::sessions::count_alive;
-use crate::tokens::AuthenticatedAdmin;
+use crate::state::App;
+use crate::store::Databases;
+use crate::values::Password;
 
 /// Deletes the caller's organization, which must confirm it by password, and ends all its sessions. Answers
 /// until when it can be restored.

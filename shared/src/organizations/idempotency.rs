@@ -9,31 +9,19 @@ use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::Error;
-use serde::{Deserialize, Serialize};
 
-use super::{Caller, NewOrganization, Organization, OrganizationStatus};
-use crate::admins::{Comparison, PasswordHash};
-use crate::app::App;
-use crate::attempts::{Guesser, Verdict, reserve_guess};
+use super::{Caller, NewOrganization};
 use crate::clock::after;
-use crate::mongo::Databases;
+use crate::hasher::Comparison;
+use crate::model::{Onboarding, Organization, OrganizationStatus};
 use crate::problem::{Code, Problem};
+use crate::state::App;
+use crate::store::Databases;
+use crate::throttle::{Guesser, Verdict, reserve_guess};
+use crate::values::PasswordHash;
 
 /// How long a key is remembered.
 const MEMORY: Duration = Duration::from_secs(24 * 3600);
-
-/// A document of `onboardings`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Onboarding {
-    /// Keyed hash of email and `Idempotency-Key`: callers do not share a namespace.
-    #[serde(rename = "_id")]
-    key: String,
-    /// Keyed hash of name and email. The password is compared by its own hash: a fast one would be easy to guess.
-    fingerprint: String,
-    password_hash: PasswordHash,
-    organization_id: ObjectId,
-    expires_at: DateTime,
-}
 
 /// What came of an earlier request with the same key.
 pub(super) enum Earlier {
@@ -131,27 +119,25 @@ async fn is_password(
     Ok(compared?.is_right())
 }
 
-impl Onboarding {
-    /// Takes the place of a record that has expired, or whose organization, `purged`, is gone. Any other record is a
-    /// duplicate key.
-    pub(super) async fn insert(
-        &self,
-        databases: &Databases,
-        purged: Option<ObjectId>,
-        session: &mut ClientSession,
-    ) -> Result<(), Error> {
-        let expired = doc! { "expires_at": { "$lte": databases.clock.now() } };
-        let forgotten: Vec<Document> = purged
-            .map(|id| doc! { "organization_id": id })
-            .into_iter()
-            .chain([expired])
-            .collect();
-        databases
-            .onboardings
-            .replace_one(doc! { "_id": &self.key, "$or": forgotten }, self)
-            .upsert(true)
-            .session(session)
-            .await
-            .map(drop)
-    }
+/// Takes the place of a record that has expired, or whose organization, `purged`, is gone. Any other record is a
+/// duplicate key.
+pub(super) async fn insert(
+    record: &Onboarding,
+    databases: &Databases,
+    purged: Option<ObjectId>,
+    session: &mut ClientSession,
+) -> Result<(), Error> {
+    let expired = doc! { "expires_at": { "$lte": databases.clock.now() } };
+    let forgotten: Vec<Document> = purged
+        .map(|id| doc! { "organization_id": id })
+        .into_iter()
+        .chain([expired])
+        .collect();
+    databases
+        .onboardings
+        .replace_one(doc! { "_id": &record.key, "$or": forgotten }, record)
+        .upsert(true)
+        .session(session)
+        .await
+        .map(drop)
 }

@@ -9,67 +9,24 @@ use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::capacity::Capacity;
-use super::idempotency::{Earlier, Onboarding, Repeatable};
-use super::{CollectionName, Organization, OrganizationName, OrganizationStatus};
-use crate::admins::{
-    Admin, AdminStatus, EmailAddress, Password, PasswordHash, PasswordPolicy, Role,
-};
-use crate::app::App;
-use crate::attempts::{AddressUse, count_call};
-use crate::audit::{Action, Event};
+use super::idempotency::{Earlier, Repeatable, insert};
+use super::{Caller, NewOrganization};
 use crate::http::{ClientAddress, note_organization};
-use crate::mongo::{
-    Databases, Transaction, TransactionError, duplicate_index, index, is_write_conflict,
-    names_existing_collection, run_transaction,
+use crate::model::{
+    Action, Admin, AdminStatus, Event, Onboarding, Organization, OrganizationStatus, Role,
 };
-use crate::problem::{FieldError, Problem};
+use crate::mongo::{
+    Transaction, TransactionError, duplicate_index, is_write_conflict, names_existing_collection,
+    run_transaction,
+};
+use crate::problem::Problem;
+use crate::state::App;
+use crate::store::{Databases, index};
+use crate::throttle::{AddressUse, count_call};
+use crate::values::{CollectionName, PasswordHash};
 
 /// How long a request waits for another with the same `Idempotency-Key`.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// What a company says about itself.
-pub struct NewOrganization {
-    pub(super) name: OrganizationName,
-    pub(super) email: EmailAddress,
-    pub(super) password: Password,
-}
-
-impl NewOrganization {
-    /// The faults are those of all fields. `min_length` is the password's, in characters.
-    pub fn parse(
-        name: &str,
-        email: &str,
-        password: &str,
-        min_length: usize,
-    ) -> Result<Self, Vec<FieldError>> {
-        let policy = PasswordPolicy {
-            field: "password",
-            min_length,
-            context: &[email, name],
-        };
-        let name = OrganizationName::parse(name);
-        let email = EmailAddress::parse(email);
-        match (name, email, Password::choose(password, &policy)) {
-            (Ok(name), Ok(email), Ok(password)) => Ok(Self {
-                name,
-                email,
-                password,
-            }),
-            (name, email, password) => Err([name.err(), email.err(), password.err()]
-                .into_iter()
-                .flatten()
-                .collect()),
-        }
-    }
-}
-
-/// Who asks, and how.
-pub struct Caller {
-    pub address: ClientAddress,
-    /// The request's `Idempotency-Key`.
-    pub idempotency_key: Option<String>,
-    pub deadline: Instant,
-}
 
 /// Takes the organization in, before the deadline or not at all.
 pub async fn onboard(
@@ -98,7 +55,7 @@ pub async fn onboard(
     let indexes = async { Ok(databases.make_indexes().await?) };
     let (password_hash, ()) = tokio::try_join!(app.hasher.hash(new.password.clone()), indexes)?;
     let id = ObjectId::new();
-    for collection_name in CollectionName::candidates(&new.name, id) {
+    for collection_name in CollectionName::candidates(&new.name, &id.to_hex()) {
         if exists(databases, &collection_name).await? {
             continue;
         }
@@ -254,9 +211,7 @@ impl<'a> Founding<'a> {
         let Some(onboarding) = &self.onboarding else {
             return Ok(());
         };
-        let taken = onboarding
-            .insert(self.databases, self.purged, session)
-            .await;
+        let taken = insert(onboarding, self.databases, self.purged, session).await;
         taken.map_err(|error| {
             // Another transaction holds the key. Most are done in a moment; then its answer is ours, too.
             if is_write_conflict(&error) && self.started.elapsed() > PATIENCE {

@@ -12,11 +12,12 @@ use mongodb::bson::{Binary, Document, doc};
 use mongodb::error::Error;
 use tokio::time::Instant;
 
-use super::Organization;
-use crate::app::App;
 use crate::clock::before;
-use crate::mongo::{Databases, Lease, log_error};
+use crate::model::Organization;
+use crate::mongo::log_error;
 use crate::problem::Problem;
+use crate::state::App;
+use crate::store::{Databases, Lease};
 
 /// How long after its purge a name is watched for a collection that a late write made. A request ends within its
 /// function's timeout, 15 minutes at most.

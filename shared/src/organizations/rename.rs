@@ -5,13 +5,14 @@ use mongodb::bson::doc;
 use mongodb::error::Error;
 use tokio::time::Instant;
 
-use super::{Organization, OrganizationName};
-use crate::app::App;
-use crate::attempts::count_change;
-use crate::audit::Action;
-use crate::mongo::{Databases, Transaction, TransactionError, is_duplicate};
+use crate::auth::AuthenticatedAdmin;
+use crate::model::{Action, Organization};
+use crate::mongo::{Transaction, TransactionError, is_duplicate};
 use crate::problem::{Code, Problem};
-use crate::tokens::AuthenticatedAdmin;
+use crate::state::App;
+use crate::store::Databases;
+use crate::throttle::count_change;
+use crate::values::OrganizationName;
 
 /// The admin's organization under its new name. One that has this name already stays as it is, and a rename that changes
 /// nothing does not count towards the organization's quota.

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Organization;
 use crate::clock::date_time;
+use crate::model::Organization;
 use crate::problem::Problem;
 
 #[derive(Serialize, ToSchema)]
@@ -29,8 +29,8 @@ impl OrganizationBody {
             id: organization.id.to_hex(),
             organization_name: organization.name.clone(),
             collection_name: organization.collection_name.as_str().to_owned(),
-            created_at: date_time(organization.created_at)?,
-            updated_at: date_time(organization.updated_at)?,
+            created_at: date_time(organization.created_at),
+            updated_at: date_time(organization.updated_at),
         })
     }
 }

@@ -5,14 +5,14 @@ use mongodb::bson::doc;
 use mongodb::error::Error;
 use tokio::time::Instant;
 
-use super::{Organization, OrganizationStatus};
-use crate::admins::{Admin, AdminStatus, Credentials, authenticate, lock_admin};
-use crate::app::App;
-use crate::attempts::Verdict;
-use crate::audit::{Action, Event};
+use crate::auth::{Credentials, authenticate};
 use crate::http::ClientAddress;
-use crate::mongo::{Databases, Transaction, run_transaction};
+use crate::model::{Action, Admin, AdminStatus, Event, Organization, OrganizationStatus};
+use crate::mongo::{Transaction, run_transaction};
 use crate::problem::Problem;
+use crate::state::App;
+use crate::store::{Databases, lock_admin};
+use crate::throttle::Verdict;
 
 /// The organization of the admin with these credentials, active again. One that is active stays so: who
 /// repeats the request gets the same answer.

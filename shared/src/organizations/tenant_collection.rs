@@ -2,7 +2,7 @@
 //!
 //! ```
 //! # use axum::http::StatusCode;
-//! # use shared::{http::JsonBody, problem::Problem, tokens::AuthenticatedAdmin};
+//! # use shared::{auth::AuthenticatedAdmin, http::JsonBody, problem::Problem};
 //! # #[derive(serde::Serialize, serde::Deserialize)]
 //! # struct Invoice;
 //! async fn add_invoice(
@@ -18,7 +18,7 @@
 //! it offers stays in the tenant's own collection. The following does not compile, and nothing like it does:
 //!
 //! ```compile_fail,E0616
-//! async fn of_another_tenant(app: &shared::app::App) {
+//! async fn of_another_tenant(app: &shared::state::App) {
 //!     let databases = app.mongo.databases().await.unwrap();
 //!     databases.tenants.collection::<mongodb::bson::Document>("org_another");
 //! }
@@ -40,7 +40,7 @@ use mongodb::{Collection, IndexModel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::tokens::AuthenticatedAdmin;
+use crate::auth::AuthenticatedAdmin;
 
 /// The stages of an aggregation that read nothing but the collection they begin with, and write nothing.
 const STAGES: &[&str] = &[

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use crate::values::FieldError;
 pub use code::Code;
 pub use openapi::openapi_responses;
 
@@ -33,20 +34,6 @@ pub struct Problem {
     retry_after: Option<Duration>,
     /// `WWW-Authenticate`: every 401 has one (RFC 9110, section 15.5.2; RFC 6750, section 3).
     challenge: Option<&'static str>,
-}
-
-/// What is wrong with one field of a request.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct FieldError {
-    /// Name of the field in the request's body, or of the parameter in its query.
-    #[schema(example = "password")]
-    pub field: &'static str,
-    /// Stable and snake_case, for programs.
-    #[schema(example = "too_short")]
-    pub code: &'static str,
-    /// For people.
-    #[schema(example = "must have at least 8 characters")]
-    pub message: String,
 }
 
 /// The body of every error answer (RFC 9457).

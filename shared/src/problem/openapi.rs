@@ -6,7 +6,8 @@ use std::time::Duration;
 use utoipa::PartialSchema;
 use utoipa::openapi::{Content, RefOr, ResponseBuilder, example::ExampleBuilder};
 
-use super::{Code, FieldError, PROBLEM_JSON, Problem};
+use super::{Code, PROBLEM_JSON, Problem};
+use crate::values::FieldError;
 
 /// OpenAPI responses for a set of problems: one per status, with each problem as the example of its code.
 pub fn openapi_responses(

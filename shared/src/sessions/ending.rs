@@ -6,13 +6,13 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::error::Error;
 use tokio::time::Instant;
 
-use crate::admins::{Admin, lock_admin};
-use crate::app::App;
-use crate::audit::{Action, EndReason, Event};
+use crate::auth::AuthenticatedAdmin;
 use crate::http::ClientAddress;
-use crate::mongo::{Databases, Transaction, run_transaction};
+use crate::model::{Action, Admin, EndReason, Event};
+use crate::mongo::{Transaction, run_transaction};
 use crate::problem::Problem;
-use crate::tokens::AuthenticatedAdmin;
+use crate::state::App;
+use crate::store::{Databases, lock_admin};
 
 /// There may be any number of sessions, and the transaction that counts them has its request's time. One that opens
 /// beside it ends, too, and is not counted.

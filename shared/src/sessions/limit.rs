@@ -6,9 +6,8 @@ use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
 use serde::Deserialize;
 
-use super::Session;
-use crate::audit::{Action, EndReason, Event};
-use crate::mongo::Databases;
+use crate::model::{Action, EndReason, Event, Session};
+use crate::store::Databases;
 
 /// One login ends no more than this: where the limit was lowered, the following logins end the rest.
 const MAX_ENDED: i64 = 50;

@@ -5,18 +5,19 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::error::Error;
 use tokio::time::Instant;
 
-use super::Session;
 use super::limit::end_beyond_limit;
 use super::refresh_token::RefreshToken;
-use crate::admins::{Admin, ProvedAdmin};
-use crate::attempts::Verdict;
-use crate::audit::{Action, Event};
+use crate::auth::ProvedAdmin;
 use crate::clock::after;
 use crate::http::ClientAddress;
 use crate::metrics::{self, Metric};
-use crate::mongo::{Databases, Transaction, run_transaction};
+use crate::model::{Action, Admin, Event, Session};
+use crate::mongo::{Transaction, run_transaction};
 use crate::problem::Problem;
-use crate::tokens::{Secured, TokenResponse};
+use crate::state::Secured;
+use crate::store::Databases;
+use crate::throttle::Verdict;
+use crate::tokens::TokenResponse;
 
 /// A session for an admin, whose attempt is settled beside it.
 pub async fn open(

@@ -12,13 +12,14 @@ use tokio::time::Instant;
 
 use super::ending::end_reused;
 use super::refresh_token::{RefreshToken, random_bytes};
-use super::{ReplacedToken, Session};
-use crate::admins::Admin;
 use crate::clock::between;
 use crate::http::{ClientAddress, note_organization};
-use crate::mongo::{Databases, Transaction, run_transaction};
+use crate::model::{Admin, ReplacedToken, Session};
+use crate::mongo::{Transaction, run_transaction};
 use crate::problem::Problem;
-use crate::tokens::{Secured, TokenResponse};
+use crate::state::Secured;
+use crate::store::{Databases, alive};
+use crate::tokens::TokenResponse;
 
 /// An answer may be lost, and is waited for as long as a request may take: until then the replaced token gets
 /// its successor once more, unless that has been used.
@@ -65,7 +66,7 @@ async fn find(
     let (Some(admin), Some(organization)) = (admin, organization) else {
         return Ok(None);
     };
-    let session = session.alive(databases, &admin).await?;
+    let session = alive(databases, session, &admin).await?;
     let active = session.filter(|_| admin.may_act_for(&organization));
     Ok(active.map(|session| (session, admin)))
 }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::admins::Role;
+use crate::model::Role;
+
+/// The media type of an access token (RFC 9068, section 2.1).
+pub(super) const TYPE: &str = "at+jwt";
 
 /// Times are NumericDates: whole seconds since 1970 (RFC 7519, section 2).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,10 +5,9 @@ use std::time::Duration;
 use mongodb::bson::DateTime;
 
 use super::{Claims, Tokens, unavailable};
-use crate::admins::Admin;
 use crate::clock::{between, numeric_date};
+use crate::model::{Admin, Session};
 use crate::problem::Problem;
-use crate::sessions::Session;
 
 pub struct AccessToken {
     pub jwt: String,

@@ -13,7 +13,8 @@ use secrecy::ExposeSecret;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::{SecretSource, SigningSecretError, TYPE};
+use super::claims::TYPE;
+use super::{SecretSource, SigningSecretError};
 use crate::clock::{after, between, numeric_date};
 use crate::metrics::{self, Metric};
 use crate::secrets::SecretVersion;

@@ -1,6 +1,5 @@
 //! Access tokens: JWTs that say which admin of which organization is calling (RFC 9068).
 
-mod authenticated_admin;
 mod claims;
 mod issuer;
 mod keys;
@@ -8,7 +7,6 @@ mod rotation;
 mod signing_secret;
 mod token_response;
 mod verifier;
-mod writing;
 
 use mongodb::bson::DateTime;
 
@@ -16,16 +14,12 @@ use self::keys::Keys;
 use crate::config::TokenConfig;
 use crate::problem::Problem;
 
-pub use authenticated_admin::{AuthenticatedAdmin, Secured};
 pub use claims::Claims;
 pub use issuer::AccessToken;
 pub use rotation::{RotationError, RotationEvent, Step, rotate};
 pub use signing_secret::{SecretSource, SigningSecretError};
 pub use token_response::TokenResponse;
 pub use verifier::Bearer;
-
-/// The media type of an access token (RFC 9068, section 2.1).
-const TYPE: &str = "at+jwt";
 
 /// Makes and checks tokens.
 pub struct Tokens {

@@ -9,8 +9,9 @@ use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
+use super::claims::TYPE;
 use super::keys::{KeyRing, SigningKey};
-use super::{Claims, TYPE, Tokens, unavailable};
+use super::{Claims, Tokens, unavailable};
 use crate::clock::numeric_date;
 use crate::problem::Problem;
 

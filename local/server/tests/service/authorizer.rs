@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lambda_http::Context;
 use mongodb::bson::doc;
 use serde_json::{Value, json};
-use shared::tokens::Secured;
+use shared::state::Secured;
 
 use crate::harness::TestService;
 use crate::logs::lines_of;

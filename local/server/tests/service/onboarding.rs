@@ -354,7 +354,7 @@ async fn p7_common_passwords_are_refused_over_http() {
     let service = TestService::start().await;
     service.create("Acme", "a@example.com").await;
     let token = service.token_of("a@example.com").await;
-    let list = include_str!("../../../../shared/src/admins/common-passwords.txt");
+    let list = include_str!("../../../../shared/src/values/common-passwords.txt");
     let long_enough = list.lines().filter(|common| common.chars().count() >= 8);
     for common in long_enough.step_by(500) {
         let refused = (422, "too_common".to_owned());

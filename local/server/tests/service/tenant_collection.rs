@@ -5,8 +5,9 @@ use std::net::Ipv4Addr;
 use axum::extract::FromRequestParts;
 use axum::http::Request;
 use mongodb::bson::{Document, doc};
+use shared::auth::AuthenticatedAdmin;
 use shared::http::ClientAddress;
-use shared::tokens::{AuthenticatedAdmin, Secured};
+use shared::state::Secured;
 
 use crate::harness::TestService;
 use crate::isolation::Tenant;

@@ -13,10 +13,10 @@ use std::time::Duration;
 use mongod::{Mongod, Purpose};
 use mongodb::Client;
 use mongodb::bson::DateTime;
-use shared::app::App;
 use shared::clock::Clock;
 use shared::config::{Config, ConfiguredSecret, Settings, TokenConfig};
 use shared::secrets::{SecretVersion, SecretsManager};
+use shared::state::App;
 use shared::tokens::{self, SecretSource};
 
 use crate::logs;

@@ -1,0 +1,232 @@
+//! Proving who one is: email and password of an admin, or the password once more.
+//!
+//! Whatever is wrong, the answer is the same, and so is its time: one hash is computed and one event recorded
+//! on every path. Guesses are counted before that, see [`crate::throttle`].
+
+use mongodb::ClientSession;
+use mongodb::bson::{DateTime, doc};
+use mongodb::error::Error;
+use tokio::time::Instant;
+
+use super::refused_login::RefusedLogin;
+use super::{AuthenticatedAdmin, ProvedAdmin};
+use crate::hasher::Comparison;
+use crate::http::{ClientAddress, note_organization};
+use crate::metrics::{self, Metric};
+use crate::model::{Action, Admin, AdminStatus, Event, Organization, OrganizationStatus};
+use crate::mongo::{Transaction, run_transaction};
+use crate::problem::{Code, Problem};
+use crate::state::App;
+use crate::store::Databases;
+use crate::throttle::{Guesser, LoginAttempt, Verdict, reserve_guess};
+use crate::values::{EmailAddress, Password, PasswordHash};
+
+/// What a login sends.
+pub struct Credentials<'a> {
+    pub email: &'a str,
+    pub password: &'a str,
+}
+
+/// The active admin of an active organization with this email and password.
+pub async fn log_in<'a>(
+    app: &'a App,
+    credentials: Credentials<'_>,
+    address: ClientAddress,
+    deadline: Instant,
+) -> Result<ProvedAdmin<'a>, Problem> {
+    let active = |organization: &Organization| organization.status == OrganizationStatus::Active;
+    let (proved, _) = authenticate(app, credentials, address, deadline, active).await?;
+    Ok(proved)
+}
+
+/// The active admin with this email and password, of an organization that is `fit`.
+pub(crate) async fn authenticate<'a>(
+    app: &'a App,
+    credentials: Credentials<'_>,
+    address: ClientAddress,
+    deadline: Instant,
+    fit: impl Fn(&Organization) -> bool,
+) -> Result<(ProvedAdmin<'a>, Organization), Problem> {
+    let databases = app.mongo.databases().await?;
+    let email = EmailAddress::parse(credentials.email).ok();
+    // What is no email at all is counted like an unknown one.
+    let account = email.as_ref().map_or(credentials.email, EmailAddress::key);
+    let attempt = LoginAttempt::begin(databases, &app.config, account, address, deadline);
+    let (attempt, admin) = tokio::join!(attempt, with_email(databases, email.as_ref()));
+    let attempt = attempt?;
+    let password = Password::presented(credentials.password);
+    let found = admin.as_ref().ok().and_then(Option::as_ref);
+    let refusal = RefusedLogin {
+        databases,
+        account,
+        event: refusal(found, address, databases.clock.now()),
+    };
+    let proved = match admin {
+        Ok(admin) => prove(app, databases, admin, password, fit, deadline).await,
+        Err(problem) => Err(problem),
+    };
+    match proved {
+        Ok((admin, organization)) => {
+            note_organization(organization.id);
+            Ok((ProvedAdmin::new(admin, attempt), organization))
+        }
+        Err(problem) => {
+            let settle = |verdict| attempt.settle(verdict);
+            Err(refuse(problem, refusal, settle, deadline).await)
+        }
+    }
+}
+
+/// Whether `password` is the caller's: asked again before what cannot be taken back easily. Someone may have
+/// found a token, so guesses are limited here, too: by the session, so that logging in does not suffer.
+pub(crate) async fn confirm_password<'a>(
+    app: &App,
+    caller: &'a AuthenticatedAdmin,
+    password: Password,
+    deadline: Instant,
+) -> Result<PasswordConfirmed<'a>, Problem> {
+    let databases = app.mongo.databases().await?;
+    let admin = caller.admin();
+    let limit = app.config.login_attempts_per_account;
+    let guesser = Guesser::Session(caller.session_id());
+    let guess = reserve_guess(databases, guesser, limit, deadline).await?;
+    let right = app.hasher.verify(admin.password_hash.clone(), password);
+    let refused = match right.await {
+        Ok(comparison) if comparison.is_right() => {
+            guess.settle(Verdict::Right).await?;
+            return Ok(PasswordConfirmed(caller));
+        }
+        Ok(_) => Problem::wrong_password(),
+        Err(problem) => problem,
+    };
+    let refusal = RefusedLogin {
+        databases,
+        account: admin.email_key.as_str(),
+        event: caller.event(Action::LoginRefused),
+    };
+    let settle = |verdict| guess.settle(verdict);
+    Err(refuse(refused, refusal, settle, deadline).await)
+}
+
+/// A caller that has just given its password once more. Only [`confirm_password`] makes one.
+pub(crate) struct PasswordConfirmed<'a>(&'a AuthenticatedAdmin);
+
+impl<'a> PasswordConfirmed<'a> {
+    pub(crate) fn caller(&self) -> &'a AuthenticatedAdmin {
+        self.0
+    }
+}
+
+async fn with_email(
+    databases: &Databases,
+    email: Option<&EmailAddress>,
+) -> Result<Option<Admin>, Problem> {
+    let Some(email) = email else { return Ok(None) };
+    let filter = doc! { "email_key": email.key() };
+    Ok(databases.admins.find_one(filter).await?)
+}
+
+async fn organization_of(
+    databases: &Databases,
+    admin: Option<&Admin>,
+) -> Result<Option<Organization>, Problem> {
+    let Some(admin) = admin else { return Ok(None) };
+    let own = doc! { "_id": admin.organization_id };
+    Ok(databases.organizations.find_one(own).await?)
+}
+
+fn refusal(admin: Option<&Admin>, address: ClientAddress, now: DateTime) -> Event {
+    let event = Event::new(Action::LoginRefused, address, now);
+    match admin {
+        Some(admin) => event.of(admin),
+        None => event,
+    }
+}
+
+/// Records a refusal and settles the guess. The record comes first: a guess that is never settled is a wrong one,
+/// so that none is wrong unrecorded. Where it cannot be written, the guess is as wrong as before.
+async fn refuse(
+    problem: Problem,
+    refusal: RefusedLogin<'_>,
+    settle: impl AsyncFnOnce(Verdict) -> Result<(), Problem>,
+    deadline: Instant,
+) -> Problem {
+    let wrong = problem.code == Code::InvalidCredentials;
+    let (recorded, verdict) = match wrong {
+        true => (record(refusal, deadline).await, Verdict::Wrong),
+        false => (Ok(()), Verdict::Undecided),
+    };
+    let settled = settle(verdict).await;
+    settled.and(recorded).err().unwrap_or(problem)
+}
+
+async fn record(refusal: RefusedLogin<'_>, deadline: Instant) -> Result<(), Problem> {
+    metrics::record(Metric::LoginsRefused, 1.0);
+    let client = &refusal.databases.client;
+    Ok(run_transaction(client, deadline, &refusal).await?)
+}
+
+async fn prove(
+    app: &App,
+    databases: &Databases,
+    admin: Option<Admin>,
+    password: Password,
+    fit: impl Fn(&Organization) -> bool,
+    deadline: Instant,
+) -> Result<(Admin, Organization), Problem> {
+    let hash = admin.as_ref().map(|admin| admin.password_hash.clone());
+    let hash = hash.unwrap_or_else(|| PasswordHash::of_nobody(app.hasher.cost()));
+    let comparing = app.hasher.verify(hash, password.clone());
+    let organization = organization_of(databases, admin.as_ref());
+    let (compared, organization) = tokio::join!(comparing, organization);
+    let compared = compared?;
+    let admin = admin
+        .filter(|admin| compared.is_right() && admin.status == AdminStatus::Active)
+        .ok_or_else(Problem::invalid_credentials)?;
+    let organization = organization?
+        .filter(fit)
+        .ok_or_else(Problem::invalid_credentials)?;
+    let is_outdated = compared == Comparison::RightUnprepared
+        || admin.password_hash.is_outdated(app.hasher.cost());
+    if is_outdated && admin.password_hash.reads_all_of(&password) {
+        renew_hash(app, databases, &admin, password, deadline).await?;
+    }
+    Ok((admin, organization))
+}
+
+/// Replaces a hash of an older form or lower cost, or of a password that was not prepared, now that the password is known.
+async fn renew_hash(
+    app: &App,
+    databases: &Databases,
+    admin: &Admin,
+    password: Password,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    let renewal = HashRenewal {
+        databases,
+        admin,
+        new: app.hasher.hash(password).await?,
+    };
+    Ok(run_transaction(&databases.client, deadline, &renewal).await?)
+}
+
+struct HashRenewal<'a> {
+    databases: &'a Databases,
+    admin: &'a Admin,
+    new: PasswordHash,
+}
+
+impl Transaction for HashRenewal<'_> {
+    type Output = ();
+
+    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
+        // Only if it is still the hash that was verified: a password changed meanwhile stays changed.
+        let old = self.admin.password_hash.as_stored();
+        let verified = doc! { "_id": self.admin.id, "password_hash": old };
+        let new = self.new.as_stored();
+        let change =
+            doc! { "$set": { "password_hash": new, "updated_at": self.databases.clock.now() } };
+        let renewing = self.databases.admins.update_one(verified, change);
+        renewing.session(session).await.map(drop)
+    }
+}

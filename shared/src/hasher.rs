@@ -1,0 +1,130 @@
+//! Runs bcrypt off the async threads, as many at once as there are cores, and no more in line than can be served.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use tokio::sync::{Semaphore, TryAcquireError};
+
+use crate::problem::Problem;
+use crate::values::{Password, PasswordHash};
+
+/// Hashes that may wait or run for each core. At a quarter of a second each, the last of them is done
+/// before its request's deadline.
+const IN_LINE_PER_CORE: usize = 36;
+
+pub struct Hasher {
+    cost: u32,
+    /// Made for the first hash: a start need not count cores.
+    places: LazyLock<Places>,
+    computed: Arc<AtomicU64>,
+}
+
+/// What came of comparing a password with a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    Wrong,
+    Right,
+    /// The hash was made before passwords were prepared.
+    RightUnprepared,
+}
+
+impl Comparison {
+    pub fn is_right(self) -> bool {
+        self != Self::Wrong
+    }
+}
+
+struct Places {
+    cores: Arc<Semaphore>,
+    line: Arc<Semaphore>,
+}
+
+impl Places {
+    fn count() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            cores: Arc::new(Semaphore::new(cores)),
+            line: Arc::new(Semaphore::new(cores * IN_LINE_PER_CORE)),
+        }
+    }
+}
+
+impl Hasher {
+    pub fn new(cost: u32) -> Self {
+        Self {
+            cost,
+            places: LazyLock::new(Places::count),
+            computed: Arc::default(),
+        }
+    }
+
+    /// The cost of new hashes.
+    pub fn cost(&self) -> u32 {
+        self.cost
+    }
+
+    /// How often a hash was computed or compared.
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
+    }
+
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash, Problem> {
+        let cost = self.cost;
+        let hashed = self
+            .run(move || PasswordHash::compute(&password, cost))
+            .await?;
+        hashed.map_err(|_| Problem::internal())
+    }
+
+    /// A wrong password costs the same whatever the hash did: its cost and its form would tell that there is one. Where a
+    /// password has two forms, both are compared, whichever is right.
+    pub async fn verify(
+        &self,
+        hash: PasswordHash,
+        password: Password,
+    ) -> Result<Comparison, Problem> {
+        let cost = self.cost;
+        let verify = move || {
+            let is_right = hash.verify(&password);
+            let unprepared = password.unprepared();
+            let was_right = unprepared.as_ref().is_some_and(|form| hash.verify(form));
+            if !is_right && !was_right {
+                for form in [Some(&password), unprepared.as_ref()].into_iter().flatten() {
+                    hash.make_up_to(cost, form);
+                }
+            }
+            match (is_right, was_right) {
+                (true, _) => Comparison::Right,
+                (false, true) => Comparison::RightUnprepared,
+                (false, false) => Comparison::Wrong,
+            }
+        };
+        self.run(verify).await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let place =
+            Arc::clone(&self.places.line)
+                .try_acquire_owned()
+                .map_err(|error| match error {
+                    TryAcquireError::NoPermits => {
+                        tracing::warn!("the line of hashes is full: a request is refused");
+                        Problem::unavailable()
+                    }
+                    TryAcquireError::Closed => Problem::internal(),
+                })?;
+        let core = Arc::clone(&self.places.cores).acquire_owned().await;
+        let core = core.map_err(|_| Problem::internal())?;
+        let computed = Arc::clone(&self.computed);
+        // The permits go along: a request that gave up does not free a core that is still busy.
+        let task = tokio::task::spawn_blocking(move || {
+            let _permits = (place, core);
+            computed.fetch_add(1, Ordering::Relaxed);
+            work()
+        });
+        task.await.map_err(|_| Problem::internal())
+    }
+}

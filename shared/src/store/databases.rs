@@ -1,0 +1,110 @@
+//! The service's databases and their collections.
+
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::options::{Acknowledgment, ClientOptions, CollectionOptions, WriteConcern};
+use mongodb::{Client, Collection, Database};
+use tokio::sync::OnceCell;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::keyed_hash::KeyedHash;
+use crate::model::{Admin, Event, Onboarding, Organization, Session};
+use crate::mongo::ConnectError;
+use crate::problem::Problem;
+
+/// The service's databases, ready for use. Nobody outside this crate can name a tenant's collection: see
+/// [`TenantCollection`](crate::organizations::TenantCollection).
+pub struct Databases {
+    pub(crate) client: Client,
+    pub(crate) organizations: Collection<Organization>,
+    pub(crate) admins: Collection<Admin>,
+    pub(crate) sessions: Collection<Session>,
+    pub(crate) attempts: Collection<Document>,
+    pub(crate) onboardings: Collection<Onboarding>,
+    pub(crate) audit_events: Collection<Event>,
+    /// Names of purged collections, which are given to nobody again.
+    pub(crate) retired_collection_names: Collection<Document>,
+    /// Of jobs that must not run twice at a time.
+    pub(super) leases: Collection<Document>,
+    /// None in a function that may not read the pepper.
+    keyed_hash: Option<KeyedHash>,
+    /// The documents' moments are its.
+    pub(crate) clock: Clock,
+    /// Holds the control plane.
+    pub(super) master: Database,
+    /// Holds the tenants' collections.
+    pub(crate) tenants: Database,
+    /// Whether this process has made the indexes.
+    pub(super) indexes: OnceCell<()>,
+}
+
+impl Databases {
+    /// Makes a client, which connects with the first command.
+    pub(super) fn open(
+        config: &Config,
+        clock: &Clock,
+        options: ClientOptions,
+    ) -> Result<Self, ConnectError> {
+        // No command is sent here: an error is one of the options.
+        let client = Client::with_options(options).map_err(|_| unusable_options())?;
+        let master = client.database(&config.master_db);
+        Ok(Self {
+            organizations: master.collection("organizations"),
+            admins: master.collection("admins"),
+            sessions: master.collection("sessions"),
+            attempts: master.collection_with_options("attempts", fast_writes()),
+            onboardings: master.collection("onboardings"),
+            audit_events: master.collection("audit_events"),
+            indexes: OnceCell::new(),
+            retired_collection_names: master.collection("retired_collection_names"),
+            leases: master.collection("leases"),
+            keyed_hash: None,
+            clock: clock.clone(),
+            tenants: client.database(&config.tenant_db),
+            master,
+            client,
+        })
+    }
+
+    pub(super) fn with_keyed_hash(self, keyed_hash: Option<KeyedHash>) -> Self {
+        Self { keyed_hash, ..self }
+    }
+
+    /// What keyed hashes are made with.
+    pub(crate) fn keyed_hash(&self) -> Result<&KeyedHash, Problem> {
+        self.keyed_hash.as_ref().ok_or_else(|| {
+            tracing::error!("this function is not configured with PEPPER_SECRET_ID");
+            Problem::internal()
+        })
+    }
+
+    /// Waits for a server that takes writes.
+    pub(super) async fn ping(&self) -> Result<(), mongodb::error::Error> {
+        self.master.run_command(doc! { "ping": 1 }).await.map(drop)
+    }
+
+    /// Reads what `GET /health` reports on: whether MongoDB lets the service find documents of the control plane and
+    /// list the tenants' collections.
+    pub(super) async fn probe(&self) -> Result<(), mongodb::error::Error> {
+        let nothing = doc! { "_id": Bson::Null };
+        self.organizations.find_one(nothing).await?;
+        let none = doc! { "name": "" };
+        self.tenants.list_collections().filter(none).await.map(drop)
+    }
+}
+
+fn unusable_options() -> ConnectError {
+    ConnectError::Refused(
+        "the MongoDB connection string cannot be used: a file of tlsCAFile or tlsCertificateKeyFile is missing or holds \
+         no certificate, or two options contradict each other"
+            .to_owned(),
+    )
+}
+
+/// For what is written on the way of every login: counts that a failing primary may forget. The next one counts on.
+fn fast_writes() -> CollectionOptions {
+    let by_the_primary = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
+    CollectionOptions::builder()
+        .write_concern(by_the_primary)
+        .build()
+}

@@ -1,0 +1,203 @@
+//! The guesses of one guesser at one password: a few are free, then the waits grow, and never end in a lock-out.
+//!
+//! A guess is reserved before its hash is computed, for known and unknown emails alike. Reservations and
+//! failures together stay below the limit, however many guesses come at once; a reservation that is not
+//! settled in time counts as a failure.
+
+use std::time::Duration;
+
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{DateTime, Document, doc};
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+
+use super::{Verdict, too_many, update};
+use crate::clock::{after, before, between};
+use crate::problem::Problem;
+use crate::store::Databases;
+
+/// A request is answered within ten seconds; later nobody settles its reservation any more.
+const LEASE: Duration = Duration::from_secs(15);
+/// After this long without a failure, earlier ones are forgotten.
+const MEMORY: Duration = Duration::from_secs(24 * 3600);
+/// For so long a guesser is known who was right.
+const ACQUAINTANCE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// The first wait; each failure doubles it.
+const FIRST_WAIT: Duration = Duration::from_secs(15);
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+/// How often a guess asks again whose place is taken by guesses that are not decided yet.
+const PATIENCE: Duration = Duration::from_millis(60);
+/// Left of a request's time for the hash itself.
+const TIME_TO_HASH: Duration = Duration::from_secs(3);
+
+/// A document of guesses, as far as decisions need it.
+#[derive(Deserialize)]
+struct Guesses {
+    granted: Option<ObjectId>,
+    blocked_until: Option<DateTime>,
+    known_until: Option<DateTime>,
+}
+
+pub(super) struct Bucket<'a> {
+    databases: &'a Databases,
+    key: String,
+    limit: u32,
+}
+
+/// A reserved guess.
+pub(super) struct Reservation {
+    id: ObjectId,
+    /// Whether the guesser was right before.
+    pub known: bool,
+}
+
+enum Decision {
+    Granted(Reservation),
+    Blocked(Duration),
+    /// Others are guessing right now.
+    Busy,
+}
+
+impl<'a> Bucket<'a> {
+    /// `key` names the guesser and the account.
+    pub fn new(databases: &'a Databases, key: &[String], limit: u32) -> Result<Self, Problem> {
+        Ok(Self {
+            databases,
+            key: databases.keyed_hash()?.of(key),
+            limit,
+        })
+    }
+
+    /// Whether the guesser logged in within the last 30 days. Reserves nothing.
+    pub async fn is_known(&self) -> Result<bool, Problem> {
+        let now = self.databases.clock.now();
+        let known = doc! { "_id": &self.key, "known_until": { "$gt": now } };
+        Ok(self.databases.attempts.find_one(known).await?.is_some())
+    }
+
+    /// Reserves a guess, or says how long to wait.
+    pub async fn reserve(&self, deadline: Instant) -> Result<Reservation, Problem> {
+        loop {
+            match self.decide(self.databases.clock.now()).await? {
+                Decision::Granted(reservation) => return Ok(reservation),
+                Decision::Blocked(wait) => return Err(too_many(wait)),
+                Decision::Busy if Instant::now() + TIME_TO_HASH > deadline => {
+                    return Err(too_many(Duration::from_secs(1)));
+                }
+                Decision::Busy => sleep(PATIENCE.mul_f64(0.5 + fastrand::f64())).await,
+            }
+        }
+    }
+
+    pub async fn settle(&self, reservation: Reservation, verdict: Verdict) -> Result<(), Problem> {
+        match verdict {
+            Verdict::LoggedIn => self.acquit(reservation, true).await,
+            Verdict::Right => self.acquit(reservation, false).await,
+            Verdict::Wrong => self.release(reservation, 1).await,
+            Verdict::Undecided => self.release(reservation, 0).await,
+        }
+    }
+
+    /// A right guess clears the failures before it. Every login waits for this: it is an update without a pipeline.
+    async fn acquit(&self, reservation: Reservation, is_login: bool) -> Result<(), Problem> {
+        let now = self.databases.clock.now();
+        let abandoned = doc! { "at": { "$lte": before(now, LEASE) } };
+        let gone = doc! { "$or": [{ "id": reservation.id }, abandoned] };
+        let mut changes = doc! { "failures": 0_i64, "blocked_until": null };
+        if is_login {
+            let known_until = after(now, ACQUAINTANCE);
+            changes.extend(doc! { "known_until": known_until, "expires_at": known_until });
+        }
+        let right = doc! { "$pull": { "in_flight": gone }, "$set": changes };
+        let attempts = &self.databases.attempts;
+        attempts
+            .update_one(doc! { "_id": &self.key }, right)
+            .await?;
+        Ok(())
+    }
+
+    /// Ends a reservation that was not right, with so many failures.
+    async fn release(&self, reservation: Reservation, failures: i64) -> Result<(), Problem> {
+        let now = self.databases.clock.now();
+        let others = doc! { "$filter": { "input": "$in_flight", "cond": { "$ne": ["$$this.id", reservation.id] } } };
+        let mut stages = self.up_to_date(now);
+        stages.push(doc! { "$set": {
+            "in_flight": others,
+            "failures": { "$add": ["$failures", failures] },
+        } });
+        stages.push(self.failed(now, doc! { "$gt": [failures, 0] }));
+        stages.push(kept(now));
+        update::<Guesses>(&self.databases.attempts, &self.key, stages).await?;
+        Ok(())
+    }
+
+    async fn decide(&self, now: DateTime) -> Result<Decision, Problem> {
+        let id = ObjectId::new();
+        let stages = self.reservation_of(id, now);
+        let guesses: Guesses = update(&self.databases.attempts, &self.key, stages).await?;
+        if guesses.granted == Some(id) {
+            let known = guesses.known_until.is_some_and(|until| until > now);
+            return Ok(Decision::Granted(Reservation { id, known }));
+        }
+        let wait = guesses.blocked_until.map(|until| between(now, until));
+        Ok(wait
+            .filter(|wait| !wait.is_zero())
+            .map_or(Decision::Busy, Decision::Blocked))
+    }
+
+    /// Grants the reservation `id`, or leaves `granted` empty.
+    fn reservation_of(&self, id: ObjectId, now: DateTime) -> Vec<Document> {
+        let limit = i64::from(self.limit);
+        let free = doc! { "$max": [1, { "$subtract": [limit, "$failures"] }] };
+        let granted = doc! { "$and": [
+            { "$lte": [{ "$ifNull": ["$blocked_until", now] }, now] },
+            { "$lt": [{ "$size": "$in_flight" }, free] },
+        ] };
+        let joined = doc! { "$concatArrays": ["$in_flight", [{ "id": id, "at": now }]] };
+        let mut stages = self.up_to_date(now);
+        stages.push(doc! { "$set": { "granted": { "$cond": [granted, id, null] } } });
+        let in_flight = doc! { "$cond": [{ "$eq": ["$granted", id] }, joined, "$in_flight"] };
+        stages.push(doc! { "$set": { "in_flight": in_flight } });
+        stages.push(kept(now));
+        stages
+    }
+
+    /// What time alone has changed: old failures are forgotten, abandoned reservations are failures.
+    fn up_to_date(&self, now: DateTime) -> Vec<Document> {
+        let start = before(now, LEASE);
+        let in_flight = doc! { "$ifNull": ["$in_flight", []] };
+        let live =
+            doc! { "$filter": { "input": in_flight, "cond": { "$gt": ["$$this.at", start] } } };
+        let forgotten = doc! { "$lte": [{ "$ifNull": ["$forget_at", now] }, now] };
+        let failures = doc! { "$cond": [forgotten, 0_i64, { "$ifNull": ["$failures", 0_i64] }] };
+        vec![
+            doc! { "$set": { "before": { "$size": { "$ifNull": ["$in_flight", []] } }, "in_flight": live } },
+            doc! { "$set": { "abandoned": { "$subtract": ["$before", { "$size": "$in_flight" }] } } },
+            doc! { "$set": { "failures": { "$add": [failures, "$abandoned"] } } },
+            self.failed(now, doc! { "$gt": ["$abandoned", 0] }),
+            doc! { "$unset": ["before", "abandoned"] },
+        ]
+    }
+
+    /// Where `failed` holds, the failures are remembered anew; and where the limit is reached, the guesser is
+    /// blocked for as long as they say.
+    fn failed(&self, now: DateTime, failed: Document) -> Document {
+        let limit = i64::from(self.limit);
+        let millis = |wait: Duration| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        // An exponent that cannot overflow: the longest wait is reached long before.
+        let exponent = doc! { "$min": [20, { "$subtract": ["$failures", limit] }] };
+        let grown = doc! { "$multiply": [millis(FIRST_WAIT), { "$pow": [2, exponent] }] };
+        let until =
+            doc! { "$add": [now, { "$toLong": { "$min": [millis(LONGEST_WAIT), grown] } }] };
+        let blocks = doc! { "$and": [&failed, { "$gte": ["$failures", limit] }] };
+        doc! { "$set": {
+            "blocked_until": { "$cond": [blocks, until, "$blocked_until"] },
+            "forget_at": { "$cond": [failed, after(now, MEMORY), "$forget_at"] },
+        } }
+    }
+}
+
+/// The document is kept for longer than anything in it counts.
+fn kept(now: DateTime) -> Document {
+    doc! { "$set": { "expires_at": { "$max": ["$known_until", after(now, MEMORY)] } } }
+}

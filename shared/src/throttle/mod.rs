@@ -1,0 +1,58 @@
+//! Attempts, counted in MongoDB before they cost anything: guesses at an account, calls from an address.
+//!
+//! Every decision is one atomic update of one document, with the time of the process's clock. Where MongoDB
+//! cannot be asked, nothing is let through.
+
+mod bucket;
+mod counter;
+mod guess;
+mod login;
+mod verdict;
+
+use std::time::Duration;
+
+use mongodb::Collection;
+use mongodb::bson::{Document, deserialize_from_document, doc};
+use mongodb::error::Error;
+use mongodb::options::ReturnDocument;
+use serde::Deserialize;
+
+use crate::mongo::is_duplicate;
+use crate::problem::{Code, Problem};
+
+pub use counter::{AddressUse, count_call, count_change};
+pub use guess::{Guess, Guesser, reserve_guess};
+pub use login::LoginAttempt;
+pub use verdict::Verdict;
+
+fn too_many(wait: Duration) -> Problem {
+    // Whole seconds, and never so few that the next attempt comes too early.
+    let seconds = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+    Problem::new(
+        Code::TooManyAttempts,
+        "Please wait before the next attempt.",
+    )
+    .retry_after(Duration::from_secs(seconds.max(1)))
+}
+
+/// Updates the document `key` by an aggregation pipeline, or makes it, and gives it as it is afterwards.
+async fn update<T: for<'de> Deserialize<'de>>(
+    attempts: &Collection<Document>,
+    key: &str,
+    pipeline: Vec<Document>,
+) -> Result<T, Problem> {
+    let once = || async {
+        attempts
+            .find_one_and_update(doc! { "_id": key }, pipeline.clone())
+            .upsert(true)
+            .return_document(ReturnDocument::After)
+            .await
+    };
+    let updated = match once().await {
+        // Two made it at once: the second now finds it.
+        Err(error) if is_duplicate(&error) => once().await,
+        result => result,
+    }?;
+    let updated = updated.ok_or_else(Problem::internal)?;
+    Ok(deserialize_from_document(updated).map_err(Error::from)?)
+}

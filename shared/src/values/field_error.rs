@@ -1,0 +1,18 @@
+//! What is wrong with one field of a request.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What is wrong with one field of a request.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Name of the field in the request's body, or of the parameter in its query.
+    #[schema(example = "password")]
+    pub field: &'static str,
+    /// Stable and snake_case, for programs.
+    #[schema(example = "too_short")]
+    pub code: &'static str,
+    /// For people.
+    #[schema(example = "must have at least 8 characters")]
+    pub message: String,
+}

@@ -1,0 +1,16 @@
+//! Values that cannot be wrong: parsed once from what a request says. They know nothing of MongoDB, HTTP or AWS.
+
+mod collection_name;
+mod email_address;
+mod field_error;
+mod organization_name;
+mod password;
+mod password_hash;
+mod text;
+
+pub use collection_name::CollectionName;
+pub use email_address::EmailAddress;
+pub use field_error::FieldError;
+pub use organization_name::OrganizationName;
+pub use password::{Password, PasswordPolicy};
+pub use password_hash::PasswordHash;

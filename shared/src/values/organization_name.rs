@@ -1,0 +1,149 @@
+//! Organization names: any script, 2 to 100 characters, unique whatever the spelling.
+
+use std::ops::RangeInclusive;
+
+use super::text::{caseless_key, fold_white_space, is_shown_as_written, nfc};
+use crate::problem::FieldError;
+
+/// In characters (code points) of the name in NFC.
+const LENGTH: RangeInclusive<usize> = 2..=100;
+
+#[derive(Clone, Debug)]
+pub struct OrganizationName {
+    name: String,
+    key: String,
+}
+
+impl OrganizationName {
+    /// Trims, and makes every run of white space one space, before anything is checked.
+    pub fn parse(text: &str) -> Result<Self, FieldError> {
+        let name = fold_white_space(text);
+        // In one normal form, or a name would be long enough in one and too short in another.
+        let length = nfc(&name).chars().count();
+        if length < *LENGTH.start() {
+            return Err(invalid("too_short", "must have at least 2 characters"));
+        }
+        if length > *LENGTH.end() {
+            return Err(invalid("too_long", "must have at most 100 characters"));
+        }
+        if name.chars().any(char::is_control) {
+            return Err(invalid(
+                "control_character",
+                "must not contain control characters",
+            ));
+        }
+        if !is_shown_as_written(&name) {
+            return Err(invalid(
+                "invisible_character",
+                "must not contain invisible, unassigned or private-use characters, nor controls of the text's direction",
+            ));
+        }
+        // Some characters are white space in their compatibility form, and more.
+        let key = fold_white_space(&caseless_key(&name));
+        if key.is_empty() {
+            return Err(invalid("invisible", "must contain a visible character"));
+        }
+        Ok(Self { name, key })
+    }
+
+    /// As typed, with its white space folded.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    /// The form in which a name is unique: `ACME` and `acme ` are one organization.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+fn invalid(code: &'static str, message: &str) -> FieldError {
+    FieldError {
+        field: "organization_name",
+        code,
+        message: message.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn refusal(text: &str) -> Option<&'static str> {
+        OrganizationName::parse(text).err().map(|error| error.code)
+    }
+
+    #[test]
+    fn white_space_is_trimmed_and_folded() {
+        let name = OrganizationName::parse("  Akshay \t Pvt\u{3000}Ltd ").unwrap();
+        assert_eq!(name.as_str(), "Akshay Pvt Ltd");
+        assert_eq!(
+            name.key(),
+            OrganizationName::parse("AKSHAY pvt ltd").unwrap().key()
+        );
+    }
+
+    #[test]
+    fn length_counts_characters_after_folding() {
+        assert_eq!(refusal("日"), Some("too_short"));
+        assert_eq!(refusal(" a  "), Some("too_short"));
+        assert_eq!(refusal("日本"), None);
+        assert_eq!(refusal(&"🏢".repeat(100)), None);
+        assert_eq!(refusal(&"🏢".repeat(101)), Some("too_long"));
+        // One Hangul syllable, in NFC and in NFD: one character.
+        assert_eq!(refusal("\u{d55c}"), Some("too_short"));
+        assert_eq!(refusal("\u{1112}\u{1161}\u{11ab}"), Some("too_short"));
+        for syllable in ["\u{d55c}", "\u{1112}\u{1161}\u{11ab}"] {
+            assert_eq!(refusal(&syllable.repeat(100)), None);
+            assert_eq!(refusal(&syllable.repeat(101)), Some("too_long"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_no_name() {
+        assert_eq!(refusal("a\u{0}b"), Some("control_character"));
+        assert_eq!(refusal("a\u{1b}[31mb"), Some("control_character"));
+        assert_eq!(refusal("\u{200b}\u{200b}"), Some("invisible_character"));
+        assert_eq!(refusal("Acme\u{202e}dtL"), Some("invisible_character"));
+        assert_eq!(refusal("a\u{200b}"), Some("invisible_character"));
+        assert_eq!(refusal("\u{2764}\u{fe0f} Ltd"), None);
+        assert_eq!(refusal("!?"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn the_key_is_the_same_for_every_normal_form(text in "\\PC{0,60}") {
+            use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+            let Ok(name) = OrganizationName::parse(&text) else { return Ok(()) };
+            for form in [
+                ComposingNormalizerBorrowed::new_nfc().normalize(&text),
+                ComposingNormalizerBorrowed::new_nfkc().normalize(&text),
+                DecomposingNormalizerBorrowed::new_nfd().normalize(&text),
+                DecomposingNormalizerBorrowed::new_nfkd().normalize(&text),
+            ] {
+                // A longer form may be too long.
+                if let Ok(other) = OrganizationName::parse(&form) {
+                    prop_assert_eq!(other.key(), name.key(), "{:?}", form);
+                }
+            }
+        }
+
+        #[test]
+        fn every_canonical_form_of_a_name_is_accepted_or_none(text in "\\PC{0,110}") {
+            use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+            let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&text);
+            let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(&text);
+            let accepted = OrganizationName::parse(&composed).is_ok();
+            prop_assert_eq!(OrganizationName::parse(&decomposed).is_ok(), accepted);
+        }
+
+        #[test]
+        fn a_name_parses_to_itself(text in "\\PC{0,110}") {
+            if let Ok(name) = OrganizationName::parse(&text) {
+                let again = OrganizationName::parse(name.as_str()).unwrap();
+                prop_assert_eq!(again.as_str(), name.as_str());
+            }
+        }
+    }
+}

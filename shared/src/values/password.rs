@@ -1,0 +1,126 @@
+//! Passwords as people choose them, under NIST SP 800-63B-4: length and a list of common ones, nothing else.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::text::{caseless_key, fold_white_space, nfc, opaque_string};
+use crate::problem::FieldError;
+
+/// A password, prepared as RFC 8265 says (OpaqueString). It does not print, and is never truncated.
+#[derive(Clone, Debug)]
+pub struct Password {
+    prepared: SecretString,
+    /// In NFC alone, where that differs: hashes of before the preparation were made of it.
+    unprepared: Option<SecretString>,
+}
+
+/// What a new password must satisfy.
+pub struct PasswordPolicy<'a> {
+    /// Name of the request's field, for errors.
+    pub field: &'static str,
+    /// In characters (code points).
+    pub min_length: usize,
+    /// What everyone can guess about this admin: the email, the organization's name.
+    pub context: &'a [&'a str],
+}
+
+/// Of the 20,000 most common passwords those that are long enough, from Django (see the file's neighbour `common-passwords.md`).
+const COMMON: &str = include_str!("common-passwords.txt");
+
+impl Password {
+    /// Any text, as a login sends it: whether it is right is the hash's business.
+    pub fn presented(text: &str) -> Self {
+        let (prepared, unprepared) = (opaque_string(text), nfc(text));
+        Self {
+            unprepared: (unprepared != prepared).then(|| unprepared.into()),
+            prepared: prepared.into(),
+        }
+    }
+
+    /// A new password, if `policy` allows it.
+    pub fn choose(text: &str, policy: &PasswordPolicy<'_>) -> Result<Self, FieldError> {
+        let password = Self::presented(text);
+        let invalid = |code, message| FieldError {
+            field: policy.field,
+            code,
+            message,
+        };
+        if password.expose().chars().count() < policy.min_length {
+            let message = format!("must have at least {} characters", policy.min_length);
+            return Err(invalid("too_short", message));
+        }
+        if is_common(password.expose()) {
+            return Err(invalid(
+                "too_common",
+                "is one of the most common passwords".to_owned(),
+            ));
+        }
+        let key = |text: &str| caseless_key(&fold_white_space(text));
+        let own = key(password.expose());
+        if policy.context.iter().any(|text| key(text) == own) {
+            let message = "must be neither the email nor the organization's name".to_owned();
+            return Err(invalid("too_guessable", message));
+        }
+        Ok(password)
+    }
+
+    pub(super) fn expose(&self) -> &str {
+        self.prepared.expose_secret()
+    }
+
+    /// The password as it was hashed before passwords were prepared, where that differs.
+    pub(crate) fn unprepared(&self) -> Option<Self> {
+        let prepared = self.unprepared.clone()?;
+        Some(Self {
+            prepared,
+            unprepared: None,
+        })
+    }
+}
+
+fn is_common(password: &str) -> bool {
+    let password = password.to_lowercase();
+    // Read through: beside the hash that comes next, a faster search would save nothing.
+    COMMON.lines().any(|common| common == password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> Option<&'static str> {
+        let policy = PasswordPolicy {
+            field: "password",
+            min_length: 8,
+            context: &["admin@example.com", "Akshay Pvt Ltd"],
+        };
+        Password::choose(text, &policy)
+            .err()
+            .map(|error| error.code)
+    }
+
+    #[test]
+    fn p1_length_counts_characters() {
+        assert_eq!(refusal("Adm@123"), Some("too_short"));
+        assert_eq!(refusal("Admin@123"), None);
+        assert_eq!(refusal(&"🦀".repeat(7)), Some("too_short"));
+        assert_eq!(refusal(&"🦀".repeat(8)), None);
+        assert_eq!(refusal(&"🦀".repeat(64)), None);
+        assert_eq!(refusal("correct horse battery staple"), None);
+    }
+
+    #[test]
+    fn p7_every_common_password_is_refused() {
+        let long_enough = COMMON.lines().filter(|common| common.chars().count() >= 8);
+        assert_eq!(long_enough.clone().count(), 8_346);
+        for common in long_enough {
+            assert_eq!(refusal(common), Some("too_common"), "{common}");
+        }
+        assert_eq!(refusal("PassWord1"), Some("too_common"));
+    }
+
+    #[test]
+    fn p7_the_email_and_the_organizations_name_are_refused() {
+        assert_eq!(refusal("ADMIN@example.com"), Some("too_guessable"));
+        assert_eq!(refusal("akshay pvt ltd"), Some("too_guessable"));
+    }
+}
