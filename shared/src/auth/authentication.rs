@@ -3,9 +3,7 @@
 //! Whatever is wrong, the answer is the same, and so is its time: one hash is computed and one event recorded
 //! on every path. Guesses are counted before that, see [`crate::throttle`].
 
-use mongodb::ClientSession;
 use mongodb::bson::{DateTime, doc};
-use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::refused_login::RefusedLogin;
@@ -14,7 +12,6 @@ use crate::hasher::Comparison;
 use crate::http::{ClientAddress, note_organization};
 use crate::metrics::{self, Metric};
 use crate::model::{Action, Admin, AdminStatus, Event, Organization, OrganizationStatus};
-use crate::mongo::{Transaction, run_transaction};
 use crate::problem::{Code, Problem};
 use crate::state::App;
 use crate::store::Databases;
@@ -162,8 +159,7 @@ async fn refuse(
 
 async fn record(refusal: RefusedLogin<'_>, deadline: Instant) -> Result<(), Problem> {
     metrics::record(Metric::LoginsRefused, 1.0);
-    let client = &refusal.databases.client;
-    Ok(run_transaction(client, deadline, &refusal).await?)
+    refusal.record(deadline).await
 }
 
 async fn prove(
@@ -202,31 +198,21 @@ async fn renew_hash(
     password: Password,
     deadline: Instant,
 ) -> Result<(), Problem> {
-    let renewal = HashRenewal {
-        databases,
-        admin,
-        new: app.hasher.hash(password).await?,
-    };
-    Ok(run_transaction(&databases.client, deadline, &renewal).await?)
-}
-
-struct HashRenewal<'a> {
-    databases: &'a Databases,
-    admin: &'a Admin,
-    new: PasswordHash,
-}
-
-impl Transaction for HashRenewal<'_> {
-    type Output = ();
-
-    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
-        // Only if it is still the hash that was verified: a password changed meanwhile stays changed.
-        let old = self.admin.password_hash.as_stored();
-        let verified = doc! { "_id": self.admin.id, "password_hash": old };
-        let new = self.new.as_stored();
-        let change =
-            doc! { "$set": { "password_hash": new, "updated_at": self.databases.clock.now() } };
-        let renewing = self.databases.admins.update_one(verified, change);
-        renewing.session(session).await.map(drop)
-    }
+    let new = app.hasher.hash(password).await?;
+    databases
+        .transaction(deadline, |session, _| {
+            Box::pin(async {
+                // Only if it is still the hash that was verified: a password changed meanwhile stays changed.
+                let old = admin.password_hash.as_stored();
+                let verified = doc! { "_id": admin.id, "password_hash": old };
+                let change = doc! { "$set": {
+                    "password_hash": new.as_stored(),
+                    "updated_at": databases.clock.now(),
+                } };
+                let renewing = databases.admins.update_one(verified, change);
+                renewing.session(session).await?;
+                Ok(())
+            })
+        })
+        .await
 }

@@ -5,13 +5,12 @@
 
 use std::time::Duration;
 
-use mongodb::ClientSession;
 use mongodb::bson::doc;
-use mongodb::error::Error;
+use tokio::time::Instant;
 
 use crate::clock::after;
 use crate::model::Event;
-use crate::mongo::Transaction;
+use crate::problem::Problem;
 use crate::store::Databases;
 
 /// How long it is remembered that an account had one.
@@ -24,40 +23,38 @@ pub(super) struct RefusedLogin<'a> {
     pub event: Event,
 }
 
-impl Transaction for RefusedLogin<'_> {
-    type Output = ();
-
-    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
-        self.meet_others(session).await?;
-        // Written, not only read: a purge removes the admin before the trail, and so waits for this event or
-        // leaves none to be written. An unknown account takes the same steps.
-        let admin = doc! { "_id": self.event.admin_id };
-        let count = doc! { "$inc": { "refused_logins": 1_i64 } };
-        let counting = self.databases.admins.update_one(admin, count);
-        let counted = counting.session(&mut *session).await?;
-        let event = match counted.matched_count {
-            0 => self.event.clone().of_nobody(),
-            _ => self.event.clone(),
-        };
-        let recording = self.databases.audit_events.insert_one(event);
-        recording.session(session).await.map(drop)
-    }
-}
-
 impl RefusedLogin<'_> {
-    /// Writes what every refused login of the account writes.
-    async fn meet_others(&self, session: &mut ClientSession) -> Result<(), Error> {
-        let databases = self.databases;
-        let keyed_hash = databases.keyed_hash().map_err(Error::custom)?;
-        let key = keyed_hash.of(&["refused-logins", self.account]);
-        let change = doc! {
-            "$inc": { "count": 1_i64 },
-            "$set": { "expires_at": after(databases.clock.now(), MEMORY) },
-        };
-        let meeting = databases
-            .attempts
-            .update_one(doc! { "_id": key }, change)
-            .upsert(true);
-        meeting.session(session).await.map(drop)
+    pub async fn record(self, deadline: Instant) -> Result<(), Problem> {
+        let Self {
+            databases,
+            account,
+            event,
+        } = self;
+        let key = databases.keyed_hash()?.of(&["refused-logins", account]);
+        databases
+            .transaction(deadline, |session, _| {
+                Box::pin(async {
+                    // What every refused login of the account writes.
+                    let change = doc! {
+                        "$inc": { "count": 1_i64 },
+                        "$set": { "expires_at": after(databases.clock.now(), MEMORY) },
+                    };
+                    let meeting = databases.attempts.update_one(doc! { "_id": &key }, change);
+                    meeting.upsert(true).session(&mut *session).await?;
+                    // Written, not only read: a purge removes the admin before the trail, and so waits for this event or
+                    // leaves none to be written. An unknown account takes the same steps.
+                    let admin = doc! { "_id": event.admin_id };
+                    let count = doc! { "$inc": { "refused_logins": 1_i64 } };
+                    let counting = databases.admins.update_one(admin, count);
+                    let counted = counting.session(&mut *session).await?;
+                    let event = match counted.matched_count {
+                        0 => event.clone().of_nobody(),
+                        _ => event.clone(),
+                    };
+                    databases.append(&event, session).await?;
+                    Ok(())
+                })
+            })
+            .await
     }
 }

@@ -49,13 +49,10 @@ pub(crate) fn doubts() -> u64 {
     DOUBTS.load(Ordering::Relaxed)
 }
 
-/// The one way from an error of MongoDB to an HTTP answer. A transaction may have been aborted with a problem: that is
-/// the answer. Any other error goes to the log. It is a 500 if sending the request again cannot help, else a 503.
+/// The one way from an error of MongoDB to an HTTP answer. The error goes to the log. The answer is a 500 if sending the
+/// request again cannot help, else a 503.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        if let Some(problem) = error.get_custom::<Self>() {
-            return problem.clone();
-        }
         log_error(&error);
         match is_permanent(&error) {
             true => Self::internal(),

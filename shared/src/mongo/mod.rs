@@ -2,6 +2,7 @@
 
 mod connect_error;
 mod connection_string;
+mod duplicate;
 mod errors;
 mod options;
 mod reachability;
@@ -10,6 +11,7 @@ mod transaction;
 
 pub use connect_error::ConnectError;
 pub(crate) use connection_string::ConnectionString;
+pub(crate) use duplicate::OnDuplicate;
 pub(crate) use errors::{doubts, is_connection_failure};
 pub use errors::{
     duplicate_index, is_duplicate, is_write_conflict, log_error, names_existing_collection,
@@ -17,4 +19,4 @@ pub use errors::{
 pub(crate) use options::completed;
 pub(crate) use reachability::Reachability;
 pub(crate) use topology::refuse_unfit;
-pub use transaction::{Transaction, TransactionError, run_transaction};
+pub use transaction::{Abort, Scope, TransactionError, Writes, run_transaction};

@@ -4,6 +4,8 @@
 //! task that a frozen Lambda function never runs. Here every way out has ended the transaction, or told the
 //! server to.
 
+use std::marker::PhantomData;
+use std::pin::Pin;
 use std::time::Duration;
 
 use mongodb::bson::doc;
@@ -23,42 +25,47 @@ const LEAST_COMMIT_TIME: Duration = Duration::from_millis(1);
 const FIRST_WAIT: Duration = Duration::from_millis(5);
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
-/// Writes that belong together. They may be run several times; only one run is committed.
-///
-/// What transactions write, requests write in transactions only: two of those never wait for each other, the
-/// later one is run again. A single write outside waits for the transaction, on a connection that this may
-/// need for its commit.
-pub trait Transaction: Sync {
-    /// What the committed run found out.
-    type Output: Send;
-
-    fn run(
-        &self,
-        session: &mut ClientSession,
-    ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+/// Why a transaction's closure ends it without a commit.
+#[derive(Debug)]
+pub enum Abort<E> {
+    /// MongoDB failed. Where it says that this may help, the closure is run again.
+    Mongo(Error),
+    /// Nothing is to be written, for this reason.
+    Refused(E),
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum TransactionError {
-    /// Nothing was written.
-    #[error("the transaction was refused")]
-    Refused(Error),
-    /// Not committed, or committed without an answer: the caller cannot know.
-    #[error("the transaction did not end in time")]
-    TooSlow,
-}
-
-impl From<Error> for TransactionError {
+impl<E> From<Error> for Abort<E> {
     fn from(error: Error) -> Self {
-        Self::Refused(error)
+        Self::Mongo(error)
     }
 }
 
-impl From<TransactionError> for Problem {
-    fn from(error: TransactionError) -> Self {
+/// Why a transaction was not committed.
+#[derive(Debug)]
+pub enum TransactionError<E> {
+    /// The closure refused. Nothing was written.
+    Refused(E),
+    /// MongoDB failed. Nothing was written.
+    Mongo(Error),
+    /// Not committed, or committed without an answer: the caller cannot know.
+    DeadlineExceeded,
+}
+
+impl<E> From<Abort<E>> for TransactionError<E> {
+    fn from(abort: Abort<E>) -> Self {
+        match abort {
+            Abort::Mongo(error) => Self::Mongo(error),
+            Abort::Refused(reason) => Self::Refused(reason),
+        }
+    }
+}
+
+impl<E: Into<Problem>> From<TransactionError<E>> for Problem {
+    fn from(error: TransactionError<E>) -> Self {
         match error {
-            TransactionError::Refused(error) => error.into(),
-            TransactionError::TooSlow => {
+            TransactionError::Refused(reason) => reason.into(),
+            TransactionError::Mongo(error) => error.into(),
+            TransactionError::DeadlineExceeded => {
                 tracing::error!("a transaction did not end before its request's deadline");
                 Self::unavailable()
             }
@@ -66,32 +73,56 @@ impl From<TransactionError> for Problem {
     }
 }
 
-/// Runs and commits `transaction`, again where MongoDB says that this may help, until shortly before `deadline`.
-pub async fn run_transaction<T: Transaction>(
+/// What a transaction writes, in one run of its closure.
+pub type Writes<'run, T, E> = Pin<Box<dyn Future<Output = Result<T, Abort<E>>> + Send + 'run>>;
+
+/// Tells the compiler that what the closure of a transaction borrows (`'env`) outlives each run of it (`'run`).
+///
+/// An async closure would need no such thing, but its future is not known to be `Send`
+/// (<https://github.com/rust-lang/rust/issues/110338>).
+#[derive(Clone, Copy)]
+pub struct Scope<'run, 'env: 'run>(PhantomData<&'run &'env ()>);
+
+impl Scope<'_, '_> {
+    pub(crate) fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// Runs `run` in a transaction and commits it, again where MongoDB says that this may help, until shortly before
+/// `deadline`. `run` may be called several times; what one call of it writes is committed, or nothing is.
+///
+/// What transactions write, requests write in transactions only: two of those never wait for each other, the
+/// later one is run again. A single write outside waits for the transaction, on a connection that this may
+/// need for its commit.
+pub async fn run_transaction<'env, T, E>(
     client: &Client,
     deadline: Instant,
-    transaction: &T,
-) -> Result<T::Output, TransactionError> {
+    run: impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, E> + Sync,
+) -> Result<T, TransactionError<E>> {
     let last_moment = deadline.checked_sub(TIME_TO_END).unwrap_or(deadline);
     let starting = timeout_at(last_moment, client.start_session());
-    let mut session = starting.await.map_err(|_| TransactionError::TooSlow)??;
+    let started = starting
+        .await
+        .map_err(|_| TransactionError::DeadlineExceeded)?;
+    let mut session = started.map_err(TransactionError::Mongo)?;
     // `timeout_at` lets it begin even where its time is over.
     if Instant::now() >= last_moment {
-        return Err(TransactionError::TooSlow);
+        return Err(TransactionError::DeadlineExceeded);
     }
-    let attempts = attempts(&mut session, transaction, last_moment);
+    let attempts = attempts(&mut session, &run, last_moment);
     if let Ok(result) = timeout_at(last_moment, attempts).await {
         return Ok(result?);
     }
     let _ = timeout(TIME_TO_END, end(client, &mut session)).await;
-    Err(TransactionError::TooSlow)
+    Err(TransactionError::DeadlineExceeded)
 }
 
-async fn attempts<T: Transaction>(
+async fn attempts<'env, T, E>(
     session: &mut ClientSession,
-    transaction: &T,
+    run: &(impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, E> + Sync),
     last_moment: Instant,
-) -> Result<T::Output, Error> {
+) -> Result<T, Abort<E>> {
     let mut waits = Waits::default();
     loop {
         // Nobody waits for a commit after that; the server need not go on with it.
@@ -100,16 +131,19 @@ async fn attempts<T: Transaction>(
         starting
             .max_commit_time(left.max(LEAST_COMMIT_TIME))
             .await?;
-        let result = match transaction.run(session).await {
-            Ok(output) => commit(session, &mut waits).await.map(|()| output),
-            Err(error) => {
+        let result = match run(session, Scope::new()).await {
+            Ok(output) => commit(session, &mut waits)
+                .await
+                .map(|()| output)
+                .map_err(Abort::Mongo),
+            Err(abort) => {
                 // Where the abort fails, the server has ended the transaction or will by its time limit.
                 let _ = session.abort_transaction().await;
-                Err(error)
+                Err(abort)
             }
         };
         match result {
-            Err(error) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
+            Err(Abort::Mongo(error)) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
                 tracing::info!(error = describe(&error), "a transaction is run again");
                 waits.next().await;
             }

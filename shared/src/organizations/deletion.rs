@@ -1,22 +1,22 @@
-//! Deleting: from one moment to the next nothing opens any more, and for some time all of it can be had back.
+//! Deleting: the organization is closed immediately, and can be restored for some time.
 
 use mongodb::ClientSession;
+use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
 use mongodb::error::Error;
 use tokio::time::Instant;
 
 use crate::auth::{AuthenticatedAdmin, confirm_password};
 use crate::clock::after;
-use crate::model::{Action, Event};
-use crate::mongo::Transaction;
+use crate::model::Action;
 use crate::problem::Problem;
 use crate::sessions::count_alive;
 use crate::state::App;
 use crate::store::Databases;
 use crate::values::Password;
 
-/// Deletes the caller's organization, which must confirm it by password, and ends all its sessions. Answers
-/// until when it can be restored.
+/// Deletes the caller's organization, which must confirm it by password, and ends all its sessions. Returns until when
+/// it can be restored.
 pub async fn delete(
     app: &App,
     caller: &AuthenticatedAdmin,
@@ -25,67 +25,53 @@ pub async fn delete(
 ) -> Result<DateTime, Problem> {
     let databases = app.mongo.databases().await?;
     let confirmed = confirm_password(app, caller, password, deadline).await?;
+    let id = caller.organization().id;
     let now = databases.clock.now();
-    let deleting = Deleting {
-        databases,
-        caller,
-        now,
-        purge_at: after(now, app.config.deletion_grace),
-        event: caller.event(Action::OrganizationDeleted),
-    };
-    confirmed.write(databases, deadline, &deleting).await?;
-    Ok(deleting.purge_at)
+    let purge_at = after(now, app.config.deletion_grace);
+    let event = caller.event(Action::OrganizationDeleted);
+    confirmed
+        .transaction(databases, deadline, |session, _| {
+            Box::pin(async {
+                let change = doc! { "$set": {
+                    "status": "deleted",
+                    "deleted_at": now,
+                    "purge_at": purge_at,
+                    "updated_at": now,
+                } };
+                let changing = databases
+                    .organizations
+                    .update_one(doc! { "_id": id }, change);
+                changing.session(&mut *session).await?;
+                let ended = end_sessions(databases, id, session).await?;
+                databases
+                    .append(&event.clone().ending(ended), session)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await?;
+    Ok(purge_at)
 }
 
-struct Deleting<'a> {
-    databases: &'a Databases,
-    caller: &'a AuthenticatedAdmin,
-    now: DateTime,
-    purge_at: DateTime,
-    event: Event,
-}
-
-impl Transaction for Deleting<'_> {
-    type Output = ();
-
-    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
-        let (databases, id) = (self.databases, self.caller.organization().id);
-        let change = doc! { "$set": {
-            "status": "deleted",
-            "deleted_at": self.now,
-            "purge_at": self.purge_at,
-            "updated_at": self.now,
-        } };
-        databases
-            .organizations
-            .update_one(doc! { "_id": id }, change)
-            .session(&mut *session)
-            .await?;
-        let ended = self.begin_epochs(session).await?;
-        let event = self.event.clone().ending(ended);
-        let recording = databases.audit_events.insert_one(event);
-        recording.session(session).await.map(drop)
+/// Ends the sessions of all admins of the organization, and gives their number. One that begins at this very moment
+/// ends, too, and stays so after a restoration.
+async fn end_sessions(
+    databases: &Databases,
+    organization: ObjectId,
+    session: &mut ClientSession,
+) -> Result<u64, Error> {
+    let of_organization = doc! { "organization_id": organization };
+    let mut found = databases
+        .admins
+        .find(of_organization.clone())
+        .session(&mut *session)
+        .await?;
+    let mut ended = 0;
+    while let Some(admin) = found.next(session).await.transpose()? {
+        ended += count_alive(databases, &admin, session).await?;
     }
-}
-
-impl Deleting<'_> {
-    /// Ends the sessions of all its admins, and gives their number. One that begins at this very moment is dead,
-    /// too, and stays so after a restoration.
-    async fn begin_epochs(&self, session: &mut ClientSession) -> Result<u64, Error> {
-        let databases = self.databases;
-        let of_organization = doc! { "organization_id": self.caller.organization().id };
-        let mut found = databases
-            .admins
-            .find(of_organization.clone())
-            .session(&mut *session)
-            .await?;
-        let mut ended = 0;
-        while let Some(admin) = found.next(session).await.transpose()? {
-            ended += count_alive(databases, &admin, session).await?;
-        }
-        let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
-        let beginning = databases.admins.update_many(of_organization, next_epoch);
-        beginning.session(session).await?;
-        Ok(ended)
-    }
+    let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
+    let beginning = databases.admins.update_many(of_organization, next_epoch);
+    beginning.session(session).await?;
+    Ok(ended)
 }

@@ -3,20 +3,19 @@
 use std::time::Duration;
 
 use mongodb::ClientSession;
-use mongodb::bson::doc;
 use mongodb::bson::oid::ObjectId;
-use mongodb::error::Error;
+use mongodb::bson::{DateTime, doc};
 use tokio::time::Instant;
 
 use super::capacity::Capacity;
 use super::idempotency::{Earlier, Repeatable, insert};
 use super::{Caller, NewOrganization};
-use crate::http::{ClientAddress, note_organization};
+use crate::http::note_organization;
 use crate::model::{
     Action, Admin, AdminStatus, Event, Onboarding, Organization, OrganizationStatus, Role,
 };
 use crate::mongo::{
-    Transaction, TransactionError, duplicate_index, is_write_conflict, names_existing_collection,
+    Abort, OnDuplicate, TransactionError, is_write_conflict, names_existing_collection,
     run_transaction,
 };
 use crate::problem::Problem;
@@ -26,7 +25,7 @@ use crate::throttle::{AddressUse, count_call};
 use crate::values::{CollectionName, PasswordHash};
 
 /// How long a request waits for another with the same `Idempotency-Key`.
-const PATIENCE: Duration = Duration::from_secs(2);
+const KEY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Takes the organization in, before the deadline or not at all.
 pub async fn onboard(
@@ -59,38 +58,123 @@ pub async fn onboard(
         if exists(databases, &collection_name).await? {
             continue;
         }
-        let founding = Founding::new(
-            databases,
-            id,
-            &new,
-            collection_name,
-            &password_hash,
-            repeatable.as_ref(),
-            purged,
-            caller.address,
-        );
-        let Err(error) = run_transaction(&databases.client, caller.deadline, &founding).await
-        else {
-            capacity.record_creation();
-            note_organization(id);
-            return Ok(founding.organization);
-        };
-        match (Refusal::of(&error), &repeatable) {
-            (Refusal::CollectionTaken, _) => {}
-            (Refusal::KeyTaken, Some(repeatable)) => {
+        let now = databases.clock.now();
+        let organization = new_organization(id, &new, collection_name, now);
+        let admin = new_admin(id, &new, &password_hash, now);
+        let organization_name = organization.name.clone();
+        let created = Action::OrganizationCreated { organization_name };
+        let event = Event::new(created, caller.address, now).of(&admin);
+        let record = repeatable
+            .as_ref()
+            .map(|repeatable| repeatable.record(&organization, &password_hash, now));
+        let started = Instant::now();
+        let created = run_transaction(&databases.client, caller.deadline, |session, _| {
+            Box::pin(async {
+                // First of all writes: requests with one key meet here, and nowhere else.
+                if let Some(record) = &record {
+                    take_key(databases, record, purged, started, session).await?;
+                }
+                refuse_retired_name(databases, &organization.collection_name, session).await?;
+                let inserting = databases.organizations.insert_one(&organization);
+                inserting
+                    .session(&mut *session)
+                    .await
+                    .on_duplicate(index::NAME_KEY, Problem::organization_name_taken().into())
+                    .on_duplicate(index::COLLECTION_NAME, Refusal::CollectionTaken)?;
+                let inserting = databases.admins.insert_one(&admin);
+                inserting
+                    .session(&mut *session)
+                    .await
+                    .on_duplicate(index::EMAIL_KEY, Problem::email_taken().into())?;
+                databases.append(&event, session).await?;
+                create_collection(databases, &organization.collection_name, session).await
+            })
+        })
+        .await;
+        match created {
+            Ok(()) => {
+                capacity.record_creation();
+                note_organization(id);
+                return Ok(organization);
+            }
+            Err(TransactionError::Refused(Refusal::CollectionTaken)) => {}
+            Err(TransactionError::Refused(Refusal::KeyTaken)) => {
+                let Some(repeatable) = &repeatable else {
+                    return Err(Problem::internal());
+                };
                 return match repeatable.earlier(app, databases, &new, &caller).await? {
                     Earlier::Created(organization) => Ok(organization),
                     Earlier::None | Earlier::Purged(_) => Err(Problem::unavailable()),
                 };
             }
-            (Refusal::KeyInFlight, _) => return Err(Problem::request_in_flight()),
-            (Refusal::NameTaken, _) => return Err(Problem::organization_name_taken()),
-            (Refusal::EmailTaken, _) => return Err(Problem::email_taken()),
-            _ => return Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
     }
     tracing::error!("no collection name was free");
     Err(Problem::internal())
+}
+
+/// Why the transaction is refused.
+enum Refusal {
+    /// The next name is tried.
+    CollectionTaken,
+    /// A request with the same key was faster: its organization is this one's.
+    KeyTaken,
+    Problem(Problem),
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Problem(problem) => problem,
+            Refusal::CollectionTaken | Refusal::KeyTaken => Self::unavailable(),
+        }
+    }
+}
+
+fn new_organization(
+    id: ObjectId,
+    new: &NewOrganization,
+    collection_name: CollectionName,
+    now: DateTime,
+) -> Organization {
+    Organization {
+        id,
+        name: new.name.as_str().to_owned(),
+        name_key: new.name.key().to_owned(),
+        collection_name,
+        status: OrganizationStatus::Active,
+        created_at: now,
+        updated_at: now,
+        deleted_at: None,
+        purge_at: None,
+    }
+}
+
+fn new_admin(
+    organization_id: ObjectId,
+    new: &NewOrganization,
+    password_hash: &PasswordHash,
+    now: DateTime,
+) -> Admin {
+    Admin {
+        id: ObjectId::new(),
+        organization_id,
+        email: new.email.as_str().to_owned(),
+        email_key: new.email.key().to_owned(),
+        password_hash: password_hash.clone(),
+        role: Role::Admin,
+        status: AdminStatus::Active,
+        session_epoch: 0,
+        created_at: now,
+        updated_at: now,
+    }
 }
 
 /// Whether a collection of this name is there already, whoever made it: it is never adopted.
@@ -104,162 +188,47 @@ async fn exists(databases: &Databases, name: &CollectionName) -> Result<bool, Pr
     Ok(!names.is_empty())
 }
 
-/// Why the transaction was refused.
-enum Refusal {
-    NameTaken,
-    EmailTaken,
-    CollectionTaken,
-    /// A request with the same key was faster.
-    KeyTaken,
-    /// A request with the same key is not done yet.
-    KeyInFlight,
-    Unexpected,
-}
-
-impl Refusal {
-    fn of(error: &TransactionError) -> Self {
-        let TransactionError::Refused(error) = error else {
-            return Self::Unexpected;
-        };
-        match duplicate_index(error) {
-            Some(index::NAME_KEY) => Self::NameTaken,
-            Some(index::EMAIL_KEY) => Self::EmailTaken,
-            Some(index::COLLECTION_NAME) => Self::CollectionTaken,
-            Some(index::ID) => Self::KeyTaken,
-            _ if names_existing_collection(error) => Self::CollectionTaken,
-            _ if error.get_custom::<NameRetired>().is_some() => Self::CollectionTaken,
-            _ if error.get_custom::<KeyInFlight>().is_some() => Self::KeyInFlight,
-            _ => Self::Unexpected,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct KeyInFlight;
-
-#[derive(Debug)]
-struct NameRetired;
-
-/// The transaction of onboarding.
-struct Founding<'a> {
-    databases: &'a Databases,
-    organization: Organization,
-    admin: Admin,
-    event: Event,
-    onboarding: Option<Onboarding>,
-    /// The organization of an earlier record with the same key, which is gone.
+async fn take_key(
+    databases: &Databases,
+    record: &Onboarding,
     purged: Option<ObjectId>,
     started: Instant,
-}
-
-impl<'a> Founding<'a> {
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "they are the parts of one transaction"
-    )]
-    fn new(
-        databases: &'a Databases,
-        id: ObjectId,
-        new: &NewOrganization,
-        collection_name: CollectionName,
-        password_hash: &PasswordHash,
-        repeatable: Option<&Repeatable>,
-        purged: Option<ObjectId>,
-        address: ClientAddress,
-    ) -> Self {
-        let now = databases.clock.now();
-        let organization = Organization {
-            id,
-            name: new.name.as_str().to_owned(),
-            name_key: new.name.key().to_owned(),
-            collection_name,
-            status: OrganizationStatus::Active,
-            created_at: now,
-            updated_at: now,
-            deleted_at: None,
-            purge_at: None,
-        };
-        let admin = Admin {
-            id: ObjectId::new(),
-            organization_id: id,
-            email: new.email.as_str().to_owned(),
-            email_key: new.email.key().to_owned(),
-            password_hash: password_hash.clone(),
-            role: Role::Admin,
-            status: AdminStatus::Active,
-            session_epoch: 0,
-            created_at: now,
-            updated_at: now,
-        };
-        let created = Action::OrganizationCreated {
-            organization_name: organization.name.clone(),
-        };
-        Self {
-            databases,
-            event: Event::new(created, address, now).of(&admin),
-            onboarding: repeatable
-                .map(|repeatable| repeatable.record(&organization, password_hash, now)),
-            purged,
-            organization,
-            admin,
-            started: Instant::now(),
+    session: &mut ClientSession,
+) -> Result<(), Abort<Refusal>> {
+    match insert(record, databases, purged, session).await {
+        // Another transaction holds the key. Most are done in a moment; then its answer is ours, too.
+        Err(error) if is_write_conflict(&error) && started.elapsed() > KEY_TIMEOUT => {
+            Err(Abort::Refused(Problem::request_in_flight().into()))
         }
-    }
-
-    /// First of all writes: requests with one key meet here, and nowhere else.
-    async fn take_key(&self, session: &mut ClientSession) -> Result<(), Error> {
-        let Some(onboarding) = &self.onboarding else {
-            return Ok(());
-        };
-        let taken = insert(onboarding, self.databases, self.purged, session).await;
-        taken.map_err(|error| {
-            // Another transaction holds the key. Most are done in a moment; then its answer is ours, too.
-            if is_write_conflict(&error) && self.started.elapsed() > PATIENCE {
-                return Error::custom(KeyInFlight);
-            }
-            error
-        })
-    }
-
-    /// The name of a collection that was purged is never given again. Read in the transaction: the purge
-    /// retires a name before it gives up the organization that has it.
-    async fn refuse_retired_name(&self, session: &mut ClientSession) -> Result<(), Error> {
-        let name = doc! { "_id": self.organization.collection_name.as_str() };
-        let retired = &self.databases.retired_collection_names;
-        match retired.find_one(name).session(session).await? {
-            Some(_) => Err(Error::custom(NameRetired)),
-            None => Ok(()),
-        }
+        taken => taken.on_duplicate(index::ID, Refusal::KeyTaken),
     }
 }
 
-impl Transaction for Founding<'_> {
-    type Output = ();
+/// The name of a collection that was purged is never given again. Read in the transaction: the purge
+/// retires a name before it gives up the organization that has it.
+async fn refuse_retired_name(
+    databases: &Databases,
+    name: &CollectionName,
+    session: &mut ClientSession,
+) -> Result<(), Abort<Refusal>> {
+    let retired = &databases.retired_collection_names;
+    let finding = retired.find_one(doc! { "_id": name.as_str() });
+    match finding.session(session).await? {
+        Some(_) => Err(Abort::Refused(Refusal::CollectionTaken)),
+        None => Ok(()),
+    }
+}
 
-    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
-        let databases = self.databases;
-        self.take_key(session).await?;
-        self.refuse_retired_name(session).await?;
-        let organizations = &databases.organizations;
-        organizations
-            .insert_one(&self.organization)
-            .session(&mut *session)
-            .await?;
-        databases
-            .admins
-            .insert_one(&self.admin)
-            .session(&mut *session)
-            .await?;
-        databases
-            .audit_events
-            .insert_one(&self.event)
-            .session(&mut *session)
-            .await?;
-        let collection = self.organization.collection_name.as_str();
-        databases
-            .tenants
-            .create_collection(collection)
-            .session(session)
-            .await
+async fn create_collection(
+    databases: &Databases,
+    name: &CollectionName,
+    session: &mut ClientSession,
+) -> Result<(), Abort<Refusal>> {
+    let creating = databases.tenants.create_collection(name.as_str());
+    match creating.session(session).await {
+        Err(error) if names_existing_collection(&error) => {
+            Err(Abort::Refused(Refusal::CollectionTaken))
+        }
+        created => Ok(created?),
     }
 }

@@ -1,16 +1,14 @@
 //! Renaming: one document changes, and the collection keeps its name.
 
-use mongodb::ClientSession;
 use mongodb::bson::doc;
-use mongodb::error::Error;
 use tokio::time::Instant;
 
 use crate::auth::AuthenticatedAdmin;
 use crate::model::{Action, Organization};
-use crate::mongo::{Transaction, TransactionError, is_duplicate};
+use crate::mongo::OnDuplicate;
 use crate::problem::{Code, Problem};
 use crate::state::App;
-use crate::store::Databases;
+use crate::store::index;
 use crate::throttle::count_change;
 use crate::values::OrganizationName;
 
@@ -29,18 +27,38 @@ pub async fn rename(
     }
     let limit = app.config.organization_changes_per_day;
     let counted = count_change(databases, organization.id, limit).await?;
-    let renaming = Renaming {
-        databases,
-        caller,
-        name,
-    };
-    let renamed = match caller.write(databases, deadline, &renaming).await {
-        // `name_key` is the only unique field that changes.
-        Err(TransactionError::Refused(error)) if is_duplicate(&error) => {
-            Err(Problem::organization_name_taken())
-        }
-        renamed => renamed?.ok_or_else(Problem::not_active),
-    };
+    let organizations = &databases.organizations;
+    let active = doc! { "_id": organization.id, "status": "active" };
+    let renamed = caller
+        .transaction(databases, deadline, |session, _| {
+            Box::pin(async {
+                let reading = organizations.find_one(active.clone());
+                let before = match reading.session(&mut *session).await? {
+                    Some(before) if before.name != name.as_str() => before,
+                    as_it_is => return Ok(as_it_is),
+                };
+                let change = doc! { "$set": {
+                    "name": name.as_str(),
+                    "name_key": name.key(),
+                    "updated_at": databases.clock.now(),
+                } };
+                let changing = organizations.update_one(active.clone(), change);
+                changing
+                    .session(&mut *session)
+                    .await
+                    .on_duplicate(index::NAME_KEY, Problem::organization_name_taken())?;
+                let event = caller.event(Action::OrganizationRenamed {
+                    from: before.name,
+                    to: name.as_str().to_owned(),
+                });
+                databases.append(&event, session).await?;
+                let renamed = organizations.find_one(active.clone()).session(session);
+                Ok(renamed.await?)
+            })
+        })
+        .await;
+    // None where the organization was suspended or deleted since the token was checked.
+    let renamed = renamed.and_then(|renamed| renamed.ok_or_else(Problem::not_active));
     // What may have been committed counts.
     if let Err(problem) = &renamed
         && problem.code != Code::ServiceUnavailable
@@ -48,39 +66,4 @@ pub async fn rename(
         counted.refund().await?;
     }
     renamed
-}
-
-struct Renaming<'a> {
-    databases: &'a Databases,
-    caller: &'a AuthenticatedAdmin,
-    name: &'a OrganizationName,
-}
-
-impl Transaction for Renaming<'_> {
-    /// None where the organization was suspended or deleted since the token was checked.
-    type Output = Option<Organization>;
-
-    async fn run(&self, session: &mut ClientSession) -> Result<Self::Output, Error> {
-        let organizations = &self.databases.organizations;
-        let active = doc! { "_id": self.caller.organization().id, "status": "active" };
-        let reading = organizations.find_one(active.clone());
-        let before = match reading.session(&mut *session).await? {
-            Some(before) if before.name != self.name.as_str() => before,
-            as_it_is => return Ok(as_it_is),
-        };
-        let change = doc! { "$set": {
-            "name": self.name.as_str(),
-            "name_key": self.name.key(),
-            "updated_at": self.databases.clock.now(),
-        } };
-        let renaming = organizations.update_one(active.clone(), change);
-        renaming.session(&mut *session).await?;
-        let event = self.caller.event(Action::OrganizationRenamed {
-            from: before.name,
-            to: self.name.as_str().to_owned(),
-        });
-        let recording = self.databases.audit_events.insert_one(event);
-        recording.session(&mut *session).await?;
-        organizations.find_one(active).session(session).await
-    }
 }

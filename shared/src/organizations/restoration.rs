@@ -1,17 +1,15 @@
 //! Restoring a deleted organization, as long as its purge has not begun.
 
-use mongodb::ClientSession;
 use mongodb::bson::doc;
-use mongodb::error::Error;
 use tokio::time::Instant;
 
 use crate::auth::{Credentials, authenticate};
 use crate::http::ClientAddress;
-use crate::model::{Action, Admin, AdminStatus, Event, Organization, OrganizationStatus};
-use crate::mongo::{Transaction, run_transaction};
+use crate::model::{Action, AdminStatus, Event, Organization, OrganizationStatus};
+use crate::mongo::Abort;
 use crate::problem::Problem;
 use crate::state::App;
-use crate::store::{Databases, lock_admin};
+use crate::store::lock_admin;
 use crate::throttle::Verdict;
 
 /// The organization of the admin with these credentials, active again. One that is active stays so: who
@@ -38,64 +36,37 @@ pub async fn restore(
         _ => Action::OrganizationRestored,
     };
     let event = Event::new(action, address, databases.clock.now()).of(&admin);
-    let restoring = Restoring {
-        databases,
-        organization: &organization,
-        admin: &admin,
-        event,
-    };
-    let restored = run_transaction(&databases.client, deadline, &restoring).await?;
-    restored.ok_or_else(Problem::invalid_credentials)
-}
-
-struct Restoring<'a> {
-    databases: &'a Databases,
-    organization: &'a Organization,
-    admin: &'a Admin,
-    event: Event,
-}
-
-impl Transaction for Restoring<'_> {
-    /// None where the organization's time ran out meanwhile, or the admin may no longer act for it.
-    type Output = Option<Organization>;
-
-    async fn run(&self, session: &mut ClientSession) -> Result<Self::Output, Error> {
-        let (databases, id) = (self.databases, self.organization.id);
-        if !self.admin_as_proved(session).await? {
-            return Ok(None);
-        }
-        let now = databases.clock.now();
-        let deleted = doc! { "_id": id, "status": "deleted", "purge_at": { "$gt": now } };
-        let change = doc! {
-            "$set": { "status": "active", "updated_at": now },
-            "$unset": { "deleted_at": "", "purge_at": "" },
-        };
-        let restored = databases
-            .organizations
-            .update_one(deleted, change)
-            .session(&mut *session)
-            .await?;
-        if restored.matched_count == 1 || self.event.action == Action::Login {
-            let recording = databases.audit_events.insert_one(&self.event);
-            recording.session(&mut *session).await?;
-        }
-        // Where another request was faster, its outcome is this one's.
-        let active = doc! { "_id": id, "status": "active" };
-        databases
-            .organizations
-            .find_one(active)
-            .session(session)
-            .await
-    }
-}
-
-impl Restoring<'_> {
-    /// Whether the admin is active, and nothing has ended its sessions since it proved its password: a new
-    /// password, or another deletion.
-    async fn admin_as_proved(&self, session: &mut ClientSession) -> Result<bool, Error> {
-        let admin = lock_admin(self.databases, self.admin.id, session).await?;
-        Ok(admin.is_some_and(|admin| {
-            admin.status == AdminStatus::Active && admin.session_epoch == self.admin.session_epoch
-        }))
-    }
+    let id = organization.id;
+    databases
+        .transaction(deadline, |session, _| {
+            Box::pin(async {
+                // Nothing has ended the admin's sessions since it proved its password: no new password, no other deletion.
+                let now_admin = lock_admin(databases, admin.id, session).await?;
+                let as_proved = now_admin.is_some_and(|now_admin| {
+                    now_admin.status == AdminStatus::Active
+                        && now_admin.session_epoch == admin.session_epoch
+                });
+                if !as_proved {
+                    return Err(Abort::Refused(Problem::invalid_credentials()));
+                }
+                let now = databases.clock.now();
+                let deleted = doc! { "_id": id, "status": "deleted", "purge_at": { "$gt": now } };
+                let change = doc! {
+                    "$set": { "status": "active", "updated_at": now },
+                    "$unset": { "deleted_at": "", "purge_at": "" },
+                };
+                let changing = databases.organizations.update_one(deleted, change);
+                let restored = changing.session(&mut *session).await?;
+                if restored.matched_count == 1 || event.action == Action::Login {
+                    databases.append(&event, session).await?;
+                }
+                // Where another request was faster, its outcome is this one's.
+                let active = doc! { "_id": id, "status": "active" };
+                let active = databases.organizations.find_one(active).session(session);
+                // None where the organization's time ran out meanwhile.
+                let active = active.await?;
+                active.ok_or_else(|| Abort::Refused(Problem::invalid_credentials()))
+            })
+        })
+        .await
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::auth::AuthenticatedAdmin;
 use crate::http::ClientAddress;
 use crate::model::{Action, Admin, EndReason, Event};
-use crate::mongo::{Transaction, run_transaction};
+use crate::mongo::Abort;
 use crate::problem::Problem;
 use crate::state::App;
 use crate::store::{Databases, lock_admin};
@@ -22,13 +22,15 @@ const MOST_COUNTED: u64 = 10_000;
 pub async fn end(app: &App, caller: &AuthenticatedAdmin, deadline: Instant) -> Result<(), Problem> {
     let databases = app.mongo.databases().await?;
     let reason = EndReason::Logout;
-    let ending = EndOne {
+    let event = caller.event(Action::SessionEnded { reason });
+    end_one(
         databases,
-        admin_id: caller.admin().id(),
-        session_id: caller.session_id(),
-        event: caller.event(Action::SessionEnded { reason }),
-    };
-    Ok(run_transaction(&databases.client, deadline, &ending).await?)
+        caller.admin().id(),
+        caller.session_id(),
+        event,
+        deadline,
+    )
+    .await
 }
 
 /// Ends all sessions of the caller.
@@ -39,12 +41,23 @@ pub async fn end_everywhere(
 ) -> Result<(), Problem> {
     let databases = app.mongo.databases().await?;
     let reason = EndReason::LogoutEverywhere;
-    let ending = EndAll {
-        databases,
-        admin: caller.admin(),
-        event: caller.event(Action::SessionEnded { reason }),
-    };
-    Ok(caller.write(databases, deadline, &ending).await?)
+    let event = caller.event(Action::SessionEnded { reason });
+    caller
+        .transaction(databases, deadline, |session, _| {
+            Box::pin(async {
+                let admin = doc! { "_id": caller.admin().id };
+                let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
+                let beginning = databases.admins.find_one_and_update(admin, next_epoch);
+                let before = beginning.session(&mut *session).await?;
+                let before = before.ok_or_else(|| Abort::Refused(Problem::not_active()))?;
+                let ended = count_alive(databases, &before, session).await?;
+                databases
+                    .append(&event.clone().ending(ended), session)
+                    .await?;
+                Ok(())
+            })
+        })
+        .await
 }
 
 /// Ends the session of a refresh token that had been replaced already.
@@ -60,74 +73,37 @@ pub(super) async fn end_reused(
         "a replaced refresh token came back: its session is ended"
     );
     let reason = EndReason::RefreshTokenReused;
-    let event = Event::new(
-        Action::SessionEnded { reason },
-        address,
-        databases.clock.now(),
-    );
-    let ending = EndOne {
-        databases,
-        admin_id: admin.id,
-        session_id,
-        event: event.of(admin).in_session(session_id),
-    };
-    Ok(run_transaction(&databases.client, deadline, &ending).await?)
+    let action = Action::SessionEnded { reason };
+    let event = Event::new(action, address, databases.clock.now());
+    let event = event.of(admin).in_session(session_id);
+    end_one(databases, admin.id, session_id, event, deadline).await
 }
 
-struct EndOne<'a> {
-    databases: &'a Databases,
+/// Ends one session. The event is recorded only if it was alive.
+async fn end_one(
+    databases: &Databases,
     admin_id: ObjectId,
     session_id: ObjectId,
     event: Event,
-}
-
-impl Transaction for EndOne<'_> {
-    type Output = ();
-
-    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
-        let databases = self.databases;
-        // Of several that end it at once, alone or with others, one does.
-        let admin = lock_admin(databases, self.admin_id, session).await?;
-        let ending = databases
-            .sessions
-            .find_one_and_delete(doc! { "_id": self.session_id });
-        let ended = ending.session(&mut *session).await?;
-        let now = databases.clock.now();
-        let (Some(admin), Some(ended)) = (admin, ended) else {
-            return Ok(());
-        };
-        if ended.is_alive(&admin, now) {
-            let event = self.event.clone().ending(1);
-            let recording = databases.audit_events.insert_one(event);
-            recording.session(session).await?;
-        }
-        Ok(())
-    }
-}
-
-struct EndAll<'a> {
-    databases: &'a Databases,
-    admin: &'a Admin,
-    event: Event,
-}
-
-impl Transaction for EndAll<'_> {
-    type Output = ();
-
-    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
-        let databases = self.databases;
-        let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
-        let before = databases
-            .admins
-            .find_one_and_update(doc! { "_id": self.admin.id }, next_epoch)
-            .session(&mut *session)
-            .await?
-            .ok_or_else(|| Error::custom(Problem::not_active()))?;
-        let ended = count_alive(databases, &before, session).await?;
-        let event = self.event.clone().ending(ended);
-        let recording = databases.audit_events.insert_one(event);
-        recording.session(session).await.map(drop)
-    }
+    deadline: Instant,
+) -> Result<(), Problem> {
+    databases
+        .transaction(deadline, |session, _| {
+            Box::pin(async {
+                // Of several that end it at once, alone or with others, one does.
+                let admin = lock_admin(databases, admin_id, session).await?;
+                let own = doc! { "_id": session_id };
+                let ending = databases.sessions.find_one_and_delete(own);
+                let ended = ending.session(&mut *session).await?;
+                if let (Some(admin), Some(ended)) = (admin, ended)
+                    && ended.is_alive(&admin, databases.clock.now())
+                {
+                    databases.append(&event.clone().ending(1), session).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
 }
 
 /// How many sessions of `admin`'s epoch there are, up to [`MOST_COUNTED`]: those that end when the next one begins.

@@ -57,6 +57,5 @@ pub(super) async fn end_beyond_limit(
         .clone()
         .followed_by(Action::SessionEnded { reason })
         .ending(ended);
-    let recording = databases.audit_events.insert_one(event);
-    recording.session(session).await.map(drop)
+    databases.append(&event, session).await
 }

@@ -1,8 +1,6 @@
 //! The begin of a session: a login.
 
-use mongodb::ClientSession;
 use mongodb::bson::oid::ObjectId;
-use mongodb::error::Error;
 use tokio::time::Instant;
 
 use super::limit::end_beyond_limit;
@@ -12,10 +10,8 @@ use crate::clock::after;
 use crate::http::ClientAddress;
 use crate::metrics::{self, Metric};
 use crate::model::{Action, Admin, Event, Session};
-use crate::mongo::{Transaction, run_transaction};
 use crate::problem::Problem;
 use crate::state::Secured;
-use crate::store::Databases;
 use crate::throttle::Verdict;
 use crate::tokens::TokenResponse;
 
@@ -59,50 +55,22 @@ async fn open_for(
     let event = Event::new(Action::Login, address, now)
         .of(admin)
         .in_session(session.id);
-    let opening = Opening {
-        databases,
-        max_sessions: app.config.max_sessions,
-        session,
-        event,
-    };
-    run_transaction(&databases.client, deadline, &opening).await?;
+    let max_sessions = app.config.max_sessions;
+    databases
+        .transaction(deadline, |transaction, _| {
+            Box::pin(async {
+                let inserting = databases.sessions.insert_one(&session);
+                inserting.session(&mut *transaction).await?;
+                databases.append(&event, transaction).await?;
+                end_beyond_limit(databases, max_sessions, &session, &event, transaction).await?;
+                Ok(())
+            })
+        })
+        .await?;
     metrics::record(Metric::LoginsSucceeded, 1.0);
     Ok(TokenResponse::new(
         access_token,
         refresh_token.to_text(keyed_hash),
         app.config.session_ttl,
     ))
-}
-
-struct Opening<'a> {
-    databases: &'a Databases,
-    max_sessions: u32,
-    session: Session,
-    event: Event,
-}
-
-impl Transaction for Opening<'_> {
-    type Output = ();
-
-    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
-        let databases = self.databases;
-        databases
-            .sessions
-            .insert_one(&self.session)
-            .session(&mut *session)
-            .await?;
-        databases
-            .audit_events
-            .insert_one(&self.event)
-            .session(&mut *session)
-            .await?;
-        end_beyond_limit(
-            databases,
-            self.max_sessions,
-            &self.session,
-            &self.event,
-            session,
-        )
-        .await
-    }
 }

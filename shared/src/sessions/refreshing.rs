@@ -4,10 +4,8 @@
 
 use std::time::Duration;
 
-use mongodb::ClientSession;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Document, doc};
-use mongodb::error::Error;
+use mongodb::bson::{Binary, doc};
 use tokio::time::Instant;
 
 use super::ending::end_reused;
@@ -15,7 +13,6 @@ use super::refresh_token::{RefreshToken, random_bytes};
 use crate::clock::between;
 use crate::http::{ClientAddress, note_organization};
 use crate::model::{Admin, ReplacedToken, Session};
-use crate::mongo::{Transaction, run_transaction};
 use crate::problem::Problem;
 use crate::state::Secured;
 use crate::store::{Databases, alive};
@@ -86,9 +83,8 @@ async fn replace(
     let hash = token.hash(databases.keyed_hash()?);
     let mut session = session;
     if session.refresh_token_hash == hash {
-        let replacing = Replacing::new(databases, token, &hash)?;
-        if run_transaction(&databases.client, deadline, &replacing).await? {
-            return Ok(Some(replacing.successor));
+        if let Some(successor) = replace_current(databases, token, &hash, deadline).await? {
+            return Ok(Some(successor));
         }
         // Another request was faster; or the session has ended meanwhile.
         session = by_id(databases, token)
@@ -102,45 +98,35 @@ async fn replace(
     Ok(replaced.map(|replaced| token.successor(&replaced.salt.bytes)))
 }
 
-struct Replacing<'a> {
-    databases: &'a Databases,
-    /// The session, while the token is its current one.
-    current: Document,
-    change: Document,
-    successor: RefreshToken,
-}
-
-impl<'a> Replacing<'a> {
-    fn new(databases: &'a Databases, token: &RefreshToken, hash: &str) -> Result<Self, Problem> {
-        let salt = random_bytes()?;
-        let successor = token.successor(&salt);
-        let salt = Binary {
-            subtype: BinarySubtype::Generic,
-            bytes: salt.to_vec(),
-        };
-        Ok(Self {
-            databases,
-            current: doc! { "_id": token.session_id, "refresh_token_hash": hash },
-            change: doc! { "$set": {
-                "refresh_token_hash": successor.hash(databases.keyed_hash()?),
-                "refreshed_at": databases.clock.now(),
-                "replaced": { "hash": hash, "salt": salt, "at": databases.clock.now() },
-            } },
-            successor,
+/// The successor, if the token was still the session's current one.
+async fn replace_current(
+    databases: &Databases,
+    token: &RefreshToken,
+    hash: &str,
+    deadline: Instant,
+) -> Result<Option<RefreshToken>, Problem> {
+    let salt = random_bytes()?;
+    let successor = token.successor(&salt);
+    let salt = Binary {
+        subtype: BinarySubtype::Generic,
+        bytes: salt.to_vec(),
+    };
+    let now = databases.clock.now();
+    let current = doc! { "_id": token.session_id, "refresh_token_hash": hash };
+    let change = doc! { "$set": {
+        "refresh_token_hash": successor.hash(databases.keyed_hash()?),
+        "refreshed_at": now,
+        "replaced": { "hash": hash, "salt": salt, "at": now },
+    } };
+    let replaced = databases
+        .transaction(deadline, |session, _| {
+            Box::pin(async {
+                let sessions = &databases.sessions;
+                let replacing = sessions.update_one(current.clone(), change.clone());
+                let replaced = replacing.session(session).await?;
+                Ok(replaced.matched_count == 1)
+            })
         })
-    }
-}
-
-impl Transaction for Replacing<'_> {
-    /// Whether the token was still the session's current one.
-    type Output = bool;
-
-    async fn run(&self, session: &mut ClientSession) -> Result<bool, Error> {
-        let sessions = &self.databases.sessions;
-        let replaced = sessions
-            .update_one(self.current.clone(), self.change.clone())
-            .session(session)
-            .await?;
-        Ok(replaced.matched_count == 1)
-    }
+        .await?;
+    Ok(replaced.then_some(successor))
 }

@@ -7,6 +7,7 @@ mod databases;
 mod indexes;
 mod lease;
 mod lock;
+mod write;
 
 use std::sync::Arc;
 use std::time::Duration;

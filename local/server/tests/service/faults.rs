@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use mongodb::bson::{Document, doc};
-use mongodb::error::Error;
-use mongodb::{Client, ClientSession, Collection};
+use mongodb::{Client, Collection};
 use serde_json::json;
-use shared::mongo::{Transaction, TransactionError, run_transaction};
+use shared::mongo::{TransactionError, run_transaction};
+use shared::problem::Problem;
 
 use crate::harness::{PASSWORD, TestService, all, mongod};
 
@@ -186,20 +186,6 @@ async fn f5_a_login_and_a_read_that_hang_are_given_up() {
     assert_eq!(service.show(&own.access).await.status, 200);
 }
 
-/// Writes a document, and then takes longer than anyone waits.
-struct Hanging(Collection<Document>);
-
-impl Transaction for Hanging {
-    type Output = ();
-
-    async fn run(&self, session: &mut ClientSession) -> Result<(), Error> {
-        let change = doc! { "$set": { "status": "changed" } };
-        self.0.update_one(doc! {}, change).session(session).await?;
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn f5_where_no_session_can_be_killed_its_transaction_is_aborted() {
     let (service, mongod) = TestService::start_on_own_mongod().await;
@@ -216,13 +202,25 @@ async fn f5_where_no_session_can_be_killed_its_transaction_is_aborted() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let client = Client::with_uri_str(uri).await.unwrap();
-            let hanging = Hanging(client.database(&database).collection(&name));
+            let admins: Collection<Document> = client.database(&database).collection(&name);
             let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
-            run_transaction(&client, deadline, &hanging).await
+            // Writes a document, and then takes longer than anyone waits.
+            run_transaction::<(), Problem>(&client, deadline, |session, _| {
+                Box::pin(async {
+                    let change = doc! { "$set": { "status": "changed" } };
+                    admins.update_one(doc! {}, change).session(session).await?;
+                    tokio::time::sleep(Duration::from_secs(60)).await;
+                    Ok(())
+                })
+            })
+            .await
         })
     });
     let ended = tokio::task::spawn_blocking(|| frozen.join().unwrap()).await;
-    assert!(matches!(ended.unwrap(), Err(TransactionError::TooSlow)));
+    assert!(matches!(
+        ended.unwrap(),
+        Err(TransactionError::DeadlineExceeded)
+    ));
     assert_eq!(service.failpoint_off().await, 1);
     let change = doc! { "$set": { "session_epoch": 1_i64 } };
     let free = tokio::time::timeout(Duration::from_secs(5), admins.update_one(doc! {}, change));
