@@ -28,6 +28,51 @@ fn documents() -> Vec<(PathBuf, String)> {
         .collect()
 }
 
+/// The anchors of a document's headings, as GitHub makes them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| {
+            let heading = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = heading
+                .chars()
+                .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.collect::<String>().replace(' ', "-")
+        })
+        .collect()
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut followed = 0;
+    let others = ["SECURITY.md", "events/README.md"].map(|name| {
+        let path = root().join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        (path, text)
+    });
+    for (path, text) in documents().into_iter().chain(others) {
+        for link in text.split("](").skip(1) {
+            let (link, _) = link.split_once(')').unwrap();
+            if link.contains("://") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => path.clone(),
+                file => path.parent().unwrap().join(file),
+            };
+            assert!(target.exists(), "{link} in {}", path.display());
+            if !anchor.is_empty() {
+                let target = fs::read_to_string(target).unwrap();
+                let found = anchors(&target).contains(anchor);
+                assert!(found, "{link} in {}", path.display());
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 0);
+}
+
 /// With a value in the place of each `<…>`, which stands for one of the reader's.
 fn filled_in(mut text: String) -> String {
     while let Some(begin) = text.find('<') {

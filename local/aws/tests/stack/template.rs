@@ -14,12 +14,12 @@ pub fn template() -> &'static Value {
     TEMPLATE.get_or_init(|| deployed_with(&[Value::Null]).remove(0))
 }
 
-/// The template with what the README says to add for a service behind the same API.
+/// The template with what `docs/extending.md` says to add for a service behind the same API.
 fn with_a_service_behind_the_authorizer() -> Value {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let document = fs::read_to_string(root().join("docs/extending.md")).unwrap();
     let own = fs::read_to_string(root().join("template.yaml")).unwrap();
     let head = "  Api:\n    Properties:\n";
-    let (_, added) = readme.split_once(&format!("```yaml\n{head}")).unwrap();
+    let (_, added) = document.split_once(&format!("```yaml\n{head}")).unwrap();
     let (added, _) = added.split_once("```").unwrap();
     let (authorizers, service) = added.split_once("\n\n").unwrap();
     let (before, after) = own.split_once("Type: AWS::Serverless::HttpApi\n").unwrap();
@@ -539,8 +539,8 @@ const LOCAL: [&str; 3] = ["CORS_ALLOWED_ORIGINS", "HOST", "PORT"];
 
 #[test]
 fn every_setting_of_the_documentation_is_the_stacks_too() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, table) = readme
+    let document = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let (_, table) = document
         .split_once("| variable | default | meaning |")
         .unwrap();
     let (table, _) = table.split_once("\n\n").unwrap();

@@ -295,10 +295,10 @@ fn a_malformed_file_of_settings_is_refused() {
     assert!(refused(folder.path(), &[]).contains(".env"));
 }
 
-/// Settings that the local server does not read, and the table in README.md has for Lambda.
+/// Settings that the local server does not read, and the table in docs/configuration.md has for Lambda.
 const OF_LAMBDA: [&str; 2] = ["METRICS_NAMESPACE", "AWS_ENDPOINT_URL_SECRETS_MANAGER"];
 
-/// What stands between backticks in the first column of README.md's table of variables.
+/// What stands between backticks in the first column of the table of variables.
 fn documented_settings(readme: &str) -> BTreeSet<String> {
     let rows = readme
         .lines()
@@ -331,12 +331,15 @@ fn every_setting_is_documented_and_in_the_file_of_examples() {
         read,
         ".env.example and what is read"
     );
-    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let readme = std::fs::read_to_string(root.join("docs/configuration.md")).unwrap();
     let mut documented = documented_settings(&readme);
     for name in OF_LAMBDA {
-        assert!(documented.remove(name), "{name} is not in README.md");
+        assert!(
+            documented.remove(name),
+            "{name} is not in docs/configuration.md"
+        );
     }
-    assert_eq!(documented, read, "README.md and what is read");
+    assert_eq!(documented, read, "docs/configuration.md and what is read");
 }
 
 #[test]
