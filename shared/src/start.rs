@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::config::ConfigFaults;
 use crate::mongo::ConnectError;
-use crate::state::App;
-use crate::tokens::{SigningSecretError, Tokens};
+use crate::state::AppState;
+use crate::tokens::SigningSecretError;
 
 /// How long a start waits for MongoDB. Lambda gives a start ten seconds, but while MongoDB is away every start that waits
 /// is an environment more.
@@ -33,13 +33,13 @@ impl From<ConfigFaults> for StartRefused {
 ///
 /// What only an operator can mend refuses the start. What may be back in a moment does not: requests answer
 /// 503 until it is.
-pub async fn prepare(app: &App, tokens: Option<&Tokens>) -> Result<(), StartRefused> {
-    tokio::try_join!(prepare_mongo(app), prepare_tokens(app, tokens))?;
+pub async fn prepare(state: &AppState) -> Result<(), StartRefused> {
+    tokio::try_join!(prepare_mongo(state), prepare_tokens(state))?;
     Ok(())
 }
 
-async fn prepare_mongo(app: &App) -> Result<(), StartRefused> {
-    match app.mongo.connect(STARTUP_TIMEOUT).await {
+async fn prepare_mongo(state: &AppState) -> Result<(), StartRefused> {
+    match state.mongo.connect(STARTUP_TIMEOUT).await {
         Err(ConnectError::Refused(reason)) => Err(StartRefused(reason)),
         Err(ConnectError::Unavailable(reason)) => {
             tracing::error!(reason, "started without MongoDB");
@@ -49,16 +49,13 @@ async fn prepare_mongo(app: &App) -> Result<(), StartRefused> {
     }
 }
 
-async fn prepare_tokens(app: &App, tokens: Option<&Tokens>) -> Result<(), StartRefused> {
-    let Some(tokens) = tokens else { return Ok(()) };
-    tokens
-        .prepare(app.clock.now())
-        .await
-        .or_else(|error: SigningSecretError| {
-            if error.is_final() {
-                return Err(StartRefused(error.to_string()));
-            }
-            tracing::error!(reason = %error, "started without the signing secret");
-            Ok(())
-        })
+async fn prepare_tokens(state: &AppState) -> Result<(), StartRefused> {
+    let prepared = state.tokens.prepare(state.clock.now()).await;
+    prepared.or_else(|error: SigningSecretError| {
+        if error.is_final() {
+            return Err(StartRefused(error.to_string()));
+        }
+        tracing::error!(reason = %error, "started without the signing secret");
+        Ok(())
+    })
 }

@@ -11,44 +11,39 @@ use crate::secrets::SecretsManager;
 use crate::store::Mongo;
 use crate::tokens::Tokens;
 
-pub struct App {
+pub struct AppState {
     pub config: Config,
     pub mongo: Mongo,
     pub hasher: Hasher,
+    /// Made without a signing secret in a function that neither makes nor checks tokens.
+    pub tokens: Tokens,
     pub clock: Clock,
 }
 
-impl App {
+impl AppState {
     /// Connects to nothing yet: see [`Mongo::connect`].
-    pub fn new(config: Config, secrets: Arc<SecretsManager>) -> Self {
-        Self::with_clock(config, secrets, Clock::default())
+    pub fn new(config: Config, tokens: Tokens, secrets: Arc<SecretsManager>) -> Self {
+        Self::with_clock(config, tokens, secrets, Clock::default())
     }
 
-    pub fn with_clock(config: Config, secrets: Arc<SecretsManager>, clock: Clock) -> Self {
+    pub fn with_clock(
+        config: Config,
+        tokens: Tokens,
+        secrets: Arc<SecretsManager>,
+        clock: Clock,
+    ) -> Self {
         Self {
             mongo: Mongo::new(config.clone(), secrets, clock.clone()),
             hasher: Hasher::new(config.bcrypt_cost),
+            tokens,
             config,
             clock,
         }
     }
 }
 
-impl FromRef<Arc<App>> for TrustedProxy {
-    fn from_ref(app: &Arc<App>) -> Self {
-        app.config.trusted_proxy.clone()
-    }
-}
-
-/// The state of handlers that read or make tokens.
-#[derive(Clone)]
-pub struct Secured {
-    pub app: Arc<App>,
-    pub tokens: Arc<Tokens>,
-}
-
-impl FromRef<Secured> for TrustedProxy {
-    fn from_ref(secured: &Secured) -> Self {
-        Self::from_ref(&secured.app)
+impl FromRef<Arc<AppState>> for TrustedProxy {
+    fn from_ref(state: &Arc<AppState>) -> Self {
+        state.config.trusted_proxy.clone()
     }
 }

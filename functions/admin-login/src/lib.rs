@@ -9,16 +9,16 @@ use shared::auth;
 use shared::http::{ClientAddress, Deadline, JsonBody};
 use shared::problem::Problem;
 use shared::sessions;
-use shared::state::{App, Secured};
-use shared::tokens::{TokenResponse, Tokens};
+use shared::state::AppState;
+use shared::tokens::TokenResponse;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
+pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(log_in))
-        .with_state(Secured { app, tokens })
+        .with_state(state)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -43,7 +43,7 @@ shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, Paylo
     responses((status = OK, description = "The admin is logged in", body = TokenResponse), Problems)
 )]
 async fn log_in(
-    State(secured): State<Secured>,
+    State(state): State<Arc<AppState>>,
     address: ClientAddress,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<Credentials>,
@@ -52,7 +52,7 @@ async fn log_in(
         email: &body.email,
         password: &body.password,
     };
-    let proved = auth::log_in(&secured.app, credentials, address, deadline).await?;
-    let session = sessions::open(&secured, proved, address, deadline).await?;
+    let proved = auth::log_in(&state, credentials, address, deadline).await?;
+    let session = sessions::open(&state, proved, address, deadline).await?;
     Ok(Json(session))
 }

@@ -9,17 +9,16 @@ use shared::account;
 use shared::auth::AuthenticatedAdmin;
 use shared::http::{Deadline, JsonBody};
 use shared::problem::Problem;
-use shared::state::{App, Secured};
-use shared::tokens::Tokens;
+use shared::state::AppState;
 use shared::values::{Password, PasswordPolicy};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
+pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(change_password))
-        .with_state(Secured { app, tokens })
+        .with_state(state)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -62,18 +61,18 @@ fn too_short() -> Problem {
     responses((status = NO_CONTENT, description = "The new password is set"), Problems)
 )]
 async fn change_password(
-    State(Secured { app, .. }): State<Secured>,
+    State(state): State<Arc<AppState>>,
     caller: AuthenticatedAdmin,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
     let policy = PasswordPolicy {
         field: "new_password",
-        min_length: app.config.password_min_length,
+        min_length: state.config.password_min_length,
         context: &[caller.admin().email(), &caller.organization().name],
     };
     let new = Password::choose(&body.new_password, &policy).map_err(|error| vec![error])?;
     let current = Password::presented(&body.current_password);
-    account::change_password(&app, &caller, current, new, deadline).await?;
+    account::change_password(&state, &caller, current, new, deadline).await?;
     Ok(StatusCode::NO_CONTENT)
 }

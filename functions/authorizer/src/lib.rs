@@ -1,6 +1,7 @@
 //! A Lambda authorizer of an HTTP API (payload format 2.0, simple response): lets other services behind the
 //! same API ask who is calling, with the same checks as the service's own routes.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::FromRequestParts;
@@ -13,7 +14,7 @@ use shared::http::{ClientAddress, Deadline};
 use shared::lambda::InvocationError;
 use shared::model::Role;
 use shared::problem::{Code, Problem};
-use shared::state::Secured;
+use shared::state::AppState;
 
 /// What the service behind finds in `requestContext.authorizer.lambda`.
 #[derive(Debug, Serialize)]
@@ -46,7 +47,7 @@ impl From<Option<Caller>> for Authorization {
 
 /// Fails where a dependency is away or too slow, upon which API Gateway answers 500 and lets nobody in.
 pub async fn authorize(
-    secured: &Secured,
+    state: &Arc<AppState>,
     request: ApiGatewayV2CustomAuthorizerV2Request,
     context: &Context,
 ) -> Result<Authorization, InvocationError> {
@@ -54,7 +55,7 @@ pub async fn authorize(
     let Deadline(deadline) = Deadline::of_event(context);
     let request_id = request.request_context.request_id.clone();
     let route = request.route_key.clone();
-    let checking = tokio::time::timeout_at(deadline, authenticate(secured, request));
+    let checking = tokio::time::timeout_at(deadline, authenticate(state, request));
     let admin = checking.await.unwrap_or(Err(Problem::unavailable()));
     // The counterpart of the line that each request has.
     tracing::info!(
@@ -77,7 +78,7 @@ pub async fn authorize(
 }
 
 async fn authenticate(
-    secured: &Secured,
+    state: &Arc<AppState>,
     request: ApiGatewayV2CustomAuthorizerV2Request,
 ) -> Result<AuthenticatedAdmin, Problem> {
     let (mut parts, ()) = Request::new(()).into_parts();
@@ -86,7 +87,7 @@ async fn authenticate(
     if let Some(address) = address.and_then(|text| text.parse().ok()) {
         parts.extensions.insert(ClientAddress(address));
     }
-    AuthenticatedAdmin::from_request_parts(&mut parts, secured).await
+    AuthenticatedAdmin::from_request_parts(&mut parts, state).await
 }
 
 fn caller(admin: &AuthenticatedAdmin) -> Caller {

@@ -10,15 +10,15 @@ use shared::http::{ClientAddress, Deadline, IdempotencyKey, JsonBody};
 use shared::model::Organization;
 use shared::organizations::{Caller, NewOrganization, onboard};
 use shared::problem::Problem;
-use shared::state::App;
+use shared::state::AppState;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn router(app: Arc<App>) -> OpenApiRouter {
+pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(create_organization))
-        .with_state(app)
+        .with_state(state)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -73,7 +73,7 @@ shared::problem_responses!(Problems: MalformedRequest, OrganizationNameTaken, Em
     responses((status = CREATED, description = "The organization is created", body = CreatedOrganization), Problems)
 )]
 async fn create_organization(
-    State(app): State<Arc<App>>,
+    State(state): State<Arc<AppState>>,
     address: ClientAddress,
     IdempotencyKey(idempotency_key): IdempotencyKey,
     Deadline(deadline): Deadline,
@@ -83,13 +83,13 @@ async fn create_organization(
         &body.organization_name,
         &body.email,
         &body.password,
-        app.config.password_min_length,
+        state.config.password_min_length,
     )?;
     let caller = Caller {
         address,
         idempotency_key,
         deadline,
     };
-    let organization = onboard(&app, new, caller).await?;
+    let organization = onboard(&state, new, caller).await?;
     Ok((StatusCode::CREATED, Json(organization.into())))
 }

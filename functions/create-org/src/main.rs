@@ -1,10 +1,10 @@
 //! `POST /org/create` as a Lambda function.
 
-use shared::lambda::{self, Pepper};
+use shared::lambda::{self, Secret};
 use shared::start::StartRefused;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartRefused> {
-    let app = lambda::start(Pepper::Required)?;
-    lambda::serve(&app, None, create_org::router(app.clone()).into()).await
+    let state = lambda::start(&[Secret::Pepper])?;
+    lambda::serve(&state, create_org::router(state.clone()).into()).await
 }

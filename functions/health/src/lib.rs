@@ -6,13 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use shared::problem::Problem;
-use shared::state::App;
+use shared::state::AppState;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn router(app: Arc<App>) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(health)).with_state(app)
+pub fn router(state: Arc<AppState>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .with_state(state)
 }
 
 #[derive(Serialize, ToSchema)]
@@ -32,7 +34,7 @@ shared::problem_responses!(Problems: InternalError, ServiceUnavailable);
     tag = "service",
     responses((status = OK, description = "The service is well", body = Health), Problems)
 )]
-async fn health(State(app): State<Arc<App>>) -> Result<Json<Health>, Problem> {
-    app.mongo.probe().await?;
+async fn health(State(state): State<Arc<AppState>>) -> Result<Json<Health>, Problem> {
+    state.mongo.probe().await?;
     Ok(Json(Health { status: "ok" }))
 }

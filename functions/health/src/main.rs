@@ -1,10 +1,10 @@
 //! `GET /health` as a Lambda function.
 
-use shared::lambda::{self, Pepper};
+use shared::lambda;
 use shared::start::StartRefused;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartRefused> {
-    let app = lambda::start(Pepper::Unused)?;
-    lambda::serve(&app, None, health::router(app.clone()).into()).await
+    let state = lambda::start(&[])?;
+    lambda::serve(&state, health::router(state.clone()).into()).await
 }

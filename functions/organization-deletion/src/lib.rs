@@ -10,18 +10,17 @@ use shared::clock::date_time;
 use shared::http::{ClientAddress, Deadline, JsonBody};
 use shared::organizations::{self, OrganizationBody};
 use shared::problem::Problem;
-use shared::state::{App, Secured};
-use shared::tokens::Tokens;
+use shared::state::AppState;
 use shared::values::Password;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
+pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(delete_organization))
         .routes(routes!(restore_organization))
-        .with_state(Secured { app, tokens })
+        .with_state(state)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -57,13 +56,13 @@ shared::problem_responses!(DeleteProblems: MalformedRequest, InvalidCredentials 
     responses((status = OK, description = "The organization is deleted", body = DeletedOrganization), DeleteProblems)
 )]
 async fn delete_organization(
-    State(Secured { app, .. }): State<Secured>,
+    State(state): State<Arc<AppState>>,
     caller: AuthenticatedAdmin,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<DeleteOrganization>,
 ) -> Result<Json<DeletedOrganization>, Problem> {
     let password = Password::presented(&body.password);
-    let purge_at = organizations::delete(&app, &caller, password, deadline).await?;
+    let purge_at = organizations::delete(&state, &caller, password, deadline).await?;
     Ok(Json(DeletedOrganization {
         id: caller.organization().id.to_hex(),
         restorable_until: date_time(purge_at),
@@ -94,7 +93,7 @@ shared::problem_responses!(RestoreProblems: MalformedRequest, InvalidCredentials
     responses((status = OK, description = "The organization is active", body = OrganizationBody), RestoreProblems)
 )]
 async fn restore_organization(
-    State(Secured { app, .. }): State<Secured>,
+    State(state): State<Arc<AppState>>,
     address: ClientAddress,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<RestoreOrganization>,
@@ -103,6 +102,6 @@ async fn restore_organization(
         email: &body.email,
         password: &body.password,
     };
-    let restored = organizations::restore(&app, credentials, address, deadline).await?;
+    let restored = organizations::restore(&state, credentials, address, deadline).await?;
     OrganizationBody::of(&restored).map(Json)
 }

@@ -1,11 +1,11 @@
 //! `DELETE /org` and `POST /org/restore` as a Lambda function.
 
-use shared::lambda::{self, Pepper};
+use shared::lambda::{self, Secret};
 use shared::start::StartRefused;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartRefused> {
-    let (app, tokens) = lambda::start_with_tokens(Pepper::Required)?;
-    let router = organization_deletion::router(app.clone(), tokens.clone());
-    lambda::serve(&app, Some(&tokens), router.into()).await
+    let state = lambda::start(&[Secret::Signing, Secret::Pepper])?;
+    let router = organization_deletion::router(state.clone());
+    lambda::serve(&state, router.into()).await
 }

@@ -1,5 +1,7 @@
 //! `GET /org/audit`: what was done in the organization, newest first.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,7 @@ use shared::clock::date_time;
 use shared::http::Query;
 use shared::model::{Action, Event};
 use shared::problem::{FieldError, Problem};
-use shared::state::Secured;
+use shared::state::AppState;
 use utoipa::{IntoParams, ToSchema};
 
 const USUAL_PAGE: u32 = 50;
@@ -94,7 +96,7 @@ shared::problem_responses!(Problems: MalformedRequest = Problem::malformed_query
     responses((status = OK, description = "A page of the trail", body = AuditPage), Problems)
 )]
 pub async fn read(
-    State(Secured { app, .. }): State<Secured>,
+    State(state): State<Arc<AppState>>,
     caller: AuthenticatedAdmin,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<AuditPage>, Problem> {
@@ -103,7 +105,7 @@ pub async fn read(
         Some(Ok(limit)) if (1..=audit::MAX_PAGE).contains(&limit) => limit,
         Some(_) => return Err(limit_out_of_range().into()),
     };
-    let page = audit::page(&app, &caller, limit, query.cursor.as_deref()).await?;
+    let page = audit::page(&state, &caller, limit, query.cursor.as_deref()).await?;
     let events: Result<_, _> = page.events.into_iter().map(AuditEvent::of).collect();
     Ok(Json(AuditPage {
         events: events?,

@@ -11,18 +11,17 @@ use shared::auth::AuthenticatedAdmin;
 use shared::http::{Deadline, JsonBody};
 use shared::organizations::{self, OrganizationBody};
 use shared::problem::Problem;
-use shared::state::{App, Secured};
-use shared::tokens::Tokens;
+use shared::state::AppState;
 use shared::values::OrganizationName;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
+pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(show_organization, rename_organization))
         .routes(routes!(audit_trail::read))
-        .with_state(Secured { app, tokens })
+        .with_state(state)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -67,12 +66,12 @@ fn too_short() -> Problem {
     responses((status = OK, description = "The organization is renamed", body = OrganizationBody), RenameProblems)
 )]
 async fn rename_organization(
-    State(Secured { app, .. }): State<Secured>,
+    State(state): State<Arc<AppState>>,
     caller: AuthenticatedAdmin,
     Deadline(deadline): Deadline,
     JsonBody(change): JsonBody<RenameOrganization>,
 ) -> Result<Json<OrganizationBody>, Problem> {
     let name = OrganizationName::parse(&change.organization_name).map_err(|error| vec![error])?;
-    let renamed = organizations::rename(&app, &caller, &name, deadline).await?;
+    let renamed = organizations::rename(&state, &caller, &name, deadline).await?;
     OrganizationBody::of(&renamed).map(Json)
 }

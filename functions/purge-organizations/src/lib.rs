@@ -4,13 +4,13 @@ use lambda_runtime::Context;
 use shared::http::time_left;
 use shared::lambda::InvocationError;
 use shared::organizations::{Purge, purge_deleted};
-use shared::state::App;
+use shared::state::AppState;
 use tokio::time::Instant;
 
 /// Fails where an organization could not be purged, so that an alarm can tell. The next run goes on with it.
-pub async fn purge(app: &App, context: &Context) -> Result<Purge, InvocationError> {
+pub async fn purge(state: &AppState, context: &Context) -> Result<Purge, InvocationError> {
     let deadline = Instant::now() + time_left(context);
-    let purge = purge_deleted(app, deadline).await?;
+    let purge = purge_deleted(state, deadline).await?;
     match purge.failed {
         0 => Ok(purge),
         failed => Err(InvocationError::new(

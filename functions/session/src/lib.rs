@@ -10,17 +10,17 @@ use shared::auth::AuthenticatedAdmin;
 use shared::http::{ClientAddress, Deadline, JsonBody, Query};
 use shared::problem::Problem;
 use shared::sessions;
-use shared::state::{App, Secured};
-use shared::tokens::{TokenResponse, Tokens};
+use shared::state::AppState;
+use shared::tokens::TokenResponse;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub fn router(app: Arc<App>, tokens: Arc<Tokens>) -> OpenApiRouter {
+pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(refresh_session))
         .routes(routes!(log_out))
-        .with_state(Secured { app, tokens })
+        .with_state(state)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -49,12 +49,12 @@ shared::problem_responses!(RefreshProblems: MalformedRequest, InvalidToken = Pro
     responses((status = OK, description = "The session goes on", body = TokenResponse), RefreshProblems)
 )]
 async fn refresh_session(
-    State(secured): State<Secured>,
+    State(state): State<Arc<AppState>>,
     address: ClientAddress,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<RefreshSession>,
 ) -> Result<Json<TokenResponse>, Problem> {
-    let refreshed = sessions::refresh(&secured, &body.refresh_token, address, deadline).await?;
+    let refreshed = sessions::refresh(&state, &body.refresh_token, address, deadline).await?;
     Ok(Json(refreshed))
 }
 
@@ -82,14 +82,14 @@ shared::problem_responses!(LogOutProblems: MalformedRequest = Problem::malformed
     responses((status = NO_CONTENT, description = "The admin is logged out"), LogOutProblems)
 )]
 async fn log_out(
-    State(Secured { app, .. }): State<Secured>,
+    State(state): State<Arc<AppState>>,
     caller: AuthenticatedAdmin,
     Query(LogOut { everywhere }): Query<LogOut>,
     Deadline(deadline): Deadline,
 ) -> Result<StatusCode, Problem> {
     match everywhere {
-        true => sessions::end_everywhere(&app, &caller, deadline).await?,
-        false => sessions::end(&app, &caller, deadline).await?,
+        true => sessions::end_everywhere(&state, &caller, deadline).await?,
+        false => sessions::end(&state, &caller, deadline).await?,
     }
     Ok(StatusCode::NO_CONTENT)
 }

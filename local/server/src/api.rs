@@ -16,8 +16,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use shared::http::{ClientAddress, is_refused_unread, receive};
 use shared::problem::Problem;
-use shared::state::App;
-use shared::tokens::Tokens;
+use shared::state::AppState;
 use tokio::time::timeout;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use utoipa::openapi::OpenApi;
@@ -30,27 +29,24 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(8);
 /// To MongoDB: three for each of the requests, as most of them need at once, and some for what is not among them.
 pub const CONNECTIONS: u32 = 320;
 
-fn api(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApiRouter {
+fn api(state: &Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::with_openapi(api_docs::base_document())
-        .merge(create_org::router(Arc::clone(app)))
-        .merge(admin_login::router(Arc::clone(app), Arc::clone(tokens)))
-        .merge(session::router(Arc::clone(app), Arc::clone(tokens)))
-        .merge(admin_password::router(Arc::clone(app), Arc::clone(tokens)))
-        .merge(organization::router(Arc::clone(app), Arc::clone(tokens)))
-        .merge(organization_deletion::router(
-            Arc::clone(app),
-            Arc::clone(tokens),
-        ))
+        .merge(create_org::router(Arc::clone(state)))
+        .merge(admin_login::router(Arc::clone(state)))
+        .merge(session::router(Arc::clone(state)))
+        .merge(admin_password::router(Arc::clone(state)))
+        .merge(organization::router(Arc::clone(state)))
+        .merge(organization_deletion::router(Arc::clone(state)))
         .layer(GlobalConcurrencyLimitLayer::new(REQUESTS))
         .layer(from_fn(receive_body))
-        .merge(health::router(Arc::clone(app)))
-        .merge(api_docs::router(app.config.api_docs))
+        .merge(health::router(Arc::clone(state)))
+        .merge(api_docs::router(state.config.api_docs))
 }
 
 /// Every route, and the response to a method that a path does not have: one table decides about methods here and on AWS,
 /// where such a request takes API Gateway's `$default` route.
-pub fn routes(app: &Arc<App>, tokens: &Arc<Tokens>) -> Router {
-    Router::from(api(app, tokens)).method_not_allowed_fallback(api_docs::unknown_route)
+pub fn routes(state: &Arc<AppState>) -> Router {
+    Router::from(api(state)).method_not_allowed_fallback(api_docs::unknown_route)
 }
 
 /// A request waits for its body before it takes one of the places: a client that sends slowly holds nobody up.
@@ -68,8 +64,8 @@ async fn receive_body(request: Request, next: Next) -> Response {
 }
 
 /// The document that `functions/api-docs/openapi.json` is a copy of.
-pub fn openapi_document(app: &Arc<App>, tokens: &Arc<Tokens>) -> OpenApi {
-    api(app, tokens).into_openapi()
+pub fn openapi_document(state: &Arc<AppState>) -> OpenApi {
+    api(state).into_openapi()
 }
 
 /// `router` as it answers connections: where API Gateway says who is calling, here the connection does.

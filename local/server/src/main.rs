@@ -15,7 +15,7 @@ use server::{LocalSettings, connected, cors, pepper, purge_on_schedule, routes, 
 use shared::config::{ConfigFaults, ConfiguredSecret};
 use shared::secrets::SecretsManager;
 use shared::start::{StartRefused, prepare};
-use shared::state::App;
+use shared::state::AppState;
 use shared::tokens::Tokens;
 use tokio::net::TcpListener;
 use tokio::signal;
@@ -126,16 +126,16 @@ async fn serve(
         Path::new(FOLDER),
     );
     let secret = secret.map_err(Failure::Folder)?;
-    let app = Arc::new(App::new(settings.config, secrets));
-    let tokens = Arc::new(Tokens::new(settings.tokens, secret));
-    prepare(&app, Some(&tokens)).await?;
-    let router = shared::http::service(routes(&app, &tokens));
+    let tokens = Tokens::new(settings.tokens, secret);
+    let state = Arc::new(AppState::new(settings.config, tokens, secrets));
+    prepare(&state).await?;
+    let router = shared::http::service(routes(&state));
     let router = match settings.cors_allowed_origins {
         // Without it OPTIONS is a method like any other, as it is behind API Gateway.
         origins if origins.is_empty() => router,
         origins => router.layer(cors(origins)),
     };
-    tokio::spawn(purge_on_schedule(Arc::clone(&app)));
+    tokio::spawn(purge_on_schedule(Arc::clone(&state)));
     println!("{}", welcome(listener.local_addr()?, own_uri));
     let (stopping, mut stopped) = tokio::sync::watch::channel(());
     let server = axum::serve(listener, connected(router)).with_graceful_shutdown(async move {

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::organizations::purge_deleted;
-use shared::state::App;
+use shared::state::AppState;
 use tokio::time::{Instant, interval};
 
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// Never ends.
-pub async fn purge_on_schedule(app: Arc<App>) {
+pub async fn purge_on_schedule(state: Arc<AppState>) {
     let mut times = interval(INTERVAL);
     loop {
         times.tick().await;
         // What fails is in the log, and is tried again next time.
-        let _ = purge_deleted(&app, Instant::now() + INTERVAL).await;
+        let _ = purge_deleted(&state, Instant::now() + INTERVAL).await;
     }
 }

@@ -8,20 +8,20 @@ use crate::model::Action;
 use crate::mongo::Abort;
 use crate::problem::Problem;
 use crate::sessions::count_alive;
-use crate::state::App;
+use crate::state::AppState;
 use crate::values::Password;
 
 /// Replaces the caller's `current` password by `new`.
 pub async fn change_password(
-    app: &App,
+    state: &AppState,
     caller: &AuthenticatedAdmin,
     current: Password,
     new: Password,
     deadline: Instant,
 ) -> Result<(), Problem> {
-    let databases = app.mongo.databases().await?;
-    let confirmed = confirm_password(app, caller, current, deadline).await?;
-    let new = app.hasher.hash(new).await?;
+    let databases = state.mongo.databases().await?;
+    let confirmed = confirm_password(state, caller, current, deadline).await?;
+    let new = state.hasher.hash(new).await?;
     let event = caller.event(Action::PasswordChanged);
     confirmed.transaction(databases, deadline, |session, _| { Box::pin(async {
         // The new password begins an epoch, which ends all sessions.

@@ -6,7 +6,7 @@ use super::Cursor;
 use crate::auth::AuthenticatedAdmin;
 use crate::model::Event;
 use crate::problem::Problem;
-use crate::state::App;
+use crate::state::AppState;
 
 /// The most events that a page can have.
 pub const MAX_PAGE: u32 = 100;
@@ -19,12 +19,12 @@ pub struct Page {
 
 /// At most `limit` events (1 to [`MAX_PAGE`]) of the caller's organization, after those before `cursor`.
 pub async fn page(
-    app: &App,
+    state: &AppState,
     caller: &AuthenticatedAdmin,
     limit: u32,
     cursor: Option<&str>,
 ) -> Result<Page, Problem> {
-    let databases = app.mongo.databases().await?;
+    let databases = state.mongo.databases().await?;
     let keyed_hash = databases.keyed_hash()?;
     let organization = caller.organization().id;
     let mut filter = doc! { "organization_id": organization };

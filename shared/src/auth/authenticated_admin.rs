@@ -2,6 +2,8 @@
 //!
 //! They are read with the token, and so is the session: the token dies at once with any of them.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -13,7 +15,7 @@ use crate::clock::Clock;
 use crate::http::{ClientAddress, note_organization};
 use crate::model::{Action, Admin, Event, Organization};
 use crate::problem::Problem;
-use crate::state::{App, Secured};
+use crate::state::AppState;
 use crate::store::alive;
 use crate::tokens::Bearer;
 
@@ -54,16 +56,16 @@ impl AuthenticatedAdmin {
     }
 }
 
-impl FromRequestParts<Secured> for AuthenticatedAdmin {
+impl FromRequestParts<Arc<AppState>> for AuthenticatedAdmin {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, secured: &Secured) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Problem> {
         let token = bearer_token(parts)?;
-        let now = secured.app.clock.now();
-        let bearer = secured.tokens.verify(token, now).await?;
-        let address = ClientAddress::from_request_parts(parts, secured).await?;
+        let now = state.clock.now();
+        let bearer = state.tokens.verify(token, now).await?;
+        let address = ClientAddress::from_request_parts(parts, state).await?;
         note_organization(bearer.organization_id);
-        let found = find(&secured.app, bearer, address).await?;
+        let found = find(state, bearer, address).await?;
         found.ok_or_else(Problem::not_active)
     }
 }
@@ -90,11 +92,11 @@ fn bearer_token(parts: &Parts) -> Result<&str, Problem> {
 }
 
 async fn find(
-    app: &App,
+    state: &AppState,
     bearer: Bearer,
     address: ClientAddress,
 ) -> Result<Option<AuthenticatedAdmin>, Problem> {
-    let databases = app.mongo.databases().await?;
+    let databases = state.mongo.databases().await?;
     let admin = databases.admins.find_one(doc! { "_id": bearer.admin_id });
     let organization = databases
         .organizations

@@ -13,7 +13,7 @@ use crate::http::{ClientAddress, note_organization};
 use crate::metrics::{self, Metric};
 use crate::model::{Action, Admin, AdminStatus, Event, Organization, OrganizationStatus};
 use crate::problem::{Code, Problem};
-use crate::state::App;
+use crate::state::AppState;
 use crate::store::Databases;
 use crate::throttle::{Guesser, LoginAttempt, Verdict, reserve_guess};
 use crate::values::{EmailAddress, Password, PasswordHash};
@@ -26,29 +26,29 @@ pub struct Credentials<'a> {
 
 /// The active admin of an active organization with this email and password.
 pub async fn log_in<'a>(
-    app: &'a App,
+    state: &'a AppState,
     credentials: Credentials<'_>,
     address: ClientAddress,
     deadline: Instant,
 ) -> Result<ProvedAdmin<'a>, Problem> {
     let active = |organization: &Organization| organization.status == OrganizationStatus::Active;
-    let (proved, _) = authenticate(app, credentials, address, deadline, active).await?;
+    let (proved, _) = authenticate(state, credentials, address, deadline, active).await?;
     Ok(proved)
 }
 
 /// The active admin with this email and password, of an organization that is `fit`.
 pub(crate) async fn authenticate<'a>(
-    app: &'a App,
+    state: &'a AppState,
     credentials: Credentials<'_>,
     address: ClientAddress,
     deadline: Instant,
     fit: impl Fn(&Organization) -> bool,
 ) -> Result<(ProvedAdmin<'a>, Organization), Problem> {
-    let databases = app.mongo.databases().await?;
+    let databases = state.mongo.databases().await?;
     let email = EmailAddress::parse(credentials.email).ok();
     // What is no email at all is counted like an unknown one.
     let account = email.as_ref().map_or(credentials.email, EmailAddress::key);
-    let attempt = LoginAttempt::begin(databases, &app.config, account, address, deadline);
+    let attempt = LoginAttempt::begin(databases, &state.config, account, address, deadline);
     let (attempt, admin) = tokio::join!(attempt, with_email(databases, email.as_ref()));
     let attempt = attempt?;
     let password = Password::presented(credentials.password);
@@ -59,7 +59,7 @@ pub(crate) async fn authenticate<'a>(
         event: refusal(found, address, databases.clock.now()),
     };
     let proved = match admin {
-        Ok(admin) => prove(app, databases, admin, password, fit, deadline).await,
+        Ok(admin) => prove(state, databases, admin, password, fit, deadline).await,
         Err(problem) => Err(problem),
     };
     match proved {
@@ -77,17 +77,17 @@ pub(crate) async fn authenticate<'a>(
 /// Whether `password` is the caller's: asked again before what cannot be taken back easily. Someone may have
 /// found a token, so guesses are limited here, too: by the session, so that logging in does not suffer.
 pub(crate) async fn confirm_password<'a>(
-    app: &App,
+    state: &AppState,
     caller: &'a AuthenticatedAdmin,
     password: Password,
     deadline: Instant,
 ) -> Result<PasswordConfirmed<'a>, Problem> {
-    let databases = app.mongo.databases().await?;
+    let databases = state.mongo.databases().await?;
     let admin = caller.admin();
-    let limit = app.config.login_attempts_per_account;
+    let limit = state.config.login_attempts_per_account;
     let guesser = Guesser::Session(caller.session_id());
     let guess = reserve_guess(databases, guesser, limit, deadline).await?;
-    let right = app.hasher.verify(admin.password_hash.clone(), password);
+    let right = state.hasher.verify(admin.password_hash.clone(), password);
     let refused = match right.await {
         Ok(comparison) if comparison.is_right() => {
             guess.settle(Verdict::Right).await?;
@@ -163,7 +163,7 @@ async fn record(refusal: RefusedLogin<'_>, deadline: Instant) -> Result<(), Prob
 }
 
 async fn prove(
-    app: &App,
+    state: &AppState,
     databases: &Databases,
     admin: Option<Admin>,
     password: Password,
@@ -171,8 +171,8 @@ async fn prove(
     deadline: Instant,
 ) -> Result<(Admin, Organization), Problem> {
     let hash = admin.as_ref().map(|admin| admin.password_hash.clone());
-    let hash = hash.unwrap_or_else(|| PasswordHash::of_nobody(app.hasher.cost()));
-    let comparing = app.hasher.verify(hash, password.clone());
+    let hash = hash.unwrap_or_else(|| PasswordHash::of_nobody(state.hasher.cost()));
+    let comparing = state.hasher.verify(hash, password.clone());
     let organization = organization_of(databases, admin.as_ref());
     let (compared, organization) = tokio::join!(comparing, organization);
     let compared = compared?;
@@ -183,22 +183,22 @@ async fn prove(
         .filter(fit)
         .ok_or_else(Problem::invalid_credentials)?;
     let is_outdated = compared == Comparison::RightUnprepared
-        || admin.password_hash.is_outdated(app.hasher.cost());
+        || admin.password_hash.is_outdated(state.hasher.cost());
     if is_outdated && admin.password_hash.reads_all_of(&password) {
-        renew_hash(app, databases, &admin, password, deadline).await?;
+        renew_hash(state, databases, &admin, password, deadline).await?;
     }
     Ok((admin, organization))
 }
 
 /// Replaces a hash of an older form or lower cost, or of a password that was not prepared, now that the password is known.
 async fn renew_hash(
-    app: &App,
+    state: &AppState,
     databases: &Databases,
     admin: &Admin,
     password: Password,
     deadline: Instant,
 ) -> Result<(), Problem> {
-    let new = app.hasher.hash(password).await?;
+    let new = state.hasher.hash(password).await?;
     databases
         .transaction(deadline, |session, _| {
             Box::pin(async {

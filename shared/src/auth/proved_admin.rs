@@ -4,10 +4,10 @@
 //! made up, opens nothing.
 //!
 //! ```compile_fail,E0308
-//! # use shared::{http::ClientAddress, model::Admin, sessions, state::Secured};
-//! async fn in_the_name_of(secured: &Secured, admin: &Admin, address: ClientAddress) {
+//! # use shared::{http::ClientAddress, model::Admin, sessions, state::AppState};
+//! async fn in_the_name_of(state: &AppState, admin: &Admin, address: ClientAddress) {
 //!     let soon = tokio::time::Instant::now();
-//!     let _ = sessions::open(secured, admin, address, soon).await;
+//!     let _ = sessions::open(state, admin, address, soon).await;
 //! }
 //! ```
 //!

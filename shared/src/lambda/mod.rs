@@ -23,39 +23,42 @@ use self::payload::PayloadResponse;
 use crate::config::{Config, ConfiguredSecret, Settings, TokenConfig};
 use crate::secrets::SecretsManager;
 use crate::start::{StartRefused, prepare};
-use crate::state::App;
+use crate::state::AppState;
 use crate::tokens::{SecretSource, Tokens};
 use crate::{log, metrics};
 
 pub use self::invocation_error::InvocationError;
 pub use self::payload::{NEEDS_VERSION_2, Payload};
 
-/// Whether a function makes keyed hashes. Only then may it read their key, the pepper.
+/// A secret that a function reads, beside the connection string. Its role allows it no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pepper {
-    Required,
-    Unused,
+pub enum Secret {
+    /// Signs access tokens.
+    Signing,
+    /// The key of keyed hashes.
+    Pepper,
 }
 
-/// Reads the configuration of a function that makes no tokens.
-pub fn start(pepper: Pepper) -> Result<Arc<App>, StartRefused> {
-    let (config, ()) = read_settings(pepper, |_| ())?;
-    Ok(Arc::new(App::new(config, Arc::default())))
-}
-
-/// Reads the configuration of a function that makes or checks tokens.
-pub fn start_with_tokens(pepper: Pepper) -> Result<(Arc<App>, Arc<Tokens>), StartRefused> {
-    let read = |settings: &mut Settings<'_>| {
-        (
-            TokenConfig::read(settings),
-            settings.required("JWT_SECRET_ID"),
-        )
-    };
-    let (config, (tokens, id)) = read_settings(pepper, read)?;
+/// Reads the configuration of a function that uses MongoDB and these secrets.
+pub fn start(secrets: &[Secret]) -> Result<Arc<AppState>, StartRefused> {
     let client: Arc<SecretsManager> = Arc::default();
-    let app = App::new(config, Arc::clone(&client));
-    let tokens = Tokens::new(tokens, SecretSource::SecretsManager { client, id });
-    Ok((Arc::new(app), Arc::new(tokens)))
+    let read = |settings: &mut Settings<'_>| {
+        let mut config = Config::read(settings);
+        config.max_connections = Some(MAX_CONNECTIONS);
+        if secrets.contains(&Secret::Pepper) {
+            config.pepper = Some(ConfiguredSecret::Id(settings.required("PEPPER_SECRET_ID")));
+        }
+        let source = match secrets.contains(&Secret::Signing) {
+            true => SecretSource::SecretsManager {
+                client: Arc::clone(&client),
+                id: settings.required("JWT_SECRET_ID"),
+            },
+            false => SecretSource::Unused,
+        };
+        (config, Tokens::new(TokenConfig::read(settings), source))
+    };
+    let (config, tokens) = start_alone(read)?;
+    Ok(Arc::new(AppState::new(config, tokens, client)))
 }
 
 /// Reads the configuration of a function that uses no MongoDB: what `read` takes.
@@ -68,23 +71,6 @@ pub fn start_alone<T>(read: impl FnOnce(&mut Settings<'_>) -> T) -> Result<T, St
     Ok(read)
 }
 
-fn read_settings<T>(
-    pepper: Pepper,
-    more: impl FnOnce(&mut Settings<'_>) -> T,
-) -> Result<(Config, T), StartRefused> {
-    let lookup = |name: &str| std::env::var(name).ok();
-    let mut settings = Settings::new(&lookup);
-    start_output(&mut settings);
-    let mut config = Config::read(&mut settings);
-    config.max_connections = Some(MAX_CONNECTIONS);
-    if pepper == Pepper::Required {
-        config.pepper = Some(ConfiguredSecret::Id(settings.required("PEPPER_SECRET_ID")));
-    }
-    let more = more(&mut settings);
-    settings.finish()?;
-    Ok((config, more))
-}
-
 /// Logs and metrics go to the standard output.
 fn start_output(settings: &mut Settings<'_>) {
     log::start_json(log::filter(settings), std::io::stdout);
@@ -95,23 +81,19 @@ fn start_output(settings: &mut Settings<'_>) {
 const MAX_CONNECTIONS: u32 = 2;
 
 /// Connects to everything, then serves requests until Lambda ends the process.
-pub async fn serve(app: &App, tokens: Option<&Tokens>, router: Router) -> Result<(), StartRefused> {
-    serve_events(app, tokens, payload_handler(router)).await
+pub async fn serve(state: &AppState, router: Router) -> Result<(), StartRefused> {
+    serve_events(state, payload_handler(router)).await
 }
 
 /// As [`serve`], for a function whose events are no requests. What `handler` fails with goes to the log and to
 /// whoever invoked the function.
-pub async fn serve_events<E, S, A>(
-    app: &App,
-    tokens: Option<&Tokens>,
-    handler: S,
-) -> Result<(), StartRefused>
+pub async fn serve_events<E, S, A>(state: &AppState, handler: S) -> Result<(), StartRefused>
 where
     E: for<'de> Deserialize<'de>,
     S: Service<LambdaEvent<E>, Response = A, Error: Into<Diagnostic> + Debug>,
     A: Serialize,
 {
-    prepare(app, tokens).await?;
+    prepare(state).await?;
     run(handler).await
 }
 

@@ -11,23 +11,23 @@ use crate::clock::after;
 use crate::model::Action;
 use crate::problem::Problem;
 use crate::sessions::count_alive;
-use crate::state::App;
+use crate::state::AppState;
 use crate::store::Databases;
 use crate::values::Password;
 
 /// Deletes the caller's organization, which must confirm it by password, and ends all its sessions. Returns until when
 /// it can be restored.
 pub async fn delete(
-    app: &App,
+    state: &AppState,
     caller: &AuthenticatedAdmin,
     password: Password,
     deadline: Instant,
 ) -> Result<DateTime, Problem> {
-    let databases = app.mongo.databases().await?;
-    let confirmed = confirm_password(app, caller, password, deadline).await?;
+    let databases = state.mongo.databases().await?;
+    let confirmed = confirm_password(state, caller, password, deadline).await?;
     let id = caller.organization().id;
     let now = databases.clock.now();
-    let purge_at = after(now, app.config.deletion_grace);
+    let purge_at = after(now, state.config.deletion_grace);
     let event = caller.event(Action::OrganizationDeleted);
     confirmed
         .transaction(databases, deadline, |session, _| {

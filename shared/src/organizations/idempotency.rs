@@ -15,7 +15,7 @@ use crate::clock::after;
 use crate::hasher::Comparison;
 use crate::model::{Onboarding, Organization, OrganizationStatus};
 use crate::problem::{Code, Problem};
-use crate::state::App;
+use crate::state::AppState;
 use crate::store::Databases;
 use crate::throttle::{Guesser, Verdict, reserve_guess};
 use crate::values::PasswordHash;
@@ -49,7 +49,7 @@ impl Repeatable {
     /// What came of the earlier request with this key, as it is today.
     pub async fn earlier(
         &self,
-        app: &App,
+        state: &AppState,
         databases: &Databases,
         new: &NewOrganization,
         caller: &Caller,
@@ -63,7 +63,7 @@ impl Repeatable {
             return Ok(Earlier::Purged(id));
         };
         let same = done.fingerprint == self.fingerprint
-            && is_password(app, databases, done.password_hash, new, caller).await?;
+            && is_password(state, databases, done.password_hash, new, caller).await?;
         if !same {
             let detail = "The key was used with other values of the fields.";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
@@ -97,7 +97,7 @@ impl Repeatable {
 /// Whether `hash` is the new password's. Whoever knows a key, a name and an email can ask that as by a login:
 /// it is as much of a guess.
 async fn is_password(
-    app: &App,
+    state: &AppState,
     databases: &Databases,
     hash: PasswordHash,
     new: &NewOrganization,
@@ -107,9 +107,9 @@ async fn is_password(
         email_key: new.email.key(),
         address: caller.address,
     };
-    let limit = app.config.login_attempts_per_account;
+    let limit = state.config.login_attempts_per_account;
     let guess = reserve_guess(databases, guesser, limit, caller.deadline).await?;
-    let compared = app.hasher.verify(hash, new.password.clone()).await;
+    let compared = state.hasher.verify(hash, new.password.clone()).await;
     let verdict = match compared {
         Ok(Comparison::Wrong) => Verdict::Wrong,
         // It was the admin's password then, and may have been replaced: it clears no failures.

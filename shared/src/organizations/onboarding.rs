@@ -19,7 +19,7 @@ use crate::mongo::{
     run_transaction,
 };
 use crate::problem::Problem;
-use crate::state::App;
+use crate::state::AppState;
 use crate::store::{Databases, index};
 use crate::throttle::{AddressUse, count_call};
 use crate::values::{CollectionName, PasswordHash};
@@ -29,12 +29,12 @@ const KEY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Takes the organization in, before the deadline or not at all.
 pub async fn onboard(
-    app: &App,
+    state: &AppState,
     new: NewOrganization,
     caller: Caller,
 ) -> Result<Organization, Problem> {
-    let databases = app.mongo.databases().await?;
-    let limit = app.config.onboardings_per_address;
+    let databases = state.mongo.databases().await?;
+    let limit = state.config.onboardings_per_address;
     count_call(databases, caller.address, AddressUse::Onboarding, limit).await?;
     let key = caller.idempotency_key.as_deref();
     let repeatable = key
@@ -42,17 +42,17 @@ pub async fn onboard(
         .transpose()?;
     let mut purged = None;
     if let Some(repeatable) = &repeatable {
-        match repeatable.earlier(app, databases, &new, &caller).await? {
+        match repeatable.earlier(state, databases, &new, &caller).await? {
             Earlier::Created(organization) => return Ok(organization),
             Earlier::Purged(id) => purged = Some(id),
             Earlier::None => {}
         }
     }
-    let capacity = Capacity::of(databases, app.config.max_organizations).await?;
+    let capacity = Capacity::of(databases, state.config.max_organizations).await?;
     capacity.refuse_past_limit()?;
     // The hash takes longer.
     let indexes = async { Ok(databases.make_indexes().await?) };
-    let (password_hash, ()) = tokio::try_join!(app.hasher.hash(new.password.clone()), indexes)?;
+    let (password_hash, ()) = tokio::try_join!(state.hasher.hash(new.password.clone()), indexes)?;
     let id = ObjectId::new();
     for collection_name in CollectionName::candidates(&new.name, &id.to_hex()) {
         if exists(databases, &collection_name).await? {
@@ -102,7 +102,7 @@ pub async fn onboard(
                 let Some(repeatable) = &repeatable else {
                     return Err(Problem::internal());
                 };
-                return match repeatable.earlier(app, databases, &new, &caller).await? {
+                return match repeatable.earlier(state, databases, &new, &caller).await? {
                     Earlier::Created(organization) => Ok(organization),
                     Earlier::None | Earlier::Purged(_) => Err(Problem::unavailable()),
                 };

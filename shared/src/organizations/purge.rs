@@ -16,7 +16,7 @@ use crate::clock::before;
 use crate::model::Organization;
 use crate::mongo::log_error;
 use crate::problem::Problem;
-use crate::state::App;
+use crate::state::AppState;
 use crate::store::{Databases, Lease};
 
 /// How long after its purge a name is watched for a collection that a late write made. A request ends within its
@@ -38,8 +38,8 @@ pub struct Purge {
 
 /// Removes the organizations whose time to be restored is over. Begins none after `deadline`, and does nothing while
 /// another run is at work.
-pub async fn purge_deleted(app: &App, deadline: Instant) -> Result<Purge, Problem> {
-    let databases = app.mongo.databases().await?;
+pub async fn purge_deleted(state: &AppState, deadline: Instant) -> Result<Purge, Problem> {
+    let databases = state.mongo.databases().await?;
     let time = deadline.saturating_duration_since(Instant::now()) + TIME_TO_FINISH;
     let Some(lease) = Lease::acquire(databases, "purge", time).await? else {
         tracing::info!("another purge is running");

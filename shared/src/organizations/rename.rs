@@ -7,7 +7,7 @@ use crate::auth::AuthenticatedAdmin;
 use crate::model::{Action, Organization};
 use crate::mongo::OnDuplicate;
 use crate::problem::{Code, Problem};
-use crate::state::App;
+use crate::state::AppState;
 use crate::store::index;
 use crate::throttle::count_change;
 use crate::values::OrganizationName;
@@ -15,17 +15,17 @@ use crate::values::OrganizationName;
 /// The admin's organization under its new name. One that has this name already stays as it is, and a rename that changes
 /// nothing does not count towards the organization's quota.
 pub async fn rename(
-    app: &App,
+    state: &AppState,
     caller: &AuthenticatedAdmin,
     name: &OrganizationName,
     deadline: Instant,
 ) -> Result<Organization, Problem> {
-    let databases = app.mongo.databases().await?;
+    let databases = state.mongo.databases().await?;
     let organization = caller.organization();
     if organization.name == name.as_str() {
         return Ok(organization.clone());
     }
-    let limit = app.config.organization_changes_per_day;
+    let limit = state.config.organization_changes_per_day;
     let counted = count_change(databases, organization.id, limit).await?;
     let organizations = &databases.organizations;
     let active = doc! { "_id": organization.id, "status": "active" };

@@ -8,26 +8,26 @@ use crate::http::ClientAddress;
 use crate::model::{Action, AdminStatus, Event, Organization, OrganizationStatus};
 use crate::mongo::Abort;
 use crate::problem::Problem;
-use crate::state::App;
+use crate::state::AppState;
 use crate::store::lock_admin;
 use crate::throttle::Verdict;
 
 /// The organization of the admin with these credentials, active again. One that is active stays so: who
 /// repeats the request gets the same answer.
 pub async fn restore(
-    app: &App,
+    state: &AppState,
     credentials: Credentials<'_>,
     address: ClientAddress,
     deadline: Instant,
 ) -> Result<Organization, Problem> {
-    let databases = app.mongo.databases().await?;
+    let databases = state.mongo.databases().await?;
     let restorable = |organization: &Organization| match organization.status {
         OrganizationStatus::Active => true,
         OrganizationStatus::Deleted => organization.purge_at > Some(databases.clock.now()),
         OrganizationStatus::Suspended | OrganizationStatus::Purging => false,
     };
     let (proved, organization) =
-        authenticate(app, credentials, address, deadline, restorable).await?;
+        authenticate(state, credentials, address, deadline, restorable).await?;
     let (admin, settling) = proved.settling(Verdict::Right);
     settling.await?;
     // Of a request that is repeated, the password was right all the same: it is recorded as a login is.

@@ -18,7 +18,7 @@
 //! it offers stays in the tenant's own collection. The following does not compile, and nothing like it does:
 //!
 //! ```compile_fail,E0616
-//! async fn of_another_tenant(app: &shared::state::App) {
+//! async fn of_another_tenant(app: &shared::state::AppState) {
 //!     let databases = app.mongo.databases().await.unwrap();
 //!     databases.tenants.collection::<mongodb::bson::Document>("org_another");
 //! }

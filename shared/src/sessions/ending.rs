@@ -11,7 +11,7 @@ use crate::http::ClientAddress;
 use crate::model::{Action, Admin, EndReason, Event};
 use crate::mongo::Abort;
 use crate::problem::Problem;
-use crate::state::App;
+use crate::state::AppState;
 use crate::store::{Databases, lock_admin};
 
 /// There may be any number of sessions, and the transaction that counts them has its request's time. One that opens
@@ -19,8 +19,12 @@ use crate::store::{Databases, lock_admin};
 const MOST_COUNTED: u64 = 10_000;
 
 /// Ends the caller's session. One that has ended meanwhile stays as it ended.
-pub async fn end(app: &App, caller: &AuthenticatedAdmin, deadline: Instant) -> Result<(), Problem> {
-    let databases = app.mongo.databases().await?;
+pub async fn end(
+    state: &AppState,
+    caller: &AuthenticatedAdmin,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    let databases = state.mongo.databases().await?;
     let reason = EndReason::Logout;
     let event = caller.event(Action::SessionEnded { reason });
     end_one(
@@ -35,11 +39,11 @@ pub async fn end(app: &App, caller: &AuthenticatedAdmin, deadline: Instant) -> R
 
 /// Ends all sessions of the caller.
 pub async fn end_everywhere(
-    app: &App,
+    state: &AppState,
     caller: &AuthenticatedAdmin,
     deadline: Instant,
 ) -> Result<(), Problem> {
-    let databases = app.mongo.databases().await?;
+    let databases = state.mongo.databases().await?;
     let reason = EndReason::LogoutEverywhere;
     let event = caller.event(Action::SessionEnded { reason });
     caller

@@ -11,31 +11,31 @@ use crate::http::ClientAddress;
 use crate::metrics::{self, Metric};
 use crate::model::{Action, Admin, Event, Session};
 use crate::problem::Problem;
-use crate::state::Secured;
+use crate::state::AppState;
 use crate::throttle::Verdict;
 use crate::tokens::TokenResponse;
 
 /// A session for an admin, whose attempt is settled beside it.
 pub async fn open(
-    secured: &Secured,
+    state: &AppState,
     proved: ProvedAdmin<'_>,
     address: ClientAddress,
     deadline: Instant,
 ) -> Result<TokenResponse, Problem> {
     let (admin, settling) = proved.settling(Verdict::LoggedIn);
-    let opening = open_for(secured, &admin, address, deadline);
+    let opening = open_for(state, &admin, address, deadline);
     // An attempt that cannot be settled counts as a wrong one: that is for later ones to feel.
     let (opened, _) = tokio::join!(opening, settling);
     opened
 }
 
 async fn open_for(
-    Secured { app, tokens }: &Secured,
+    state: &AppState,
     admin: &Admin,
     address: ClientAddress,
     deadline: Instant,
 ) -> Result<TokenResponse, Problem> {
-    let databases = app.mongo.databases().await?;
+    let databases = state.mongo.databases().await?;
     let now = databases.clock.now();
     let keyed_hash = databases.keyed_hash()?;
     let refresh_token = RefreshToken::random(ObjectId::new())?;
@@ -48,14 +48,14 @@ async fn open_for(
         replaced: None,
         created_at: now,
         refreshed_at: now,
-        expires_at: after(now, app.config.session_ttl),
+        expires_at: after(now, state.config.session_ttl),
     };
     // Signed first: a session without tokens would be of no use to anyone.
-    let access_token = tokens.issue(admin, &session, now).await?;
+    let access_token = state.tokens.issue(admin, &session, now).await?;
     let event = Event::new(Action::Login, address, now)
         .of(admin)
         .in_session(session.id);
-    let max_sessions = app.config.max_sessions;
+    let max_sessions = state.config.max_sessions;
     databases
         .transaction(deadline, |transaction, _| {
             Box::pin(async {
@@ -71,6 +71,6 @@ async fn open_for(
     Ok(TokenResponse::new(
         access_token,
         refresh_token.to_text(keyed_hash),
-        app.config.session_ttl,
+        state.config.session_ttl,
     ))
 }

@@ -14,7 +14,7 @@ use crate::clock::between;
 use crate::http::{ClientAddress, note_organization};
 use crate::model::{Admin, ReplacedToken, Session};
 use crate::problem::Problem;
-use crate::state::Secured;
+use crate::state::AppState;
 use crate::store::{Databases, alive};
 use crate::tokens::TokenResponse;
 
@@ -24,12 +24,12 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// New tokens for a refresh token. All who send one token at the same time get one and the same successor.
 pub async fn refresh(
-    Secured { app, tokens }: &Secured,
+    state: &AppState,
     text: &str,
     address: ClientAddress,
     deadline: Instant,
 ) -> Result<TokenResponse, Problem> {
-    let databases = app.mongo.databases().await?;
+    let databases = state.mongo.databases().await?;
     let now = databases.clock.now();
     let keyed_hash = databases.keyed_hash()?;
     let token = RefreshToken::parse(text, keyed_hash).ok_or_else(Problem::refresh_token_refused)?;
@@ -37,7 +37,7 @@ pub async fn refresh(
         .await?
         .ok_or_else(Problem::refresh_token_refused)?;
     note_organization(session.organization_id);
-    let access_token = tokens.issue(&admin, &session, now).await?;
+    let access_token = state.tokens.issue(&admin, &session, now).await?;
     let left = between(now, session.expires_at);
     let Some(successor) = replace(databases, &token, session, deadline).await? else {
         end_reused(databases, &admin, token.session_id, address, deadline).await?;

@@ -35,9 +35,12 @@ impl Tokens {
         }
     }
 
-    /// Fetches the signing secret, if that has not been done yet, and says why it cannot.
+    /// Fetches the signing secret, if there is one and that has not been done yet, and says why it cannot.
     pub async fn prepare(&self, now: DateTime) -> Result<(), SigningSecretError> {
-        self.keys.ring(now).await.map(drop)
+        match self.keys.ring(now).await {
+            Ok(_) | Err(SigningSecretError::Unused) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use crate::secrets::{SecretError, SecretVersion, SecretsManager};
 pub(super) const MIN_BYTES: usize = 32;
 
 pub enum SecretSource {
+    /// None: this process neither makes nor checks tokens.
+    Unused,
     /// The local server's own, in a file.
     Local(SecretVersion),
     SecretsManager {
@@ -22,6 +24,8 @@ pub enum SecretSource {
 pub enum SigningSecretError {
     #[error("the signing secret has {0} bytes, {MIN_BYTES} are the least")]
     TooShort(usize),
+    #[error("this function is not configured with JWT_SECRET_ID")]
+    Unused,
     #[error(transparent)]
     Secret(#[from] SecretError),
 }
@@ -37,6 +41,7 @@ impl SecretSource {
     /// The version to sign with.
     pub(super) async fn current(&self) -> Result<SecretVersion, SigningSecretError> {
         let current = match self {
+            Self::Unused => return Err(SigningSecretError::Unused),
             Self::Local(version) => version.clone(),
             Self::SecretsManager { client, id } => client.current(id).await?,
         };
@@ -52,7 +57,7 @@ impl SecretSource {
     ) -> Result<(SecretVersion, Option<SecretVersion>), SigningSecretError> {
         let previous = async {
             match self {
-                Self::Local(_) => Ok(None),
+                Self::Unused | Self::Local(_) => Ok(None),
                 Self::SecretsManager { client, id } => match client.previous(id).await {
                     // The current one is good without it, and tokens of the one before it live for a short time.
                     Err(error @ SecretError::Unusable { .. }) => {

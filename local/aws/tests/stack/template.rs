@@ -348,9 +348,9 @@ fn rights_on_secrets(binary: &str) -> BTreeSet<(String, String)> {
     }
     let main = root().join("functions").join(binary).join("src/main.rs");
     let main = fs::read_to_string(main).unwrap();
-    let needs_tokens = main.contains("start_with_tokens");
-    let needs_pepper = main.contains("Pepper::Required");
-    let needs_mongodb = needs_tokens || main.contains("lambda::start(");
+    let needs_tokens = main.contains("Secret::Signing");
+    let needs_pepper = main.contains("Secret::Pepper");
+    let needs_mongodb = main.contains("lambda::start(");
     let needed = [
         needs_mongodb.then(|| right("GetSecretValue", "MongodbUriSecretArn")),
         needs_tokens.then(|| right("GetSecretValue", "JwtSecret")),

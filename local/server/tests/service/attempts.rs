@@ -258,7 +258,7 @@ async fn login_from(
     event["headers"]["forwarded"] = format!("for={forwarded_for}").into();
     let credentials = json!({"email": email, "password": "Admin@124"});
     event["body"] = credentials.to_string().into();
-    let function = admin_login::router(service.app.clone(), service.tokens.clone());
+    let function = admin_login::router(service.state.clone());
     let left = Duration::from_secs(20);
     let answer = invoke(function, &event.to_string(), left).await;
     let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();

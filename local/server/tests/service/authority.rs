@@ -26,7 +26,7 @@ async fn service_on_own_mongod() -> (TestService, Mongod) {
 async fn hold_up(service: &TestService, command: &str, collection: Option<&str>) {
     let mut data = doc! { "failCommands": [command], "blockConnection": true, "blockTimeMS": LONG };
     if let Some(collection) = collection {
-        let master = &service.app.config.master_db;
+        let master = &service.state.config.master_db;
         data.insert("namespace", format!("{master}.{collection}"));
     }
     service.failpoint(doc! { "times": 1 }, data).await;

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use lambda_http::Context;
 use mongodb::bson::doc;
 use serde_json::{Value, json};
-use shared::state::Secured;
 
 use crate::harness::TestService;
 use crate::logs::lines_of;
@@ -36,15 +35,12 @@ async fn ask(service: &TestService, authorization: Option<&str>, left: Duration)
                 .remove("authorization"),
         ),
     }
-    let secured = Secured {
-        app: service.app.clone(),
-        tokens: service.tokens.clone(),
-    };
+    let state = service.state.clone();
     let mut context = Context::default();
     let end = std::time::UNIX_EPOCH.elapsed().unwrap() + left;
     context.deadline = u64::try_from(end.as_millis()).unwrap();
     let event = serde_json::from_value(event).unwrap();
-    let answer = authorizer::authorize(&secured, event, &context).await;
+    let answer = authorizer::authorize(&state, event, &context).await;
     let lines = lines_of(&request_id);
     let [line] = &lines[..] else {
         panic!("{lines:?}")

@@ -37,7 +37,7 @@ pub fn openapi_routes(document: &Value) -> Routes {
 #[tokio::test]
 async fn the_openapi_document_is_made_from_the_code() {
     let service = TestService::start().await;
-    let made = server::openapi_document(&service.app, &service.tokens)
+    let made = server::openapi_document(&service.state)
         .to_pretty_json()
         .unwrap()
         + "\n";
@@ -162,7 +162,7 @@ async fn documented_refusals_are_answered_word_for_word() {
 async fn pages_of_an_allowed_origin_can_read_every_header_that_says_something() {
     let service = TestService::start().await;
     let origin = "https://app.example";
-    let router = shared::http::service(server::routes(&service.app, &service.tokens))
+    let router = shared::http::service(server::routes(&service.state))
         .layer(server::cors(vec![origin.parse().unwrap()]));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -387,7 +387,7 @@ pub async fn invoke(function: OpenApiRouter, event: &str, left: Duration) -> Val
 
 async fn health_with(service: &TestService, left: Duration) -> Value {
     let event = fs::read_to_string(root().join("events/health.json")).unwrap();
-    invoke(health::router(service.app.clone()), &event, left).await
+    invoke(health::router(service.state.clone()), &event, left).await
 }
 
 #[tokio::test]

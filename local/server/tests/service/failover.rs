@@ -148,7 +148,7 @@ async fn f25_what_was_acknowledged_survives_the_loss_of_the_primary() {
 async fn a_direct_connection_to_a_secondary_is_refused_at_start() {
     let set = ReplicaSet::start().await;
     let service = TestService::start_on(&set.uri_of_secondary().await, &[]).await;
-    let refused = prepare(&service.app, None).await.unwrap_err().to_string();
+    let refused = prepare(&service.state).await.unwrap_err().to_string();
     assert!(refused.contains("directConnection"), "{refused}");
     service
         .create("Acme", "a@example.com")

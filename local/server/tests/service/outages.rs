@@ -43,7 +43,7 @@ async fn f8_f19_e1_without_a_database_every_answer_says_so() {
     let service = TestService::start_on(uri, &[]).await;
     says_that_its_database_is_away(&service).await;
     assert_eq!(service.get("/openapi.json").await.status, 200);
-    prepare(&service.app, None)
+    prepare(&service.state)
         .await
         .expect("the start goes on without MongoDB");
 }
@@ -118,7 +118,7 @@ async fn a_standalone_mongod_is_refused_at_start() {
         standalone.port
     );
     let service = TestService::start_on(&uri, &[]).await;
-    let refused = prepare(&service.app, None).await.unwrap_err().to_string();
+    let refused = prepare(&service.state).await.unwrap_err().to_string();
     assert!(
         refused.contains("standalone") && refused.contains("--replSet"),
         "{refused}"

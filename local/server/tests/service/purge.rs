@@ -119,7 +119,7 @@ async fn one_organization_that_cannot_be_purged_does_not_hold_up_the_others() {
     let data = doc! { "failCommands": ["drop"], "errorCode": 2 };
     service.failpoint(doc! { "times": 1 }, data).await;
     let past = tokio::time::Instant::now();
-    let late = shared::organizations::purge_deleted(&service.app, past);
+    let late = shared::organizations::purge_deleted(&service.state, past);
     assert_eq!(late.await.unwrap().left, 3);
     assert_eq!(
         purge(&service).await,

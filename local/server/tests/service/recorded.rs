@@ -25,7 +25,7 @@ async fn stored(service: &TestService) -> Vec<Vec<Document>> {
 /// Asserts that `request` fails, and changes nothing, while no event can be written.
 async fn leaves_nothing(service: &TestService, request: impl Future<Output = Answer>) {
     let before = stored(service).await;
-    let namespace = format!("{}.audit_events", service.app.config.master_db);
+    let namespace = format!("{}.audit_events", service.state.config.master_db);
     let data = doc! { "failCommands": ["insert"], "namespace": namespace, "errorCode": 2 };
     service.failpoint(doc! { "times": 1 }, data).await;
     let answer = request.await;

@@ -7,7 +7,6 @@ use axum::http::Request;
 use mongodb::bson::{Document, doc};
 use shared::auth::AuthenticatedAdmin;
 use shared::http::ClientAddress;
-use shared::state::Secured;
 
 use crate::harness::TestService;
 use crate::isolation::Tenant;
@@ -24,11 +23,8 @@ async fn authenticated(service: &TestService, tenant: &Tenant) -> AuthenticatedA
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
     let address = ClientAddress(Ipv4Addr::LOCALHOST.into());
     parts.extensions.insert(address);
-    let secured = Secured {
-        app: service.app.clone(),
-        tokens: service.tokens.clone(),
-    };
-    AuthenticatedAdmin::from_request_parts(&mut parts, &secured)
+    let state = service.state.clone();
+    AuthenticatedAdmin::from_request_parts(&mut parts, &state)
         .await
         .unwrap()
 }

@@ -278,7 +278,12 @@ async fn t4_one_second_decides() {
         (expires + 1, false),
     ] {
         let now = DateTime::from_millis(now * 1000);
-        let verified = session.service.tokens.verify(&session.token, now).await;
+        let verified = session
+            .service
+            .state
+            .tokens
+            .verify(&session.token, now)
+            .await;
         assert_eq!(verified.is_ok(), good, "{now}");
     }
 }

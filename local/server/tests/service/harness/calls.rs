@@ -123,6 +123,6 @@ impl TestService {
     /// As the schedule does.
     pub async fn purge(&self) -> Result<Purge, Problem> {
         let soon = tokio::time::Instant::now() + Duration::from_secs(10);
-        purge_deleted(&self.app, soon).await
+        purge_deleted(&self.state, soon).await
     }
 }

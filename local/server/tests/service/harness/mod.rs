@@ -16,7 +16,7 @@ use mongodb::bson::DateTime;
 use shared::clock::Clock;
 use shared::config::{Config, ConfiguredSecret, Settings, TokenConfig};
 use shared::secrets::{SecretVersion, SecretsManager};
-use shared::state::App;
+use shared::state::AppState;
 use shared::tokens::{self, SecretSource};
 
 use crate::logs;
@@ -64,8 +64,7 @@ pub fn local_secret() -> SecretSource {
 }
 
 pub struct TestService {
-    pub app: Arc<App>,
-    pub tokens: Arc<tokens::Tokens>,
+    pub state: Arc<AppState>,
     /// A name that no other test has: of the databases, and of the service as MongoDB sees it.
     name: String,
     base: String,
@@ -128,14 +127,13 @@ impl TestService {
         // `RUST_LOG=1 cargo test` shows what the services of the tests log.
         logs::watch();
         let ahead: Arc<AtomicI64> = Arc::default();
-        let app = Arc::new(App::with_clock(config, secrets, clock(Arc::clone(&ahead))));
-        let tokens = Arc::new(tokens);
-        let base = serve(server::routes(&app, &tokens)).await;
+        let clock = clock(Arc::clone(&ahead));
+        let state = Arc::new(AppState::with_clock(config, tokens, secrets, clock));
+        let base = serve(server::routes(&state)).await;
         let mongo = Client::with_uri_str(uri).await.unwrap();
         let http = reqwest::Client::new();
         Self {
-            app,
-            tokens,
+            state,
             name,
             base,
             http,
@@ -156,8 +154,7 @@ impl TestService {
         let address: std::net::IpAddr = address.parse().unwrap();
         let http = reqwest::Client::builder().local_address(address);
         Self {
-            app: Arc::clone(&self.app),
-            tokens: Arc::clone(&self.tokens),
+            state: Arc::clone(&self.state),
             name: self.name.clone(),
             base: self.base.clone(),
             http: http.build().unwrap(),
@@ -170,8 +167,8 @@ impl TestService {
     /// Another process of the same service, on the same databases, and with the clock as it is now.
     pub async fn twin(&self, secret: SecretSource) -> Self {
         let settings = [
-            ("MASTER_DB", self.app.config.master_db.as_str()),
-            ("TENANT_DB", &self.app.config.tenant_db),
+            ("MASTER_DB", self.state.config.master_db.as_str()),
+            ("TENANT_DB", &self.state.config.tenant_db),
         ];
         let twin = Self::start_from(&mongod().uri(), &settings, secret).await;
         let ahead = self.ahead.load(Ordering::Relaxed);
@@ -187,7 +184,7 @@ impl TestService {
 
     /// Passwords that were hashed or compared so far.
     pub fn hashes(&self) -> u64 {
-        self.app.hasher.computed()
+        self.state.hasher.computed()
     }
 }
 
