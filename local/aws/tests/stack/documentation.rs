@@ -45,7 +45,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 #[test]
 fn links_between_documents_lead_somewhere() {
     let mut followed = 0;
-    let others = ["SECURITY.md", "events/README.md"].map(|name| {
+    let others = ["SECURITY.md", "CONTRIBUTING.md", "events/README.md"].map(|name| {
         let path = root().join(name);
         let text = fs::read_to_string(&path).unwrap();
         (path, text)
