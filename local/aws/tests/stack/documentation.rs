@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::deployment::rules_take;
 use crate::functions::logs;
 use crate::harness::{Stack, create, log_in, root};
-use crate::template::{deployed_with, template};
+use crate::template::{deployed_with, of_type, template};
 
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mongodb-uri-AbCdEf";
 
@@ -86,6 +86,7 @@ fn filled_in(mut text: String) -> String {
             "PermissionsBoundaryArn" => "arn:aws:iam::123456789012:policy/boundary",
             "AlarmEmail" => "ops@example.com",
             "Repository" => "owner",
+            provider if provider.starts_with("OidcProviderArn") => "123456789012",
             _ => "name",
         };
         text.replace_range(begin..=end, value);
@@ -188,7 +189,7 @@ fn every_set_of_parameters_in_the_documentation_can_be_deployed() {
 #[test]
 fn the_examples_have_the_parameters_that_the_documentation_gives_them() {
     let sets = sets_given_to("aws cloudformation deploy");
-    assert_eq!(sets.len(), 2, "{sets:?}");
+    assert_eq!(sets.len(), 3, "{sets:?}");
     for set in sets {
         let name = match set.get("Repository") {
             Some(_) => "github-role.yaml",
@@ -263,6 +264,12 @@ async fn queries_name_what_log_lines_have() {
     assert_eq!(log_in(&login).await.0, 503);
     logs(&login, "\"answered\"").await;
     let mut known = BTreeSet::from(["@timestamp".to_owned()]);
+    let (_, stage) = of_type("AWS::ApiGatewayV2::Stage").next().unwrap();
+    let access_log = stage["Properties"]["AccessLogSettings"]["Format"].as_str();
+    keys(
+        &serde_json::from_str(access_log.unwrap()).unwrap(),
+        &mut known,
+    );
     for output in [create_org.output(), login.output()] {
         let lines = output
             .lines()
@@ -273,7 +280,7 @@ async fn queries_name_what_log_lines_have() {
     let (_, queries) = text.split_once("### Queries\n").unwrap();
     let (queries, _) = queries.split_once("\n## ").unwrap();
     let queries: Vec<&str> = queries.split("```").skip(1).step_by(2).collect();
-    assert_eq!(queries.len(), 4);
+    assert_eq!(queries.len(), 5);
     for query in queries {
         for name in named_in(query) {
             assert!(known.contains(&name), "{name} in {query}\n{known:?}");
@@ -283,8 +290,8 @@ async fn queries_name_what_log_lines_have() {
 
 /// The fields that a query reads: no commands, no functions, no texts, no names that it gives itself.
 fn named_in(query: &str) -> BTreeSet<String> {
-    const WORDS: [&str; 10] = [
-        "fields", "filter", "sort", "stats", "by", "and", "or", "as", "desc", "pct",
+    const WORDS: [&str; 11] = [
+        "fields", "filter", "sort", "stats", "by", "and", "or", "as", "desc", "pct", "in",
     ];
     const OWN: [&str; 7] = ["responses", "requests", "p50", "p99", "count", "bin", "5m"];
     let without_texts: String = query.split('"').step_by(2).collect();
