@@ -34,7 +34,8 @@ shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, Paylo
 
 /// Log an admin in
 ///
-/// Begins a session: the access token opens the API, the refresh token is for `POST /admin/refresh`. An unknown email, a wrong password and a disabled account get one and the same answer.
+/// Starts a session. The access token is for the API, the refresh token for `POST /admin/refresh`. An unknown email, a
+/// wrong password and a disabled account get the same response.
 #[utoipa::path(
     post,
     path = "/admin/login",

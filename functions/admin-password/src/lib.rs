@@ -51,7 +51,7 @@ fn too_short() -> Problem {
 
 /// Change the admin's password
 ///
-/// Ends all other sessions of the admin; the one of the token goes on.
+/// Ends all other sessions of the admin. The token's session continues.
 #[utoipa::path(
     post,
     path = "/admin/password",

@@ -25,14 +25,14 @@ struct Health {
 
 shared::problem_responses!(Problems: InternalError, ServiceUnavailable);
 
-/// Ask whether the service is well
+/// Check the service's health
 ///
-/// MongoDB is asked, too.
+/// Includes a read of both databases.
 #[utoipa::path(
     get,
     path = "/health",
     tag = "service",
-    responses((status = OK, description = "The service is well", body = Health), Problems)
+    responses((status = OK, description = "The service is healthy", body = Health), Problems)
 )]
 async fn health(State(state): State<Arc<AppState>>) -> Result<Json<Health>, Problem> {
     state.mongo.probe().await?;

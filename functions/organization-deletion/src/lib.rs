@@ -26,7 +26,7 @@ pub fn router(state: Arc<AppState>) -> OpenApiRouter {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct DeleteOrganization {
-    /// The admin's, once more.
+    /// The admin's current password.
     #[schema(example = "Admin@123", format = Password)]
     password: String,
 }
@@ -35,7 +35,7 @@ struct DeleteOrganization {
 struct DeletedOrganization {
     #[schema(example = "6744a1f0c3b2a1908f7e6d5c", pattern = "^[0-9a-f]{24}$")]
     id: String,
-    /// Until then `POST /org/restore` brings it back; afterwards its data is removed for good.
+    /// Until then `POST /org/restore` restores it. Afterwards its data is deleted.
     #[schema(example = "2026-12-01T12:00:00.123Z", format = DateTime)]
     restorable_until: String,
 }
@@ -45,8 +45,8 @@ shared::problem_responses!(DeleteProblems: MalformedRequest, InvalidCredentials 
 
 /// Delete the admin's organization
 ///
-/// All its tokens and sessions end at once. Its data is kept until `restorable_until`, and so are its name and
-/// its admin's email.
+/// All its tokens and sessions end immediately. Its data, its name and its admin's email are kept until
+/// `restorable_until`.
 #[utoipa::path(
     delete,
     path = "/org",
@@ -83,8 +83,8 @@ shared::problem_responses!(RestoreProblems: MalformedRequest, InvalidCredentials
 
 /// Restore a deleted organization
 ///
-/// With the credentials of its admin, who can log in again afterwards. An organization that is not deleted
-/// stays as it is; the request is recorded as a `login` without a session.
+/// Takes the credentials of its admin, who can log in again afterwards. If the organization is not deleted, nothing changes,
+/// and the request is recorded as a `login` without a session.
 #[utoipa::path(
     post,
     path = "/org/restore",

@@ -20,17 +20,17 @@ const USUAL_PAGE: u32 = 50;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// Events on the page, 50 unless told.
+    /// Events on a page; 50 by default.
     #[param(minimum = 1, maximum = 100, example = 50)]
     limit: Option<i64>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the previous page.
     cursor: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct AuditPage {
     events: Vec<AuditEvent>,
-    /// Ask for the next page with it; null on the last one.
+    /// The `cursor` of the next page; null on the last one.
     #[schema(example = "AAABk1xPbkBnRKHww7KhkI9-bVxTfX0lq8lNsUf0c1vJx2Ah", required)]
     next_cursor: Option<String>,
 }
@@ -49,18 +49,18 @@ pub struct AuditEvent {
         required
     )]
     admin_id: Option<String>,
-    /// Null where there was no session.
+    /// Null if there was no session.
     #[schema(
         example = "6744a1f0c3b2a1908f7e6d5e",
         pattern = "^[0-9a-f]{24}$",
         required
     )]
     session_id: Option<String>,
-    /// The client's.
+    /// The client's address.
     #[schema(example = "203.0.113.7")]
     address: String,
-    /// How many sessions ended with it, counted to 10,000 of an admin: `session_ended`, `password_changed` and
-    /// `organization_deleted` tell. Null elsewhere.
+    /// How many sessions the action ended, counted up to 10,000 for an admin. Only in `session_ended`,
+    /// `password_changed` and `organization_deleted`; else null.
     #[schema(example = 2, minimum = 0, required)]
     sessions_ended: Option<i64>,
 }
@@ -83,10 +83,10 @@ shared::problem_responses!(Problems: MalformedRequest = Problem::malformed_query
 
 /// Read the organization's audit trail
 ///
-/// Newest events first, kept for 400 days. What ends sessions is one event, however many it ends: `session_ended`
-/// with the reason `logout` or `refresh_token_reused` its own session, with `session_limit` those that a login displaced, `session_ended` with `logout_everywhere`
-/// all of the admin's, `password_changed` all of them but its own, `organization_deleted` all of the
-/// organization's. A session that runs out leaves no event.
+/// Newest events first. Events are kept for 400 days. An action that ends sessions writes one event: `session_ended` with the
+/// reason `logout` or `refresh_token_reused` for one session, `session_limit` for those that a login displaced,
+/// `logout_everywhere` for all of the admin; `password_changed` for all of the admin but its own; `organization_deleted` for
+/// all of the organization. A session that expires writes no event.
 #[utoipa::path(
     get,
     path = "/org/audit",

@@ -56,7 +56,7 @@ fn too_short() -> Problem {
 
 /// Rename the admin's organization
 ///
-/// One document changes and no data moves: the collection keeps its name.
+/// The collection keeps its name.
 #[utoipa::path(
     patch,
     path = "/org",

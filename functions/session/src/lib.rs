@@ -1,4 +1,4 @@
-//! `POST /admin/refresh` and `POST /admin/logout`: a session goes on, or ends.
+//! `POST /admin/refresh` and `POST /admin/logout`: a session continues, or ends.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub fn router(state: Arc<AppState>) -> OpenApiRouter {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct RefreshSession {
-    /// The session's latest.
+    /// The newest refresh token of the session.
     #[schema(
         example = "Z0Sh8MOyoZCPfm1cS0H0bWJ0oZVfKX9eYd3uQhY2m1c5Jr8tTn0wYk6bXv4aLz2sQe7Rp1Uo3Hg5Ij9C"
     )]
@@ -38,15 +38,14 @@ shared::problem_responses!(RefreshProblems: MalformedRequest, InvalidToken = Pro
 
 /// Refresh a session's tokens
 ///
-/// A refresh token is good once; the answer has the next one. In case that answer was lost, the same request gets
-/// the same successor again, for 30 seconds and while that has not been used itself. A replaced token that comes
-/// back otherwise ends the session: someone has a copy of it.
+/// Exchanges a single-use refresh token for a new token pair. If the response is lost, the client may resend the old
+/// refresh token for 30 seconds and receives the same new one. Any later reuse is treated as theft and ends the session.
 #[utoipa::path(
     post,
     path = "/admin/refresh",
     tag = "admins",
     request_body = RefreshSession,
-    responses((status = OK, description = "The session goes on", body = TokenResponse), RefreshProblems)
+    responses((status = OK, description = "A new token pair", body = TokenResponse), RefreshProblems)
 )]
 async fn refresh_session(
     State(state): State<Arc<AppState>>,
@@ -72,7 +71,7 @@ shared::problem_responses!(LogOutProblems: MalformedRequest = Problem::malformed
 
 /// Log the admin out
 ///
-/// Ends the token's session: its access tokens and its refresh token are refused from now on.
+/// Ends the token's session. Its access tokens and its refresh token are invalid immediately.
 #[utoipa::path(
     post,
     path = "/admin/logout",

@@ -30,7 +30,7 @@ pub async fn page(
     let mut filter = doc! { "organization_id": organization };
     if let Some(text) = cursor {
         let cursor = Cursor::parse(text, keyed_hash, organization)
-            .ok_or_else(|| Problem::malformed("The cursor is not one of this trail."))?;
+            .ok_or_else(|| Problem::malformed("The cursor is invalid."))?;
         let earlier = doc! { "at": { "$lt": cursor.at } };
         let same_moment = doc! { "at": cursor.at, "_id": { "$lt": cursor.id } };
         filter.insert("$or", [earlier, same_moment]);

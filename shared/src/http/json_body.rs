@@ -36,12 +36,12 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
         .iter()
         .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
     {
-        return unsupported("The body must come without a Content-Encoding.");
+        return unsupported("The body must have no Content-Encoding.");
     }
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     match (types.next(), types.next()) {
         (Some(media_type), None) if is_json(media_type) => Ok(()),
-        _ => unsupported("The body must come as application/json, in UTF-8."),
+        _ => unsupported("The body must be application/json in UTF-8."),
     }
 }
 
@@ -75,7 +75,7 @@ pub fn is_refused_unread(body: &Body) -> bool {
 pub async fn receive(mut body: Body) -> Result<Bytes, Problem> {
     let (mut kept, mut received) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::malformed("The body did not arrive whole."))?;
+        let frame = frame.map_err(|_| Problem::malformed("The body is incomplete."))?;
         let Ok(data) = frame.into_data() else {
             continue;
         };
@@ -90,13 +90,13 @@ pub async fn receive(mut body: Body) -> Result<Bytes, Problem> {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let text = std::str::from_utf8(body)
-        .map_err(|_| Problem::malformed("The body is not UTF-8, as JSON must be."))?;
+    let text =
+        std::str::from_utf8(body).map_err(|_| Problem::malformed("The body is not UTF-8."))?;
     // A derived `Deserialize` would take an array of the fields' values, too.
     match text.trim_ascii_start().as_bytes().first() {
         None => {
             return Err(Problem::malformed(
-                "The body is empty, or not base64 where it should be.",
+                "The body is empty, or its base64 is malformed.",
             ));
         }
         Some(b'{') => {}

@@ -38,18 +38,18 @@ impl Code {
             Self::InvalidCredentials => (
                 S::UNAUTHORIZED,
                 "invalid_credentials",
-                "Email or password is wrong",
+                "The email or password is wrong",
             ),
             Self::InvalidToken => (
                 S::UNAUTHORIZED,
                 "invalid_token",
-                "The bearer token is missing or refused",
+                "The token is missing or invalid",
             ),
-            Self::NotFound => (S::NOT_FOUND, "not_found", "There is nothing here"),
+            Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
             Self::MethodNotAllowed => (
                 S::METHOD_NOT_ALLOWED,
                 "method_not_allowed",
-                "The method is not allowed here",
+                "Method not allowed",
             ),
             Self::OrganizationNameTaken => (
                 S::CONFLICT,
@@ -60,7 +60,7 @@ impl Code {
             Self::RequestInFlight => (
                 S::CONFLICT,
                 "request_in_flight",
-                "A request with this Idempotency-Key is in flight",
+                "A request with this Idempotency-Key is in progress",
             ),
             Self::OrganizationDeleted => (
                 S::CONFLICT,
@@ -80,12 +80,12 @@ impl Code {
             Self::ValidationFailed => (
                 S::UNPROCESSABLE_ENTITY,
                 "validation_failed",
-                "A field has a wrong value",
+                "A field is invalid",
             ),
             Self::IdempotencyKeyReused => (
                 S::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
-                "The Idempotency-Key belongs to another request",
+                "The Idempotency-Key was used for another request",
             ),
             Self::TooManyAttempts => (
                 S::TOO_MANY_REQUESTS,
@@ -95,22 +95,22 @@ impl Code {
             Self::QuotaExceeded => (
                 S::TOO_MANY_REQUESTS,
                 "quota_exceeded",
-                "The organization's quota is used up",
+                "The organization's quota is exceeded",
             ),
             Self::InternalError => (
                 S::INTERNAL_SERVER_ERROR,
                 "internal_error",
-                "The service made a mistake",
+                "Internal server error",
             ),
             Self::ServiceUnavailable => (
                 S::SERVICE_UNAVAILABLE,
                 "service_unavailable",
-                "The service is not available right now",
+                "Service unavailable",
             ),
             Self::CapacityReached => (
                 S::SERVICE_UNAVAILABLE,
                 "capacity_reached",
-                "No more organizations can be taken in",
+                "Capacity reached",
             ),
         }
     }

@@ -36,7 +36,7 @@ pub struct Problem {
     challenge: Option<&'static str>,
 }
 
-/// The body of every error answer (RFC 9457).
+/// The body of every error response (RFC 9457).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody<'a> {
@@ -48,13 +48,13 @@ pub struct ProblemBody<'a> {
     title: &'a str,
     /// The HTTP status code.
     status: u16,
-    /// What happened this time, for people.
+    /// What happened in this request, for people.
     detail: &'a str,
     /// Stable and snake_case, for programs.
     code: &'a str,
-    /// Quote it when you report a fault; the service's logs carry it too.
+    /// Quote it when you report an error. The service's log has it, too.
     request_id: &'a str,
-    /// Only where `code` is `validation_failed`.
+    /// Only if `code` is `validation_failed`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(required = false)]
     errors: &'a [FieldError],
@@ -77,7 +77,7 @@ impl Problem {
     }
 
     pub fn malformed_query() -> Self {
-        Self::malformed("The query has an unknown, doubled or malformed parameter.")
+        Self::malformed("The query has an unknown, duplicate or malformed parameter.")
     }
 
     /// Fields that can be read and have a wrong value, all of them at once.
@@ -108,7 +108,7 @@ impl Problem {
 
     /// A refresh token that was never good, or is no longer.
     pub fn refresh_token_refused() -> Self {
-        Self::invalid_token("The refresh token is not good, or no longer. Please log in.")
+        Self::invalid_token("The refresh token is invalid or has expired. Log in again.")
     }
 
     /// The token was good, and what it stands for is no longer.
@@ -135,7 +135,7 @@ impl Problem {
     }
 
     pub fn not_found() -> Self {
-        Self::new(Code::NotFound, "See /openapi.json for what there is.")
+        Self::new(Code::NotFound, "See /openapi.json for the routes.")
     }
 
     /// The answer's header `Allow` says which methods are.
@@ -148,28 +148,25 @@ impl Problem {
 
     /// A dependency is down or too slow. The reason belongs into the log, not into the answer.
     pub fn unavailable() -> Self {
-        Self::new(
-            Code::ServiceUnavailable,
-            "Please try again in a few seconds.",
-        )
-        .retry_after(Duration::from_secs(5))
+        Self::new(Code::ServiceUnavailable, "Try again in a few seconds.")
+            .retry_after(Duration::from_secs(5))
     }
 
     pub fn organization_name_taken() -> Self {
         Self::new(
             Code::OrganizationNameTaken,
-            "An organization of this name exists already.",
+            "An organization with this name exists already.",
         )
     }
 
     pub fn email_taken() -> Self {
-        Self::new(Code::EmailTaken, "This email belongs to an admin already.")
+        Self::new(Code::EmailTaken, "An admin with this email exists already.")
     }
 
     pub fn request_in_flight() -> Self {
         Self::new(
             Code::RequestInFlight,
-            "Please send the same request again in a moment.",
+            "Send the same request again in a few seconds.",
         )
     }
 
@@ -185,7 +182,7 @@ impl Problem {
     pub fn quota_exceeded(wait: Duration) -> Self {
         Self::new(
             Code::QuotaExceeded,
-            "The organization's changes of one day are used up. Try again later.",
+            "The organization made as many changes as it may in a day. Try again later.",
         )
         .retry_after(wait)
     }
@@ -193,7 +190,7 @@ impl Problem {
     pub fn capacity_reached() -> Self {
         Self::new(
             Code::CapacityReached,
-            "The service takes in no more organizations for now.",
+            "The service accepts no more organizations at the moment.",
         )
         .retry_after(Duration::from_secs(3600))
     }
@@ -201,7 +198,7 @@ impl Problem {
     pub fn internal() -> Self {
         Self::new(
             Code::InternalError,
-            "The fault is logged under this request's id.",
+            "The reason is in the service's log, under this request id.",
         )
     }
 

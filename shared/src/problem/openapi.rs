@@ -73,7 +73,7 @@ impl Problem {
             Code::InternalError => Self::internal(),
             Code::ServiceUnavailable => Self::unavailable(),
             Code::CapacityReached => Self::capacity_reached(),
-            Code::TooManyAttempts => Self::new(code, "Please wait before the next attempt.")
+            Code::TooManyAttempts => Self::new(code, "Wait before the next attempt.")
                 .retry_after(Duration::from_secs(60)),
             Code::MalformedRequest => {
                 Self::malformed("The body is not JSON from line 1, column 1 on.")
@@ -84,7 +84,7 @@ impl Problem {
             Code::QuotaExceeded => Self::quota_exceeded(Duration::from_secs(3600)),
             Code::PayloadTooLarge => Self::new(code, "The body must have at most 16 KiB."),
             Code::UnsupportedMediaType => {
-                Self::new(code, "The body must come as application/json, in UTF-8.")
+                Self::new(code, "The body must be application/json in UTF-8.")
             }
             Code::InvalidToken => Self::invalid_token("The token has expired."),
             Code::RequestInFlight => Self::request_in_flight(),

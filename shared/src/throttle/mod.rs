@@ -28,11 +28,8 @@ pub use verdict::Verdict;
 fn too_many(wait: Duration) -> Problem {
     // Whole seconds, and never so few that the next attempt comes too early.
     let seconds = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
-    Problem::new(
-        Code::TooManyAttempts,
-        "Please wait before the next attempt.",
-    )
-    .retry_after(Duration::from_secs(seconds.max(1)))
+    Problem::new(Code::TooManyAttempts, "Wait before the next attempt.")
+        .retry_after(Duration::from_secs(seconds.max(1)))
 }
 
 /// Updates the document `key` by an aggregation pipeline, or makes it, and gives it as it is afterwards.

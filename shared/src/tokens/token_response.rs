@@ -17,7 +17,7 @@ pub struct TokenResponse {
     /// Seconds until the access token expires.
     #[schema(example = 1800)]
     expires_in: u64,
-    /// Good for one `POST /admin/refresh`, which answers with the next one.
+    /// For one `POST /admin/refresh`, which returns the next one.
     #[schema(
         example = "Z0Sh8MOyoZCPfm1cS0H0bWJ0oZVfKX9eYd3uQhY2m1c5Jr8tTn0wYk6bXv4aLz2sQe7Rp1Uo3Hg5Ij9C"
     )]

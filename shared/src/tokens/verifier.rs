@@ -31,7 +31,7 @@ pub struct Bearer {
 impl Tokens {
     /// Whom `token` is for at `now`, or why it is refused.
     pub async fn verify(&self, token: &str, now: DateTime) -> Result<Bearer, Problem> {
-        let not_ours = || refused("The token is not one of this service.");
+        let not_ours = || refused("The token was not issued by this service.");
         let key_id = key_id(token).ok_or_else(not_ours)?;
         let ring = self.ring_for(&key_id, now).await?.ok_or_else(not_ours)?;
         let key = ring.find(&key_id).ok_or_else(not_ours)?;
@@ -44,7 +44,7 @@ impl Tokens {
             return Err(refused("The token has expired."));
         }
         self.whom(&claims, now)
-            .ok_or_else(|| refused("The token's claims are not those of this service."))
+            .ok_or_else(|| refused("The token's claims are invalid."))
     }
 
     /// Keys among which the one is that signed the token, if there is one.
