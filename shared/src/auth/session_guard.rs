@@ -1,7 +1,7 @@
 //! What an authenticated admin writes: the transaction begins by asking again whether the admin still may.
 //!
 //! A request can take seconds from the check of its token to its writes, for the hash of a password say.
-//! Meanwhile its session may end, and whoever ended it was told that it has.
+//! Meanwhile its session may end, and the request that ended it has been answered.
 
 use mongodb::ClientSession;
 use mongodb::bson::doc;
@@ -25,14 +25,7 @@ impl AuthenticatedAdmin {
         + Sync
         + 'env,
     ) -> Result<T, Problem> {
-        databases
-            .transaction(deadline, |session, _: Scope<'_, '_>| {
-                Box::pin(async {
-                    still_active(databases, self, session).await?;
-                    run(session, Scope::new()).await
-                })
-            })
-            .await
+        guarded(databases, self, false, deadline, run).await
     }
 }
 
@@ -47,20 +40,33 @@ impl PasswordConfirmed<'_> {
         + Sync
         + 'env,
     ) -> Result<T, Problem> {
-        databases
-            .transaction(deadline, |session, _: Scope<'_, '_>| {
-                Box::pin(async {
-                    let admin = still_active(databases, self.caller(), session).await?;
-                    // Of all that begins an epoch, only a new password that is set in this very session leaves it
-                    // alive.
-                    if admin.session_epoch != self.caller().admin().session_epoch {
-                        return Err(Abort::Refused(Problem::wrong_password()));
-                    }
-                    run(session, Scope::new()).await
-                })
-            })
-            .await
+        guarded(databases, self.caller(), true, deadline, run).await
     }
+}
+
+/// Runs a transaction that begins by asking again whether the caller still may.
+async fn guarded<'env, T>(
+    databases: &'env Databases,
+    caller: &'env AuthenticatedAdmin,
+    password_confirmed: bool,
+    deadline: Instant,
+    run: impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, Problem>
+    + Send
+    + Sync
+    + 'env,
+) -> Result<T, Problem> {
+    databases
+        .transaction(deadline, |session, _: Scope<'_, '_>| {
+            Box::pin(async {
+                let admin = still_active(databases, caller, session).await?;
+                // Of all that begins an epoch, only a new password that is set in this very session leaves it alive.
+                if password_confirmed && admin.session_epoch != caller.admin().session_epoch {
+                    return Err(Abort::Refused(Problem::wrong_password()));
+                }
+                run(session, Scope::new()).await
+            })
+        })
+        .await
 }
 
 /// The admin as it is now. Refuses the transaction unless its session, it and its organization are active.

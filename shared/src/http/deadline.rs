@@ -12,8 +12,8 @@ use crate::problem::Problem;
 /// Kept back from a function's own deadline, at which Lambda kills it without an answer.
 const BEFORE_DEADLINE: Duration = Duration::from_secs(1);
 
-/// In milliseconds since 1970, as deadlines are. What is smaller is no moment: `cargo lambda watch` says how long
-/// the event may take, whatever it is.
+/// In milliseconds since 1970, as deadlines are. Smaller values are durations, not timestamps: `cargo lambda watch` sends a
+/// timeout instead of a deadline.
 const FIRST_MOMENT: u64 = 1_000_000_000_000;
 /// The longest that a function can be given.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(900);

@@ -41,7 +41,7 @@ impl NewOrganization {
     }
 }
 
-/// Who asks, and how.
+/// The request that asks for it.
 pub struct Caller {
     pub address: ClientAddress,
     /// The request's `Idempotency-Key`.

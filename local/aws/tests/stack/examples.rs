@@ -68,7 +68,7 @@ fn s1_only_one_branch_of_one_environment_gets_the_role() {
     assert_eq!(trust[0]["Condition"], json!({ "StringEquals": expected }));
 }
 
-/// What the stack's resources need from whoever deploys them.
+/// The actions that deploying a resource of this type needs.
 fn needed(kind: &str) -> &'static [&'static str] {
     match kind {
         "AWS::ApiGatewayV2::Api"
