@@ -1,0 +1,242 @@
+//! The templates of `examples/`, beside the stack's own.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::harness::root;
+use crate::template::{deployed_with, of_type, resources, statements};
+
+const ROLE: &str = "github-role.yaml";
+const CLOUDFRONT: &str = "cloudfront.yaml";
+
+/// Its resources with these values of parameters.
+fn example(name: &str, parameters: Value) -> Value {
+    let file = root().join("examples").join(name);
+    let mut deployed = aws_emulator::transformed(&file, &[parameters])
+        .unwrap()
+        .remove(0);
+    assert!(deployed.get("Refused").is_none(), "{deployed}");
+    deployed["Resources"].take()
+}
+
+fn role() -> Value {
+    let zone = "Z0123456789ABCDEFGHIJ";
+    let key = "arn:aws:kms:eu-central-1:123456789012:key/12345678-1234-1234-1234-123456789012";
+    example(
+        ROLE,
+        json!({"Repository": "owner/name", "HostedZoneId": zone, "KmsKeyArn": key}),
+    )
+}
+
+/// A list, or one alone.
+fn list(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(several) => several.iter().map(|one| one.as_str().unwrap()).collect(),
+        one => one.as_str().into_iter().collect(),
+    }
+}
+
+/// The statements of the policies that the deployment's role has.
+fn rights(role: &Value) -> Vec<Value> {
+    let policies = role["DeploymentRole"]["Properties"]["ManagedPolicyArns"].as_array();
+    policies
+        .unwrap()
+        .iter()
+        .flat_map(|policy| {
+            let policy = &role[policy["Ref"].as_str().unwrap()]["Properties"]["PolicyDocument"];
+            policy["Statement"].as_array().unwrap().clone()
+        })
+        .collect()
+}
+
+#[test]
+fn the_linter_finds_nothing_in_the_examples() {
+    let templates = [ROLE, CLOUDFRONT].map(|name| root().join("examples").join(name));
+    let found = aws_emulator::lint(&templates, &[]).unwrap();
+    assert!(found.trim().is_empty(), "{found}");
+}
+
+#[test]
+fn s1_only_one_branch_of_one_environment_gets_the_role() {
+    let role = role();
+    let trust = &role["DeploymentRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"];
+    assert_eq!(trust.as_array().unwrap().len(), 1);
+    let expected = json!({
+        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+        "token.actions.githubusercontent.com:sub": "repo:owner/name:environment:prod",
+        "token.actions.githubusercontent.com:ref": "refs/heads/main",
+    });
+    assert_eq!(trust[0]["Condition"], json!({ "StringEquals": expected }));
+}
+
+/// The actions that deploying a resource of this type needs.
+fn needed(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "AWS::ApiGatewayV2::Api"
+        | "AWS::ApiGatewayV2::ApiMapping"
+        | "AWS::ApiGatewayV2::DomainName" => &["apigateway:POST", "apigateway:DELETE"],
+        // With an access log.
+        "AWS::ApiGatewayV2::Stage" => &[
+            "apigateway:POST",
+            "logs:CreateLogDelivery",
+            "logs:UpdateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:PutResourcePolicy",
+        ],
+        "AWS::CloudWatch::Alarm" => &["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"],
+        "AWS::CloudWatch::Dashboard" => &["cloudwatch:PutDashboard", "cloudwatch:DeleteDashboards"],
+        "AWS::CodeDeploy::Application" => &["codedeploy:CreateApplication"],
+        "AWS::CodeDeploy::DeploymentGroup" => &[
+            "codedeploy:CreateDeploymentGroup",
+            "codedeploy:CreateDeployment",
+            "codedeploy:GetDeployment",
+            "iam:PassRole",
+        ],
+        "AWS::IAM::Role" => &["iam:CreateRole", "iam:DeleteRole", "iam:AttachRolePolicy"],
+        "AWS::IAM::RolePolicy" => &["iam:PutRolePolicy", "iam:DeleteRolePolicy"],
+        "AWS::Lambda::Alias" => &["lambda:CreateAlias", "lambda:UpdateAlias"],
+        "AWS::Lambda::EventInvokeConfig" => &["lambda:PutFunctionEventInvokeConfig"],
+        "AWS::Lambda::Function" => &[
+            "lambda:CreateFunction",
+            "lambda:UpdateFunctionCode",
+            "lambda:UpdateFunctionConfiguration",
+            "lambda:PutFunctionConcurrency",
+            "lambda:DeleteFunctionConcurrency",
+            "iam:PassRole",
+            "s3:GetObject",
+            "ec2:DescribeSubnets",
+        ],
+        "AWS::Lambda::Permission" => &["lambda:AddPermission", "lambda:RemovePermission"],
+        "AWS::Lambda::Version" => &["lambda:PublishVersion"],
+        "AWS::Logs::LogGroup" => &["logs:CreateLogGroup", "logs:PutRetentionPolicy"],
+        "AWS::Route53::RecordSet" => &["route53:ChangeResourceRecordSets", "route53:GetChange"],
+        "AWS::SNS::Topic" => &["sns:CreateTopic", "sns:Subscribe"],
+        "AWS::SQS::Queue" => &["sqs:CreateQueue", "sqs:DeleteQueue"],
+        "AWS::Scheduler::Schedule" => &["scheduler:CreateSchedule", "iam:PassRole"],
+        "AWS::SecretsManager::RotationSchedule" => &["secretsmanager:RotateSecret"],
+        "AWS::SecretsManager::Secret" => &[
+            "secretsmanager:CreateSecret",
+            "secretsmanager:DeleteSecret",
+            "secretsmanager:GetRandomPassword",
+        ],
+        other => panic!("what does {other} need from the role that deploys it?"),
+    }
+}
+
+#[test]
+fn the_role_can_deploy_every_resource_of_the_stack() {
+    let production = deployed_with(&[json!({"Profile": "production"})]).remove(0);
+    let gradual = production["Resources"].as_object().unwrap();
+    let kinds = resources().values().chain(gradual.values());
+    let kinds: BTreeSet<&str> = kinds.map(|one| one["Type"].as_str().unwrap()).collect();
+    assert!(kinds.contains("AWS::CodeDeploy::DeploymentGroup"));
+    let role = role();
+    let rights = rights(&role);
+    let granted: BTreeSet<&str> = rights.iter().flat_map(|one| list(&one["Action"])).collect();
+    for kind in kinds {
+        for action in needed(kind) {
+            assert!(granted.contains(action), "{kind}: {action}");
+        }
+    }
+}
+
+/// Or a deployed template could make a role that may do everything.
+#[test]
+fn s1_the_role_gives_no_rights_beyond_the_boundary() {
+    let role = role();
+    let within = json!({"StringEquals": {"iam:PermissionsBoundary": {"Ref": "Boundary"}}});
+    for statement in rights(&role) {
+        for action in list(&statement["Action"]) {
+            assert!(action != "*" && !action.starts_with("iam:*"), "{action}");
+            match action {
+                "iam:CreateRole"
+                | "iam:PutRolePolicy"
+                | "iam:AttachRolePolicy"
+                | "iam:PutRolePermissionsBoundary" => {
+                    assert_eq!(statement["Condition"], within, "{action}");
+                }
+                "iam:PassRole" => {
+                    let to = &statement["Condition"]["StringEquals"]["iam:PassedToService"];
+                    let expected = BTreeSet::from([
+                        "codedeploy.amazonaws.com",
+                        "lambda.amazonaws.com",
+                        "scheduler.amazonaws.com",
+                    ]);
+                    assert_eq!(list(to).into_iter().collect::<BTreeSet<_>>(), expected);
+                }
+                "iam:DeleteRolePermissionsBoundary" | "iam:CreatePolicyVersion" => {
+                    panic!("{action} leads out of the boundary")
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn the_boundary_lets_the_stacks_roles_do_what_they_need() {
+    let role = role();
+    let boundary = &role["Boundary"]["Properties"]["PolicyDocument"]["Statement"];
+    let boundary = boundary.as_array().unwrap().iter();
+    let allowed: BTreeSet<&str> = boundary.flat_map(|one| list(&one["Action"])).collect();
+    for (name, of_stack) in of_type("AWS::IAM::Role") {
+        let inline = of_stack["Properties"]["Policies"].as_array();
+        let inline = inline.into_iter().flatten();
+        let inline = inline.map(|policy| policy["PolicyDocument"]["Statement"].clone());
+        let inline = inline.flat_map(|statements| match statements {
+            Value::Array(several) => several,
+            one => vec![one],
+        });
+        for statement in inline.chain(statements(name)) {
+            for action in list(&statement["Action"]) {
+                assert!(allowed.contains(action), "{name}: {action}");
+            }
+        }
+        // Every role can be bounded.
+        assert!(
+            of_stack["Properties"]["PermissionsBoundary"]["Fn::If"].is_array(),
+            "{name}"
+        );
+    }
+}
+
+/// AWS refuses larger ones.
+#[test]
+fn the_roles_policies_have_a_size_that_aws_takes() {
+    let role = role();
+    let policies = role.as_object().unwrap().iter();
+    let policies = policies.filter(|(_, one)| one["Type"] == "AWS::IAM::ManagedPolicy");
+    for (name, policy) in policies {
+        let size = policy["Properties"]["PolicyDocument"].to_string().len();
+        // The longest name of a stack that is likely is in many places, and references are not resolved here.
+        assert!(size < 5_500, "{name}: {size}");
+    }
+}
+
+#[test]
+fn cloudfront_proves_to_the_service_that_it_is_the_trusted_proxy() {
+    let secret = "a-secret-of-the-proxy";
+    let given = json!({
+        "DomainName": "api.example.com",
+        "ApiDomainName": "api-origin.example.com",
+        "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1234",
+        "OriginSecret": secret,
+    });
+    let resources = example(CLOUDFRONT, given);
+    let distribution = &resources["Distribution"]["Properties"]["DistributionConfig"];
+    let header = json!([{"HeaderName": "x-origin-verify", "HeaderValue": secret}]);
+    assert_eq!(distribution["Origins"][0]["OriginCustomHeaders"], header);
+    assert_eq!(
+        distribution["Origins"][0]["DomainName"],
+        "api-origin.example.com"
+    );
+    let acl = &resources["WebAcl"]["Properties"];
+    assert_eq!(acl["Scope"], "CLOUDFRONT");
+    let rule = &acl["Rules"][0]["Statement"]["RateBasedStatement"];
+    assert_eq!(rule["AggregateKeyType"], "IP");
+    assert_eq!(
+        distribution["WebACLId"],
+        json!({"Fn::GetAtt": ["WebAcl", "Arn"]})
+    );
+}

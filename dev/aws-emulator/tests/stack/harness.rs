@@ -1,0 +1,177 @@
+//! Puts the stack together for a test, and speaks to its functions as API Gateway does.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use aws_emulator::{Function, NotStarted, Profile, SecretsManager};
+use aws_sdk_secretsmanager::Client;
+use serde_json::{Value, json};
+
+use crate::secured_mongod::SecuredMongod;
+
+pub const MONGODB_URI_SECRET: &str = "organization-service/mongodb-uri";
+pub const JWT_SECRET: &str = "organization-service/jwt";
+pub const PEPPER_SECRET: &str = "organization-service/pepper";
+pub const PASSWORD: &str = "Admin@123";
+
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The names of the folders of `functions/`.
+pub fn functions() -> BTreeSet<String> {
+    let folders = fs::read_dir(root().join("functions")).unwrap();
+    folders
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// Built once for all tests of this process.
+fn executable(function: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER
+        .get_or_init(|| aws_emulator::build(Profile::Dev).unwrap())
+        .join(function)
+}
+
+pub struct Stack {
+    pub mongod: SecuredMongod,
+    pub secrets: Client,
+    manager: SecretsManager,
+}
+
+impl Stack {
+    /// With a connection string, a signing secret and a pepper, and nothing else.
+    pub async fn start() -> Self {
+        let building = tokio::task::spawn_blocking(|| executable(""));
+        let (mongod, manager) = tokio::join!(SecuredMongod::start(), SecretsManager::start());
+        building.await.unwrap();
+        let manager = manager.unwrap();
+        let stack = Self {
+            secrets: manager.client().await,
+            mongod,
+            manager,
+        };
+        stack.keep(MONGODB_URI_SECRET, &stack.mongod.uri()).await;
+        stack
+            .keep(JWT_SECRET, "a signing secret of 32 bytes or more")
+            .await;
+        stack
+            .keep(PEPPER_SECRET, "a pepper of 32 bytes or more, for tests")
+            .await;
+        stack
+    }
+
+    /// Makes a secret, and gives its ARN.
+    pub async fn keep(&self, name: &str, value: &str) -> String {
+        let made = self.secrets.create_secret().name(name).secret_string(value);
+        made.send().await.unwrap().arn.unwrap()
+    }
+
+    /// Makes `value` the current one of a secret.
+    pub async fn replace(&self, name: &str, value: &str) {
+        let put = self.secrets.put_secret_value().secret_id(name);
+        put.secret_string(value).send().await.unwrap();
+    }
+
+    /// Stages a version of the signing secret as Secrets Manager does when a rotation begins. moto keeps none without a
+    /// value.
+    pub async fn stage_pending(&self, version: &str) {
+        let put = self.secrets.put_secret_value().secret_id(JWT_SECRET);
+        let put = put
+            .client_request_token(version)
+            .version_stages("AWSPENDING");
+        let value = format!("a pending signing secret: {version}");
+        put.secret_string(value).send().await.unwrap();
+    }
+
+    /// The id of the secret's version with this label.
+    pub async fn version(&self, stage: &str) -> Option<String> {
+        let described = self.secrets.describe_secret().secret_id(JWT_SECRET).send();
+        let versions = described.await.unwrap().version_ids_to_stages.unwrap();
+        let mut found = versions.into_iter();
+        let found = found.find(|(_, stages)| stages.iter().any(|label| label == stage));
+        found.map(|(version, _)| version)
+    }
+
+    /// What the template gives every function, and a cheaper hash.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = self.manager.settings().to_vec();
+        settings.extend([
+            ("MONGODB_URI", String::new()),
+            ("MONGODB_URI_SECRET_ID", MONGODB_URI_SECRET.to_owned()),
+            ("JWT_SECRET_ID", JWT_SECRET.to_owned()),
+            ("PEPPER_SECRET_ID", PEPPER_SECRET.to_owned()),
+            ("BCRYPT_COST", "10".to_owned()),
+        ]);
+        settings
+    }
+
+    pub async fn function(&self, name: &str) -> Function {
+        self.function_with(name, &[]).await.unwrap()
+    }
+
+    /// `settings` win over the usual ones.
+    pub async fn function_with(
+        &self,
+        name: &str,
+        settings: &[(&'static str, &str)],
+    ) -> Result<Function, NotStarted> {
+        let mut all = self.settings();
+        all.extend(
+            settings
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
+        Function::start(&executable(name), &all).await
+    }
+}
+
+/// A sample event.
+pub fn event(file: &str) -> Value {
+    let text = fs::read_to_string(root().join("events").join(file)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A request, made of the sample event for its route.
+pub fn request(file: &str, body: &Value) -> Value {
+    let mut event = event(file);
+    event["body"] = body.to_string().into();
+    event
+}
+
+/// A sample event with a bearer token.
+pub fn with_token(file: &str, token: &str) -> Value {
+    let mut event = event(file);
+    event["headers"]["authorization"] = format!("Bearer {token}").into();
+    event
+}
+
+/// Sends a request, and gives status and body.
+pub async fn send(function: &Function, event: &Value) -> (u16, Value) {
+    let answer = function.invoke(event).await.unwrap();
+    let status = u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap();
+    let body = answer["body"].as_str().unwrap_or_default();
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+/// Creates the organization Acme.
+pub async fn create(function: &Function) -> (u16, Value) {
+    let body = json!({"organization_name": "Acme", "email": "a@example.com", "password": PASSWORD});
+    send(function, &request("create-org.json", &body)).await
+}
+
+/// Logs its admin in.
+pub async fn log_in(function: &Function) -> (u16, Value) {
+    let body = json!({"email": "a@example.com", "password": PASSWORD});
+    send(function, &request("admin-login.json", &body)).await
+}
+
+/// The access token of a new session.
+pub async fn token(function: &Function) -> String {
+    let (status, body) = log_in(function).await;
+    assert_eq!(status, 200, "{body}");
+    body["access_token"].as_str().unwrap().to_owned()
+}

@@ -1,0 +1,619 @@
+//! What `template.yaml` promises beyond what a linter sees, on the template as CloudFormation deploys it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::OnceLock;
+
+use serde_json::{Map, Value, json};
+
+use crate::harness::{functions, root};
+
+/// The template after CloudFormation's transforms, made once.
+pub fn template() -> &'static Value {
+    static TEMPLATE: OnceLock<Value> = OnceLock::new();
+    TEMPLATE.get_or_init(|| deployed_with(&[Value::Null]).remove(0))
+}
+
+/// The template with what `docs/extending.md` says to add for a service behind the same API.
+fn with_a_service_behind_the_authorizer() -> Value {
+    let document = fs::read_to_string(root().join("docs/extending.md")).unwrap();
+    let own = fs::read_to_string(root().join("template.yaml")).unwrap();
+    let head = "  Api:\n    Properties:\n";
+    let (_, added) = document.split_once(&format!("```yaml\n{head}")).unwrap();
+    let (added, _) = added.split_once("```").unwrap();
+    let (authorizers, service) = added.split_once("\n\n").unwrap();
+    let (before, after) = own.split_once("Type: AWS::Serverless::HttpApi\n").unwrap();
+    let (after, outputs) = after.split_once("\nOutputs:\n").unwrap();
+    let properties = after.strip_prefix("    Properties:\n").unwrap();
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    let text = format!(
+        "{before}Type: AWS::Serverless::HttpApi\n    Properties:\n{authorizers}\n{properties}\n\
+         {service}\nOutputs:\n{outputs}"
+    );
+    fs::write(file.path(), text).unwrap();
+    let mut deployed = aws_emulator::transformed(file.path(), &[Value::Null]).unwrap();
+    deployed.remove(0)
+}
+
+#[test]
+fn another_services_routes_ask_the_authorizers_alias() {
+    let template = with_a_service_behind_the_authorizer();
+    let resources = template["Resources"].as_object().unwrap();
+    let body = &resources["Api"]["Properties"]["Body"];
+    let route = &body["paths"]["/invoices"]["post"];
+    assert_eq!(route["security"], json!([{"Admins": []}]));
+    let authorizer = &body["components"]["securitySchemes"]["Admins"];
+    let authorizer = &authorizer["x-amazon-apigateway-authorizer"];
+    assert_eq!(authorizer["authorizerResultTtlInSeconds"], 0);
+    assert!(
+        refers_to(&authorizer["authorizerUri"], "AuthorizerFunctionAliaslive"),
+        "{authorizer}"
+    );
+    let asks = resources.values().filter(|resource| {
+        let function = &resource["Properties"]["FunctionName"];
+        resource["Type"] == "AWS::Lambda::Permission"
+            && *function == json!({"Ref": "AuthorizerFunctionAliaslive"})
+    });
+    let principals: Vec<_> = asks
+        .map(|permission| &permission["Properties"]["Principal"])
+        .collect();
+    assert_eq!(principals, ["apigateway.amazonaws.com"]);
+    assert_no_circles(resources);
+}
+
+/// The template as it is deployed with values of parameters, once for each set of them.
+pub fn deployed_with(parameters: &[Value]) -> Vec<Value> {
+    aws_emulator::transformed(&root().join("template.yaml"), parameters).unwrap()
+}
+
+pub fn resources() -> &'static Map<String, Value> {
+    template()["Resources"].as_object().unwrap()
+}
+
+pub fn of_type(kind: &str) -> impl Iterator<Item = (&'static String, &'static Value)> {
+    resources()
+        .iter()
+        .filter(move |(_, resource)| resource["Type"] == kind)
+}
+
+/// The functions by the names of their binaries, each with its resource's name.
+pub fn deployed() -> BTreeMap<String, &'static String> {
+    of_type("AWS::Lambda::Function")
+        .map(|(name, function)| {
+            let binary = function["Metadata"]["BuildProperties"]["Binary"].as_str();
+            (binary.unwrap().to_owned(), name)
+        })
+        .collect()
+}
+
+pub fn properties(name: &str) -> &'static Value {
+    &resources()[name]["Properties"]
+}
+
+/// Whether `value` holds a reference to the resource or parameter `name`.
+pub fn refers_to(value: &Value, name: &str) -> bool {
+    match value {
+        Value::Object(object) => object.iter().any(|(key, inner)| match key.as_str() {
+            "Ref" => inner == name,
+            "Fn::GetAtt" => inner[0] == name,
+            _ => refers_to(inner, name),
+        }),
+        Value::Array(list) => list.iter().any(|inner| refers_to(inner, name)),
+        Value::String(text) => text.contains(&format!("${{{name}}}")),
+        _ => false,
+    }
+}
+
+/// Whether the function serves requests: API Gateway has a route to it, or another service's would.
+fn answers_requests(binary: &str) -> bool {
+    !["purge-organizations", "rotate-jwt-secret"].contains(&binary)
+}
+
+#[test]
+fn the_linter_finds_nothing() {
+    let found = aws_emulator::lint(&[root().join("template.yaml")], &[]).unwrap();
+    assert!(found.trim().is_empty(), "{found}");
+}
+
+#[test]
+fn every_folder_of_functions_is_deployed_and_nothing_else() {
+    let binaries: BTreeSet<String> = deployed().into_keys().collect();
+    assert_eq!(binaries, functions());
+    let cargo_lambda = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    for binary in &binaries {
+        let routed = cargo_lambda.contains(&format!("\"{binary}\""));
+        assert_eq!(
+            routed,
+            has_route(binary),
+            "{binary} in cargo-lambda's router"
+        );
+    }
+}
+
+pub fn has_route(binary: &str) -> bool {
+    answers_requests(binary) && binary != "authorizer"
+}
+
+/// Method and path of every route, such as `POST /org/create`, with the resource's name of its function.
+fn routes() -> BTreeMap<String, String> {
+    let mut routes = BTreeMap::new();
+    for (_, api) in of_type("AWS::ApiGatewayV2::Api") {
+        for (path, methods) in api["Properties"]["Body"]["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let uri = operation["x-amazon-apigateway-integration"]["uri"].to_string();
+                let function = deployed()
+                    .into_values()
+                    .find(|name| uri.contains(&format!("${{{name}")));
+                routes.insert(
+                    format!("{} {path}", method.to_uppercase()),
+                    function.unwrap().clone(),
+                );
+            }
+        }
+    }
+    routes
+}
+
+#[test]
+fn the_api_has_the_routes_of_the_openapi_document() {
+    let document = fs::read_to_string(root().join("functions/api-docs/openapi.json")).unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let mut documented = BTreeSet::from(["X-AMAZON-APIGATEWAY-ANY-METHOD $default".to_owned()]);
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            documented.insert(format!("{} {path}", method.to_uppercase()));
+        }
+        // HEAD works wherever GET does.
+        if methods.get("get").is_some() {
+            documented.insert(format!("HEAD {path}"));
+        }
+    }
+    let routes: BTreeSet<String> = routes().into_keys().collect();
+    assert_eq!(routes, documented);
+}
+
+/// Whether the conditions are decided before SAM reads the template, as the first transform does, or after.
+#[test]
+fn origins_are_all_that_decides_whether_pages_may_call_the_api() {
+    let origins = json!({"CorsAllowedOrigins": "https://a.example,https://b.example"});
+    let deployed = deployed_with(&[Value::Null, json!({}), origins]);
+    let cors = |template: &Value| {
+        let body = &template["Resources"]["Api"]["Properties"]["Body"];
+        body.get("x-amazon-apigateway-cors").cloned()
+    };
+    let configuration = |origins: Value| {
+        json!({
+            "allowOrigins": origins,
+            "allowMethods": ["GET", "POST", "PATCH", "DELETE"],
+            "allowHeaders": ["authorization", "content-type", "idempotency-key"],
+            "exposeHeaders": ["retry-after", "www-authenticate", "x-request-id"],
+            "maxAge": 3600,
+        })
+    };
+    let undecided = cors(&deployed[0]).unwrap();
+    // The parameter's default, which cfn-lint puts in its place by itself.
+    let split = json!({"Fn::Split": [",", ""]});
+    let choice = json!(["HasCors", configuration(split), {"Ref": "AWS::NoValue"}]);
+    assert_eq!(undecided, json!({"Fn::If": choice}));
+    assert_eq!(cors(&deployed[1]), None);
+    let both = json!(["https://a.example", "https://b.example"]);
+    assert_eq!(cors(&deployed[2]), Some(configuration(both)));
+}
+
+#[test]
+fn every_function_is_called_by_a_route_or_on_a_schedule() {
+    for (binary, name) in deployed() {
+        let called = match binary.as_str() {
+            // Other services' routes name it.
+            "authorizer" => refers_to(
+                &template()["Outputs"]["AuthorizerFunctionArn"],
+                &format!("{name}Aliaslive"),
+            ),
+            "purge-organizations" => of_type("AWS::Scheduler::Schedule").any(|(_, schedule)| {
+                refers_to(
+                    &schedule["Properties"]["Target"],
+                    &format!("{name}Aliaslive"),
+                )
+            }),
+            "rotate-jwt-secret" => {
+                of_type("AWS::SecretsManager::RotationSchedule").any(|(_, rotation)| {
+                    refers_to(
+                        &rotation["Properties"]["RotationLambdaARN"],
+                        &format!("{name}Aliaslive"),
+                    )
+                })
+            }
+            _ => routes().values().any(|function| function == name),
+        };
+        assert!(called, "{binary}");
+    }
+}
+
+/// Lambda would run a purge that failed, which rings an alarm, twice more beside the schedule.
+#[test]
+fn a_purge_that_fails_is_left_to_the_next_one() {
+    let name = deployed()["purge-organizations"];
+    let (_, lambda) = of_type("AWS::Lambda::EventInvokeConfig").next().unwrap();
+    let lambda = &lambda["Properties"];
+    assert_eq!(lambda["FunctionName"], json!({"Ref": name}));
+    // The scheduler calls the alias, which has settings of its own.
+    assert_eq!(lambda["Qualifier"], "live");
+    assert_eq!(lambda["MaximumRetryAttempts"], 0);
+    let (_, schedule) = of_type("AWS::Scheduler::Schedule").next().unwrap();
+    let scheduler = &schedule["Properties"]["Target"]["RetryPolicy"];
+    assert_eq!(scheduler["MaximumRetryAttempts"], 0);
+    // What the scheduler cannot deliver, and what fails, is kept and noticed.
+    let queue = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
+    assert_eq!(
+        schedule["Properties"]["Target"]["DeadLetterConfig"]["Arn"],
+        queue
+    );
+    assert_eq!(
+        lambda["DestinationConfig"]["OnFailure"]["Destination"],
+        queue
+    );
+    let may_send = |role: &str| {
+        let statements = statements(role).into_iter();
+        let mut sending = statements.filter(|one| one["Action"] == "sqs:SendMessage");
+        sending.any(|one| one["Resource"] == queue)
+    };
+    assert!(may_send("PurgeOrganizationsRole"));
+    let scheduler = schedule["Properties"]["Target"]["RoleArn"]["Fn::GetAtt"][0].as_str();
+    let policies = &properties(scheduler.unwrap())["Policies"];
+    assert!(refers_to(policies, "DeadLetterQueue"), "{policies}");
+}
+
+/// What CloudFormation names itself is free in every stack; an alias is its function's own.
+#[test]
+fn two_stacks_fit_into_one_region() {
+    const NAMES: [&str; 6] = [
+        "Name",
+        "FunctionName",
+        "RoleName",
+        "LogGroupName",
+        "AlarmName",
+        "DashboardName",
+    ];
+    for (name, resource) in resources() {
+        if resource["Type"] == "AWS::Lambda::Alias" {
+            continue;
+        }
+        for property in NAMES {
+            let fixed = &resource["Properties"][property];
+            assert!(!fixed.is_string(), "{name} is always called {fixed}");
+        }
+    }
+}
+
+#[test]
+fn requests_end_before_api_gateway_gives_up() {
+    for (binary, name) in deployed() {
+        let timeout = properties(name)["Timeout"].as_u64().unwrap();
+        match answers_requests(&binary) {
+            // Ten seconds for the request and a second to say so; API Gateway waits for 30.
+            true => assert!((11..30).contains(&timeout), "{binary}: {timeout}"),
+            false => assert!(timeout <= 900, "{binary}: {timeout}"),
+        }
+    }
+}
+
+/// The policies of a role, which are resources of their own.
+fn policies(role: &str) -> impl Iterator<Item = (&'static String, &'static Value)> {
+    let role = json!({"Ref": role});
+    of_type("AWS::IAM::RolePolicy")
+        .filter(move |(_, policy)| policy["Properties"]["RoleName"] == role)
+}
+
+/// Statements of all policies of the function's role; those that depend on a condition, too.
+pub fn statements(role: &str) -> Vec<Value> {
+    let lists = policies(role).map(|(_, policy)| &policy["Properties"]["PolicyDocument"]);
+    lists
+        .flat_map(|document| document["Statement"].as_array().unwrap())
+        .map(|statement| match statement.get("Fn::If") {
+            Some(choice) => choice[1].clone(),
+            None => statement.clone(),
+        })
+        .collect()
+}
+
+/// The parameter or resource that a statement is about.
+fn subject(resource: &Value) -> &str {
+    match resource {
+        // An ARN, and the same ARN with the suffix that Secrets Manager gives it.
+        Value::Array(forms) => {
+            let name = forms[0]["Ref"].as_str().unwrap();
+            let with_suffix = json!({"Fn::Sub": format!("${{{name}}}-??????")});
+            assert_eq!(forms[1], with_suffix);
+            name
+        }
+        one => one["Ref"].as_str().unwrap(),
+    }
+}
+
+/// What the binary needs, from Secrets Manager: actions on which secret.
+fn rights_on_secrets(binary: &str) -> BTreeSet<(String, String)> {
+    let right =
+        |action: &str, secret: &str| (format!("secretsmanager:{action}"), secret.to_owned());
+    if binary == "rotate-jwt-secret" {
+        let actions = [
+            "DescribeSecret",
+            "GetSecretValue",
+            "PutSecretValue",
+            "UpdateSecretVersionStage",
+        ];
+        return actions
+            .iter()
+            .map(|action| right(action, "JwtSecret"))
+            .collect();
+    }
+    let main = root().join("functions").join(binary).join("src/main.rs");
+    let main = fs::read_to_string(main).unwrap();
+    let needs_tokens = main.contains("Secret::Signing");
+    let needs_pepper = main.contains("Secret::Pepper");
+    let needs_mongodb = main.contains("lambda::start(");
+    let needed = [
+        needs_mongodb.then(|| right("GetSecretValue", "MongodbUriSecretArn")),
+        needs_tokens.then(|| right("GetSecretValue", "JwtSecret")),
+        needs_pepper.then(|| right("GetSecretValue", "PepperSecret")),
+    ];
+    needed.into_iter().flatten().collect()
+}
+
+#[test]
+fn s1_each_function_may_do_what_it_needs_and_nothing_else() {
+    for (binary, name) in deployed() {
+        let role = properties(name)["Role"]["Fn::GetAtt"][0].as_str().unwrap();
+        for elsewhere in ["ManagedPolicyArns", "Policies"] {
+            assert!(properties(role).get(elsewhere).is_none(), "{binary}");
+        }
+        let sharing = deployed().into_values();
+        let sharing = sharing.filter(|other| properties(other)["Role"]["Fn::GetAtt"][0] == role);
+        assert_eq!(sharing.count(), 1, "{binary} has no role of its own");
+        let log_group = properties(name)["LoggingConfig"]["LogGroup"]["Ref"]
+            .as_str()
+            .unwrap();
+        let mut rights = BTreeSet::new();
+        let mut keys = BTreeSet::new();
+        for statement in statements(role) {
+            assert_eq!(statement["Effect"], "Allow");
+            let actions = match &statement["Action"] {
+                Value::String(one) => vec![one.clone()],
+                several => serde_json::from_value(several.clone()).unwrap(),
+            };
+            for action in actions {
+                assert!(!action.contains('*'), "{binary}: {action}");
+                let (service, _) = action.split_once(':').unwrap();
+                match (service, &statement["Resource"]) {
+                    ("secretsmanager", secret) => {
+                        rights.insert((action, subject(secret).to_owned()));
+                    }
+                    ("kms", key) => {
+                        assert_eq!(subject(key), "KmsKeyArn");
+                        let through = &statement["Condition"]["StringEquals"]["kms:ViaService"];
+                        assert!(through.to_string().contains("secretsmanager"), "{through}");
+                        keys.insert(action);
+                    }
+                    ("sqs", queue) => {
+                        assert_eq!(queue["Fn::GetAtt"], json!(["DeadLetterQueue", "Arn"]));
+                        assert_eq!(binary, "purge-organizations");
+                    }
+                    ("logs", group) => {
+                        assert_eq!(group["Fn::GetAtt"], json!([log_group, "Arn"]), "{binary}")
+                    }
+                    // These two services know no narrower resource for what a function does with them.
+                    ("xray" | "ec2", Value::String(all)) => assert_eq!(all, "*"),
+                    (_, other) => panic!("{binary}: {action} on {other}"),
+                }
+            }
+        }
+        assert_eq!(rights, rights_on_secrets(&binary), "{binary}");
+        let expected = match (rights.is_empty(), binary.as_str()) {
+            (true, _) => vec![],
+            (false, "rotate-jwt-secret") => vec!["kms:Decrypt", "kms:GenerateDataKey"],
+            (false, _) => vec!["kms:Decrypt"],
+        };
+        assert!(keys.iter().eq(&expected), "{binary}: {keys:?}");
+    }
+}
+
+/// Otherwise a deployment that adds a secret would start the new version before it may read it.
+#[test]
+fn a_new_version_is_made_after_its_permissions() {
+    for (binary, name) in deployed() {
+        let role = properties(name)["Role"]["Fn::GetAtt"][0].as_str().unwrap();
+        let needed: BTreeSet<&str> = policies(role).map(|(policy, _)| policy.as_str()).collect();
+        let made_before = resources()[name]["DependsOn"].as_array().unwrap();
+        let made_before = made_before.iter().map(|one| one.as_str().unwrap());
+        assert_eq!(needed, made_before.collect(), "{binary}");
+    }
+}
+
+#[test]
+fn every_function_is_logged_traced_and_watched() {
+    for (binary, name) in deployed() {
+        let function = properties(name);
+        let log_group = function["LoggingConfig"]["LogGroup"]["Ref"]
+            .as_str()
+            .unwrap();
+        let retention = &properties(log_group)["RetentionInDays"];
+        assert!(retention["Fn::If"].is_array(), "{binary}: {retention}");
+        let traced = json!({"Fn::If": ["IsTraced", "Active", "PassThrough"]});
+        assert_eq!(function["TracingConfig"]["Mode"], traced, "{binary}");
+        let of_function = |alarm: &Value| {
+            let dimensions = alarm["Properties"]["Dimensions"].as_array();
+            let mut dimensions = dimensions.into_iter().flatten();
+            dimensions
+                .any(|one| one["Name"] == "FunctionName" && one["Value"] == json!({"Ref": name}))
+        };
+        let watched: BTreeSet<_> = of_type("AWS::CloudWatch::Alarm")
+            .filter(|(alarm, _)| !alarm.contains("Version"))
+            .filter(|(_, alarm)| of_function(alarm))
+            .map(|(_, alarm)| alarm["Properties"]["MetricName"].as_str().unwrap())
+            .collect();
+        let mut expected = BTreeSet::from(["Errors", "Throttles"]);
+        // On a schedule: a run that does not happen has no error.
+        expected.extend((binary == "purge-organizations").then_some("Invocations"));
+        expected.extend(answers_requests(&binary).then_some("Duration"));
+        assert_eq!(watched, expected, "{binary}");
+    }
+}
+
+#[test]
+fn every_alarm_tells_the_operator() {
+    let mut watched = BTreeSet::new();
+    for (name, alarm) in of_type("AWS::CloudWatch::Alarm") {
+        // CodeDeploy tells about these, by a deployment that fails.
+        if name.contains("Version") {
+            continue;
+        }
+        let alarm = &alarm["Properties"];
+        for topic in ["AlarmTopicArn", "AlarmTopic"] {
+            assert!(refers_to(&alarm["AlarmActions"], topic), "{name}");
+        }
+        assert!(alarm["AlarmDescription"].is_object(), "{name}");
+        watched.extend(alarm["MetricName"].as_str());
+        let calculated = alarm["Metrics"].as_array().into_iter().flatten();
+        watched.extend(
+            calculated.filter_map(|one| one["MetricStat"]["Metric"]["MetricName"].as_str()),
+        );
+    }
+    for metric in [
+        "5xx",
+        "Latency",
+        "ServerErrors",
+        "CapacityUsed",
+        "CapacityRefusals",
+        "LoginsRefused",
+        "SigningSecretAge",
+        "Invocations",
+        "ApproximateNumberOfMessagesVisible",
+    ] {
+        assert!(watched.contains(metric), "{metric}");
+    }
+}
+
+/// Not those of another stack whose name begins alike.
+#[test]
+fn the_dashboard_shows_the_stacks_own_functions() {
+    let body = &properties("Dashboard")["DashboardBody"]["Fn::Sub"];
+    let join = &body[1]["Answering"]["Fn::Join"];
+    let names = join[1].as_array().unwrap().iter();
+    let names: Vec<String> = names
+        .map(|name| format!("${{{}}}", name["Ref"].as_str().unwrap()))
+        .collect();
+    let names = names.join(join[0].as_str().unwrap());
+    let text = body[0].as_str().unwrap().replace("${Answering}", &names);
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let mut shown: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut metrics = 0;
+    for widget in dashboard["widgets"].as_array().unwrap() {
+        let lines = widget["properties"]["metrics"].as_array().unwrap();
+        metrics += lines.len();
+        if lines[0][0] == "AWS/Lambda" {
+            let functions = lines
+                .iter()
+                .map(|line| line.as_array().unwrap().last().unwrap());
+            let functions = functions.map(|function| function.as_str().unwrap());
+            shown.insert(lines[0][1].as_str().unwrap(), functions.collect());
+        }
+    }
+    let functions = |which: fn(&str) -> bool| -> BTreeSet<String> {
+        let chosen = deployed().into_iter().filter(|(binary, _)| which(binary));
+        chosen.map(|(_, name)| format!("${{{name}}}")).collect()
+    };
+    for metric in ["Errors", "Throttles"] {
+        assert!(shown[metric].iter().eq(&functions(|_| true)), "{metric}");
+    }
+    for metric in ["Duration", "ConcurrentExecutions"] {
+        assert!(
+            shown[metric].iter().eq(&functions(answers_requests)),
+            "{metric}"
+        );
+    }
+    // With more, CloudWatch takes money for an account's first dashboards, too.
+    assert!(metrics <= 50, "{metrics}");
+}
+
+/// Settings that only the local server has.
+const LOCAL: [&str; 3] = ["CORS_ALLOWED_ORIGINS", "HOST", "PORT"];
+
+#[test]
+fn every_setting_of_the_documentation_is_the_stacks_too() {
+    let document = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let (_, table) = document
+        .split_once("| variable | default | meaning |")
+        .unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let names = table
+        .lines()
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|cell| {
+            let names: Vec<_> = cell
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect();
+            names
+        });
+    let documented: BTreeSet<String> = names
+        .filter(|name| !LOCAL.contains(&name.as_str()))
+        .collect();
+    for (binary, name) in deployed() {
+        let variables = properties(name)["Environment"]["Variables"]
+            .as_object()
+            .unwrap();
+        let mut given: BTreeSet<String> = variables.keys().cloned().collect();
+        // Amazon Linux's own, and no setting.
+        assert!(given.remove("SSL_CERT_FILE"), "{binary}");
+        assert_eq!(given, documented, "{binary}");
+    }
+}
+
+/// The resources to which `value` refers, `DependsOn` included.
+fn references<'a>(
+    value: &Value,
+    resources: &'a Map<String, Value>,
+    found: &mut BTreeSet<&'a String>,
+) {
+    match value {
+        Value::String(text) => found.extend(
+            resources
+                .keys()
+                .filter(|name| text == *name || text.contains(&format!("${{{name}"))),
+        ),
+        Value::Array(list) => list
+            .iter()
+            .for_each(|inner| references(inner, resources, found)),
+        Value::Object(object) => object
+            .values()
+            .for_each(|inner| references(inner, resources, found)),
+        _ => {}
+    }
+}
+
+/// CloudFormation refuses circles only when it deploys.
+fn assert_no_circles(resources: &Map<String, Value>) {
+    let mut open: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
+    for (name, resource) in resources {
+        let mut found = BTreeSet::new();
+        references(resource, resources, &mut found);
+        found.remove(name);
+        open.insert(name, found);
+    }
+    while !open.is_empty() {
+        let free = |needed: &BTreeSet<&String>| needed.iter().all(|name| !open.contains_key(name));
+        let made: Vec<&String> = open
+            .iter()
+            .filter(|(_, needed)| free(needed))
+            .map(|(name, _)| *name)
+            .collect();
+        assert!(!made.is_empty(), "a circle among {:?}", open.keys());
+        open.retain(|name, _| !made.contains(name));
+    }
+}
+
+#[test]
+fn no_resource_depends_on_itself() {
+    assert_no_circles(resources());
+}
