@@ -98,7 +98,7 @@ pub struct TokenConfig {
 /// The faults of a configuration, all of them.
 #[derive(Debug, thiserror::Error)]
 #[error("the configuration has {} fault(s): {}", .0.len(), .0.join("; "))]
-pub struct ConfigFaults(Vec<String>);
+pub struct ConfigErrors(Vec<String>);
 
 /// Reads settings by name and gathers what is missing or wrong, so that one message can name it all.
 pub struct Settings<'a> {
@@ -116,11 +116,11 @@ impl<'a> Settings<'a> {
     }
 
     /// Ends the reading: the faults found on the way, if any.
-    pub fn finish(self) -> Result<(), ConfigFaults> {
+    pub fn finish(self) -> Result<(), ConfigErrors> {
         if self.faults.is_empty() {
             Ok(())
         } else {
-            Err(ConfigFaults(self.faults))
+            Err(ConfigErrors(self.faults))
         }
     }
 

@@ -10,13 +10,13 @@ pub mod problem;
 pub mod config;
 
 pub mod clock;
-mod keyed_hash;
 pub mod log;
 pub mod metrics;
+mod pepper;
 pub mod secrets;
 
-pub mod hasher;
 pub mod http;
+pub mod password_hasher;
 
 pub mod mongo;
 

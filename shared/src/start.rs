@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::config::ConfigFaults;
+use crate::config::ConfigErrors;
 use crate::mongo::ConnectError;
 use crate::state::AppState;
 use crate::tokens::SigningSecretError;
@@ -15,16 +15,16 @@ const STARTUP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Why a process does not start. What `main` returns is printed by its `Debug`, here the message itself.
 #[derive(thiserror::Error)]
 #[error("{0}")]
-pub struct StartRefused(pub String);
+pub struct StartupError(pub String);
 
-impl fmt::Debug for StartRefused {
+impl fmt::Debug for StartupError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)
     }
 }
 
-impl From<ConfigFaults> for StartRefused {
-    fn from(faults: ConfigFaults) -> Self {
+impl From<ConfigErrors> for StartupError {
+    fn from(faults: ConfigErrors) -> Self {
         Self(faults.to_string())
     }
 }
@@ -33,14 +33,14 @@ impl From<ConfigFaults> for StartRefused {
 ///
 /// What only an operator can mend refuses the start. What may be back in a moment does not: requests answer
 /// 503 until it is.
-pub async fn prepare(state: &AppState) -> Result<(), StartRefused> {
+pub async fn prepare(state: &AppState) -> Result<(), StartupError> {
     tokio::try_join!(prepare_mongo(state), prepare_tokens(state))?;
     Ok(())
 }
 
-async fn prepare_mongo(state: &AppState) -> Result<(), StartRefused> {
+async fn prepare_mongo(state: &AppState) -> Result<(), StartupError> {
     match state.mongo.connect(STARTUP_TIMEOUT).await {
-        Err(ConnectError::Refused(reason)) => Err(StartRefused(reason)),
+        Err(ConnectError::Fatal(reason)) => Err(StartupError(reason)),
         Err(ConnectError::Unavailable(reason)) => {
             tracing::error!(reason, "started without MongoDB");
             Ok(())
@@ -49,11 +49,11 @@ async fn prepare_mongo(state: &AppState) -> Result<(), StartRefused> {
     }
 }
 
-async fn prepare_tokens(state: &AppState) -> Result<(), StartRefused> {
+async fn prepare_tokens(state: &AppState) -> Result<(), StartupError> {
     let prepared = state.tokens.prepare(state.clock.now()).await;
     prepared.or_else(|error: SigningSecretError| {
         if error.is_final() {
-            return Err(StartRefused(error.to_string()));
+            return Err(StartupError(error.to_string()));
         }
         tracing::error!(reason = %error, "started without the signing secret");
         Ok(())

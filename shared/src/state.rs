@@ -6,7 +6,7 @@ use axum::extract::FromRef;
 
 use crate::clock::Clock;
 use crate::config::{Config, TrustedProxy};
-use crate::hasher::Hasher;
+use crate::password_hasher::PasswordHasher;
 use crate::secrets::SecretsManager;
 use crate::store::Mongo;
 use crate::tokens::Tokens;
@@ -14,7 +14,7 @@ use crate::tokens::Tokens;
 pub struct AppState {
     pub config: Config,
     pub mongo: Mongo,
-    pub hasher: Hasher,
+    pub hasher: PasswordHasher,
     /// Made without a signing secret in a function that neither makes nor checks tokens.
     pub tokens: Tokens,
     pub clock: Clock,
@@ -34,7 +34,7 @@ impl AppState {
     ) -> Self {
         Self {
             mongo: Mongo::new(config.clone(), secrets, clock.clone()),
-            hasher: Hasher::new(config.bcrypt_cost),
+            hasher: PasswordHasher::new(config.bcrypt_cost),
             tokens,
             config,
             clock,

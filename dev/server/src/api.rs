@@ -14,7 +14,7 @@ use axum::extract::Request;
 use axum::extract::connect_info::{ConnectInfo, IntoMakeServiceWithConnectInfo};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use shared::http::{ClientAddress, is_refused_unread, receive};
+use shared::http::{ClientAddress, exceeds_limit_by_length, receive};
 use shared::problem::Problem;
 use shared::state::AppState;
 use tokio::time::timeout;
@@ -52,7 +52,7 @@ pub fn routes(state: &Arc<AppState>) -> Router {
 /// A request waits for its body before it takes one of the places: a client that sends slowly holds nobody up.
 async fn receive_body(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    if is_refused_unread(&body) {
+    if exceeds_limit_by_length(&body) {
         return next.run(Request::from_parts(parts, body)).await;
     }
     let received = timeout(BODY_TIMEOUT, receive(body)).await;

@@ -12,9 +12,9 @@ use std::time::Duration;
 use mongod::{Mongod, NotFound, Purpose, StartError};
 use server::dotenv::{self, DotenvError};
 use server::{LocalSettings, connected, cors, pepper, purge_on_schedule, routes, token_secret};
-use shared::config::{ConfigFaults, ConfiguredSecret};
+use shared::config::{ConfigErrors, ConfiguredSecret};
 use shared::secrets::SecretsManager;
-use shared::start::{StartRefused, prepare};
+use shared::start::{StartupError, prepare};
 use shared::state::AppState;
 use shared::tokens::Tokens;
 use tokio::net::TcpListener;
@@ -30,7 +30,7 @@ enum Failure {
     #[error(transparent)]
     Dotenv(#[from] DotenvError),
     #[error(transparent)]
-    Config(#[from] ConfigFaults),
+    Config(#[from] ConfigErrors),
     #[error("{address} cannot be used: {error}. PORT=<another> cargo run takes another port")]
     Address {
         address: SocketAddr,
@@ -45,7 +45,7 @@ enum Failure {
     #[error("its mongod has ended with {0}; start again, the data is kept")]
     MongodEnded(ExitStatus),
     #[error(transparent)]
-    Refused(#[from] StartRefused),
+    Refused(#[from] StartupError),
     #[error(transparent)]
     Io(#[from] io::Error),
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use axum::http::HeaderValue;
-use shared::config::{Config, ConfigFaults, Settings, TokenConfig};
+use shared::config::{Config, ConfigErrors, Settings, TokenConfig};
 use tracing_subscriber::filter::Targets;
 
 use crate::CONNECTIONS;
@@ -26,12 +26,12 @@ pub struct LocalSettings {
 
 impl LocalSettings {
     /// From the environment.
-    pub fn read() -> Result<Self, ConfigFaults> {
+    pub fn read() -> Result<Self, ConfigErrors> {
         Self::read_from(|name| std::env::var(name).ok())
     }
 
     /// `lookup` answers a variable's name with its value.
-    pub fn read_from(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigFaults> {
+    pub fn read_from(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let environment = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
         let own_mongod =
             environment("MONGODB_URI").is_none() && environment("MONGODB_URI_SECRET_ID").is_none();

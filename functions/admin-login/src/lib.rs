@@ -53,7 +53,7 @@ async fn log_in(
         email: &body.email,
         password: &body.password,
     };
-    let proved = auth::log_in(&state, credentials, address, deadline).await?;
-    let session = sessions::open(&state, proved, address, deadline).await?;
+    let verified = auth::log_in(&state, credentials, address, deadline).await?;
+    let session = sessions::open(&state, verified, address, deadline).await?;
     Ok(Json(session))
 }

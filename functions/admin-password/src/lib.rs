@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use shared::account;
-use shared::auth::AuthenticatedAdmin;
+use shared::auth::Caller;
 use shared::http::{Deadline, JsonBody};
 use shared::problem::Problem;
 use shared::state::AppState;
@@ -62,7 +62,7 @@ fn too_short() -> Problem {
 )]
 async fn change_password(
     State(state): State<Arc<AppState>>,
-    caller: AuthenticatedAdmin,
+    caller: Caller,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<ChangePassword>,
 ) -> Result<StatusCode, Problem> {

@@ -2,10 +2,10 @@
 
 use shared::config::ApiDocs;
 use shared::lambda;
-use shared::start::StartRefused;
+use shared::start::StartupError;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), StartRefused> {
+async fn main() -> Result<(), StartupError> {
     let api_docs = lambda::start_alone(ApiDocs::read)?;
     lambda::serve_alone(api_docs::router(api_docs).into()).await
 }

@@ -9,7 +9,7 @@ use axum::http::Request;
 use lambda_http::Context;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use serde::Serialize;
-use shared::auth::AuthenticatedAdmin;
+use shared::auth::Caller;
 use shared::http::{ClientAddress, Deadline};
 use shared::lambda::InvocationError;
 use shared::model::Role;
@@ -18,7 +18,7 @@ use shared::state::AppState;
 
 /// What the service behind finds in `requestContext.authorizer.lambda`.
 #[derive(Debug, Serialize)]
-pub struct Caller {
+pub struct AuthorizerContext {
     pub admin_id: String,
     pub organization_id: String,
     /// The organization's own collection.
@@ -33,11 +33,11 @@ pub struct Authorization {
     is_authorized: bool,
     /// None where the request is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
-    context: Option<Caller>,
+    context: Option<AuthorizerContext>,
 }
 
-impl From<Option<Caller>> for Authorization {
-    fn from(context: Option<Caller>) -> Self {
+impl From<Option<AuthorizerContext>> for Authorization {
+    fn from(context: Option<AuthorizerContext>) -> Self {
         Self {
             is_authorized: context.is_some(),
             context,
@@ -71,7 +71,7 @@ pub async fn authorize(
         "decided"
     );
     match admin {
-        Ok(admin) => Ok(Some(caller(&admin)).into()),
+        Ok(admin) => Ok(Some(context_of(&admin)).into()),
         Err(problem) if problem.code == Code::InvalidToken => Ok(None.into()),
         Err(problem) => Err(problem.into()),
     }
@@ -80,21 +80,21 @@ pub async fn authorize(
 async fn authenticate(
     state: &Arc<AppState>,
     request: ApiGatewayV2CustomAuthorizerV2Request,
-) -> Result<AuthenticatedAdmin, Problem> {
+) -> Result<Caller, Problem> {
     let (mut parts, ()) = Request::new(()).into_parts();
     parts.headers = request.headers;
     let address = request.request_context.http.source_ip;
     if let Some(address) = address.and_then(|text| text.parse().ok()) {
         parts.extensions.insert(ClientAddress(address));
     }
-    AuthenticatedAdmin::from_request_parts(&mut parts, state).await
+    Caller::from_request_parts(&mut parts, state).await
 }
 
-fn caller(admin: &AuthenticatedAdmin) -> Caller {
-    Caller {
-        admin_id: admin.admin().id().to_hex(),
-        organization_id: admin.organization().id.to_hex(),
-        collection_name: admin.organization().collection_name.as_str().to_owned(),
-        role: admin.admin().role(),
+fn context_of(caller: &Caller) -> AuthorizerContext {
+    AuthorizerContext {
+        admin_id: caller.admin().id().to_hex(),
+        organization_id: caller.organization().id.to_hex(),
+        collection_name: caller.organization().collection_name.as_str().to_owned(),
+        role: caller.admin().role(),
     }
 }

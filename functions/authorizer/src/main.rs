@@ -3,10 +3,10 @@
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use lambda_http::{LambdaEvent, service_fn};
 use shared::lambda::{self, InvocationError, Payload, Secret};
-use shared::start::StartRefused;
+use shared::start::StartupError;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), StartRefused> {
+async fn main() -> Result<(), StartupError> {
     let state = lambda::start(&[Secret::Signing])?;
     let authorize =
         async |event: LambdaEvent<Payload<ApiGatewayV2CustomAuthorizerV2Request>>| match event

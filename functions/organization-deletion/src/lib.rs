@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use shared::auth::{AuthenticatedAdmin, Credentials};
+use shared::auth::{Caller, Credentials};
 use shared::clock::date_time;
 use shared::http::{ClientAddress, Deadline, JsonBody};
-use shared::organizations::{self, OrganizationBody};
+use shared::organizations::{self, OrganizationView};
 use shared::problem::Problem;
 use shared::state::AppState;
 use shared::values::Password;
@@ -57,7 +57,7 @@ shared::problem_responses!(DeleteProblems: MalformedRequest, InvalidCredentials 
 )]
 async fn delete_organization(
     State(state): State<Arc<AppState>>,
-    caller: AuthenticatedAdmin,
+    caller: Caller,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<DeleteOrganization>,
 ) -> Result<Json<DeletedOrganization>, Problem> {
@@ -90,18 +90,18 @@ shared::problem_responses!(RestoreProblems: MalformedRequest, InvalidCredentials
     path = "/org/restore",
     tag = "organizations",
     request_body = RestoreOrganization,
-    responses((status = OK, description = "The organization is active", body = OrganizationBody), RestoreProblems)
+    responses((status = OK, description = "The organization is active", body = OrganizationView), RestoreProblems)
 )]
 async fn restore_organization(
     State(state): State<Arc<AppState>>,
     address: ClientAddress,
     Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<RestoreOrganization>,
-) -> Result<Json<OrganizationBody>, Problem> {
+) -> Result<Json<OrganizationView>, Problem> {
     let credentials = Credentials {
         email: &body.email,
         password: &body.password,
     };
     let restored = organizations::restore(&state, credentials, address, deadline).await?;
-    OrganizationBody::of(&restored).map(Json)
+    OrganizationView::of(&restored).map(Json)
 }

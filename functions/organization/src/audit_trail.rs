@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::audit;
-use shared::auth::AuthenticatedAdmin;
+use shared::auth::Caller;
 use shared::clock::date_time;
 use shared::http::Query;
 use shared::model::{Action, Event};
@@ -97,7 +97,7 @@ shared::problem_responses!(Problems: MalformedRequest = Problem::malformed_query
 )]
 pub async fn read(
     State(state): State<Arc<AppState>>,
-    caller: AuthenticatedAdmin,
+    caller: Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<AuditPage>, Problem> {
     let limit = match query.limit.map(u32::try_from) {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
-use shared::auth::AuthenticatedAdmin;
+use shared::auth::Caller;
 use shared::http::{Deadline, JsonBody};
-use shared::organizations::{self, OrganizationBody};
+use shared::organizations::{self, OrganizationView};
 use shared::problem::Problem;
 use shared::state::AppState;
 use shared::values::OrganizationName;
@@ -40,10 +40,10 @@ shared::problem_responses!(ShowProblems: InvalidToken, InternalError, ServiceUna
     path = "/org",
     tag = "organizations",
     security(("bearer" = [])),
-    responses((status = OK, description = "The admin's organization", body = OrganizationBody), ShowProblems)
+    responses((status = OK, description = "The admin's organization", body = OrganizationView), ShowProblems)
 )]
-async fn show_organization(caller: AuthenticatedAdmin) -> Result<Json<OrganizationBody>, Problem> {
-    OrganizationBody::of(caller.organization()).map(Json)
+async fn show_organization(caller: Caller) -> Result<Json<OrganizationView>, Problem> {
+    OrganizationView::of(caller.organization()).map(Json)
 }
 
 shared::problem_responses!(RenameProblems: MalformedRequest, InvalidToken, OrganizationNameTaken, PayloadTooLarge,
@@ -63,15 +63,15 @@ fn too_short() -> Problem {
     tag = "organizations",
     security(("bearer" = [])),
     request_body = RenameOrganization,
-    responses((status = OK, description = "The organization is renamed", body = OrganizationBody), RenameProblems)
+    responses((status = OK, description = "The organization is renamed", body = OrganizationView), RenameProblems)
 )]
 async fn rename_organization(
     State(state): State<Arc<AppState>>,
-    caller: AuthenticatedAdmin,
+    caller: Caller,
     Deadline(deadline): Deadline,
     JsonBody(change): JsonBody<RenameOrganization>,
-) -> Result<Json<OrganizationBody>, Problem> {
+) -> Result<Json<OrganizationView>, Problem> {
     let name = OrganizationName::parse(&change.organization_name).map_err(|error| vec![error])?;
     let renamed = organizations::rename(&state, &caller, &name, deadline).await?;
-    OrganizationBody::of(&renamed).map(Json)
+    OrganizationView::of(&renamed).map(Json)
 }

@@ -1,10 +1,10 @@
 //! `GET /org`, `PATCH /org` and `GET /org/audit` as a Lambda function.
 
 use shared::lambda::{self, Secret};
-use shared::start::StartRefused;
+use shared::start::StartupError;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), StartRefused> {
+async fn main() -> Result<(), StartupError> {
     let state = lambda::start(&[Secret::Signing, Secret::Pepper])?;
     let router = organization::router(state.clone());
     lambda::serve(&state, router.into()).await

@@ -3,10 +3,10 @@
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use shared::lambda;
-use shared::start::StartRefused;
+use shared::start::StartupError;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), StartRefused> {
+async fn main() -> Result<(), StartupError> {
     let state = lambda::start(&[])?;
     // What the schedule sends says nothing.
     let purge =

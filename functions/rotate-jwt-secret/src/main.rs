@@ -3,11 +3,11 @@
 use lambda_runtime::{LambdaEvent, service_fn};
 use shared::lambda::{self, InvocationError};
 use shared::secrets::SecretsManager;
-use shared::start::StartRefused;
+use shared::start::StartupError;
 use shared::tokens::{RotationEvent, rotate};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), StartRefused> {
+async fn main() -> Result<(), StartupError> {
     lambda::start_alone(|_| ())?;
     let secrets = SecretsManager::default();
     let step = async |event: LambdaEvent<RotationEvent>| -> Result<(), InvocationError> {

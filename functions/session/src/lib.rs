@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
-use shared::auth::AuthenticatedAdmin;
+use shared::auth::Caller;
 use shared::http::{ClientAddress, Deadline, JsonBody, Query};
 use shared::problem::Problem;
 use shared::sessions;
@@ -82,7 +82,7 @@ shared::problem_responses!(LogOutProblems: MalformedRequest = Problem::malformed
 )]
 async fn log_out(
     State(state): State<Arc<AppState>>,
-    caller: AuthenticatedAdmin,
+    caller: Caller,
     Query(LogOut { everywhere }): Query<LogOut>,
     Deadline(deadline): Deadline,
 ) -> Result<StatusCode, Problem> {

@@ -1,10 +1,10 @@
 //! `POST /admin/refresh` and `POST /admin/logout` as a Lambda function.
 
 use shared::lambda::{self, Secret};
-use shared::start::StartRefused;
+use shared::start::StartupError;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), StartRefused> {
+async fn main() -> Result<(), StartupError> {
     let state = lambda::start(&[Secret::Signing, Secret::Pepper])?;
     let router = session::router(state.clone());
     lambda::serve(&state, router.into()).await

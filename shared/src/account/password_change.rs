@@ -3,9 +3,8 @@
 use mongodb::bson::doc;
 use tokio::time::Instant;
 
-use crate::auth::{AuthenticatedAdmin, confirm_password};
+use crate::auth::{Caller, reauthenticate};
 use crate::model::Action;
-use crate::mongo::Abort;
 use crate::problem::Problem;
 use crate::sessions::count_alive;
 use crate::state::AppState;
@@ -14,16 +13,16 @@ use crate::values::Password;
 /// Replaces the caller's `current` password by `new`.
 pub async fn change_password(
     state: &AppState,
-    caller: &AuthenticatedAdmin,
+    caller: &Caller,
     current: Password,
     new: Password,
     deadline: Instant,
 ) -> Result<(), Problem> {
     let databases = state.mongo.databases().await?;
-    let confirmed = confirm_password(state, caller, current, deadline).await?;
+    let reauthenticated = reauthenticate(state, caller, current, deadline).await?;
     let new = state.hasher.hash(new).await?;
     let event = caller.event(Action::PasswordChanged);
-    confirmed.transaction(databases, deadline, |session, _| { Box::pin(async {
+    reauthenticated.transaction(databases, deadline, |session, _| { Box::pin(async {
         // The new password begins an epoch, which ends all sessions.
         let admin = doc! { "_id": caller.admin().id };
         let change = doc! {
@@ -32,7 +31,7 @@ pub async fn change_password(
         };
         let replacing = databases.admins.find_one_and_update(admin, change);
         let before = replacing.session(&mut *session).await?;
-        let before = before.ok_or_else(|| Abort::Refused(Problem::not_active()))?;
+        let before = before.ok_or_else(Problem::not_active)?;
         // But this one goes over into it.
         let own = doc! { "_id": caller.session_id() };
         let next_epoch = doc! { "$set": { "epoch": before.session_epoch + 1 } };

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
 
-use crate::keyed_hash::{KeyedHash, MARK_BYTES};
 use crate::model::Event;
+use crate::pepper::{MAC_BYTES, Pepper};
 
 /// The last event of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,27 +23,23 @@ impl Cursor {
         }
     }
 
-    /// base64url of moment, id and mark. The mark binds it to its organization.
-    pub(super) fn to_text(self, keyed_hash: &KeyedHash, organization: ObjectId) -> String {
+    /// base64url of moment, id and mac. The mac binds it to its organization.
+    pub(super) fn to_text(self, pepper: &Pepper, organization: ObjectId) -> String {
         let mut bytes = self.position().concat();
-        bytes.extend(keyed_hash.mark(&self.marked(organization)));
+        bytes.extend(pepper.mac(&self.authenticated(organization)));
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
     /// None where it is not one that we gave this organization.
-    pub(super) fn parse(
-        text: &str,
-        keyed_hash: &KeyedHash,
-        organization: ObjectId,
-    ) -> Option<Self> {
+    pub(super) fn parse(text: &str, pepper: &Pepper, organization: ObjectId) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (at, rest) = bytes.split_first_chunk::<8>()?;
-        let (id, mark) = rest.split_first_chunk::<12>()?;
+        let (id, mac) = rest.split_first_chunk::<12>()?;
         let cursor = Self {
             at: DateTime::from_millis(i64::from_be_bytes(*at)),
             id: ObjectId::from_bytes(*id),
         };
-        (mark.len() == MARK_BYTES && keyed_hash.is_mark(mark, &cursor.marked(organization)))
+        (mac.len() == MAC_BYTES && pepper.verify_mac(mac, &cursor.authenticated(organization)))
             .then_some(cursor)
     }
 
@@ -52,7 +48,7 @@ impl Cursor {
         [at.to_vec(), self.id.bytes().to_vec()]
     }
 
-    fn marked(self, organization: ObjectId) -> Vec<Vec<u8>> {
+    fn authenticated(self, organization: ObjectId) -> Vec<Vec<u8>> {
         let [at, id] = self.position();
         let organization = organization.bytes().to_vec();
         vec![b"audit-cursor".to_vec(), organization, at, id]
@@ -62,7 +58,7 @@ impl Cursor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyed_hash::with_pepper;
+    use crate::pepper::test_pepper;
     use proptest::prelude::*;
 
     const OURS: ObjectId = ObjectId::from_bytes([1; 12]);
@@ -70,7 +66,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_cursor_is_good_for_its_organization_alone(at: i64, id: [u8; 12], other: [u8; 12]) {
-            let hash = with_pepper("a");
+            let hash = test_pepper("a");
             let cursor = Cursor { at: DateTime::from_millis(at), id: ObjectId::from_bytes(id) };
             let text = cursor.to_text(&hash, OURS);
             prop_assert_eq!(Cursor::parse(&text, &hash, OURS), Some(cursor));
@@ -80,7 +76,7 @@ mod tests {
 
         #[test]
         fn a_changed_cursor_is_none(position in 0..48_usize, letter in "[A-Za-z0-9_-]") {
-            let hash = with_pepper("a");
+            let hash = test_pepper("a");
             let cursor = Cursor { at: DateTime::from_millis(1), id: OURS };
             let mut text = cursor.to_text(&hash, OURS);
             prop_assume!(text[position..=position] != letter);
@@ -90,7 +86,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in "\\PC{0,80}") {
-            prop_assert_eq!(Cursor::parse(&text, &with_pepper("a"), OURS), None);
+            prop_assert_eq!(Cursor::parse(&text, &test_pepper("a"), OURS), None);
         }
     }
 }

@@ -3,7 +3,7 @@
 use mongodb::bson::doc;
 
 use super::Cursor;
-use crate::auth::AuthenticatedAdmin;
+use crate::auth::Caller;
 use crate::model::Event;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -20,16 +20,16 @@ pub struct Page {
 /// At most `limit` events (1 to [`MAX_PAGE`]) of the caller's organization, after those before `cursor`.
 pub async fn page(
     state: &AppState,
-    caller: &AuthenticatedAdmin,
+    caller: &Caller,
     limit: u32,
     cursor: Option<&str>,
 ) -> Result<Page, Problem> {
     let databases = state.mongo.databases().await?;
-    let keyed_hash = databases.keyed_hash()?;
+    let pepper = databases.pepper()?;
     let organization = caller.organization().id;
     let mut filter = doc! { "organization_id": organization };
     if let Some(text) = cursor {
-        let cursor = Cursor::parse(text, keyed_hash, organization)
+        let cursor = Cursor::parse(text, pepper, organization)
             .ok_or_else(|| Problem::malformed("The cursor is invalid."))?;
         let earlier = doc! { "at": { "$lt": cursor.at } };
         let same_moment = doc! { "at": cursor.at, "_id": { "$lt": cursor.id } };
@@ -50,7 +50,7 @@ pub async fn page(
     let more = events.len() > size;
     events.truncate(size);
     let last = events.last().filter(|_| more).map(Cursor::after);
-    let next_cursor = last.map(|last| last.to_text(keyed_hash, organization));
+    let next_cursor = last.map(|last| last.to_text(pepper, organization));
     Ok(Page {
         events,
         next_cursor,

@@ -7,15 +7,15 @@ use mongodb::bson::{DateTime, doc};
 use tokio::time::Instant;
 
 use super::refused_login::RefusedLogin;
-use super::{AuthenticatedAdmin, ProvedAdmin};
-use crate::hasher::Comparison;
+use super::{Caller, VerifiedLogin};
 use crate::http::{ClientAddress, note_organization};
 use crate::metrics::{self, Metric};
 use crate::model::{Action, Admin, AdminStatus, Event, Organization, OrganizationStatus};
+use crate::password_hasher::Comparison;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 use crate::store::Databases;
-use crate::throttle::{Guesser, LoginAttempt, Verdict, reserve_guess};
+use crate::throttle::{LoginAttempt, Outcome, Subject, reserve_attempt};
 use crate::values::{EmailAddress, Password, PasswordHash};
 
 /// What a login sends.
@@ -30,10 +30,10 @@ pub async fn log_in<'a>(
     credentials: Credentials<'_>,
     address: ClientAddress,
     deadline: Instant,
-) -> Result<ProvedAdmin<'a>, Problem> {
+) -> Result<VerifiedLogin<'a>, Problem> {
     let active = |organization: &Organization| organization.status == OrganizationStatus::Active;
-    let (proved, _) = authenticate(state, credentials, address, deadline, active).await?;
-    Ok(proved)
+    let (verified, _) = authenticate(state, credentials, address, deadline, active).await?;
+    Ok(verified)
 }
 
 /// The active admin with this email and password, of an organization that is `fit`.
@@ -43,7 +43,7 @@ pub(crate) async fn authenticate<'a>(
     address: ClientAddress,
     deadline: Instant,
     fit: impl Fn(&Organization) -> bool,
-) -> Result<(ProvedAdmin<'a>, Organization), Problem> {
+) -> Result<(VerifiedLogin<'a>, Organization), Problem> {
     let databases = state.mongo.databases().await?;
     let email = EmailAddress::parse(credentials.email).ok();
     // What is no email at all is counted like an unknown one.
@@ -58,40 +58,40 @@ pub(crate) async fn authenticate<'a>(
         account,
         event: refusal(found, address, databases.clock.now()),
     };
-    let proved = match admin {
+    let verified = match admin {
         Ok(admin) => prove(state, databases, admin, password, fit, deadline).await,
         Err(problem) => Err(problem),
     };
-    match proved {
+    match verified {
         Ok((admin, organization)) => {
             note_organization(organization.id);
-            Ok((ProvedAdmin::new(admin, attempt), organization))
+            Ok((VerifiedLogin::new(admin, attempt), organization))
         }
         Err(problem) => {
-            let settle = |verdict| attempt.settle(verdict);
-            Err(refuse(problem, refusal, settle, deadline).await)
+            let record = |outcome| attempt.record(outcome);
+            Err(refuse(problem, refusal, record, deadline).await)
         }
     }
 }
 
 /// Whether `password` is the caller's: asked again before what cannot be taken back easily. Someone may have
 /// found a token, so guesses are limited here, too: by the session, so that logging in does not suffer.
-pub(crate) async fn confirm_password<'a>(
+pub(crate) async fn reauthenticate<'a>(
     state: &AppState,
-    caller: &'a AuthenticatedAdmin,
+    caller: &'a Caller,
     password: Password,
     deadline: Instant,
-) -> Result<PasswordConfirmed<'a>, Problem> {
+) -> Result<Reauthenticated<'a>, Problem> {
     let databases = state.mongo.databases().await?;
     let admin = caller.admin();
     let limit = state.config.login_attempts_per_account;
-    let guesser = Guesser::Session(caller.session_id());
-    let guess = reserve_guess(databases, guesser, limit, deadline).await?;
+    let subject = Subject::Session(caller.session_id());
+    let guess = reserve_attempt(databases, subject, limit, deadline).await?;
     let right = state.hasher.verify(admin.password_hash.clone(), password);
     let refused = match right.await {
         Ok(comparison) if comparison.is_right() => {
-            guess.settle(Verdict::Right).await?;
-            return Ok(PasswordConfirmed(caller));
+            guess.record(Outcome::Right).await?;
+            return Ok(Reauthenticated(caller));
         }
         Ok(_) => Problem::wrong_password(),
         Err(problem) => problem,
@@ -101,15 +101,15 @@ pub(crate) async fn confirm_password<'a>(
         account: admin.email_key.as_str(),
         event: caller.event(Action::LoginRefused),
     };
-    let settle = |verdict| guess.settle(verdict);
-    Err(refuse(refused, refusal, settle, deadline).await)
+    let record = |outcome| guess.record(outcome);
+    Err(refuse(refused, refusal, record, deadline).await)
 }
 
-/// A caller that has just given its password once more. Only [`confirm_password`] makes one.
-pub(crate) struct PasswordConfirmed<'a>(&'a AuthenticatedAdmin);
+/// A caller that has just given its password once more. Only [`reauthenticate`] makes one.
+pub(crate) struct Reauthenticated<'a>(&'a Caller);
 
-impl<'a> PasswordConfirmed<'a> {
-    pub(crate) fn caller(&self) -> &'a AuthenticatedAdmin {
+impl<'a> Reauthenticated<'a> {
+    pub(crate) fn caller(&self) -> &'a Caller {
         self.0
     }
 }
@@ -145,19 +145,19 @@ fn refusal(admin: Option<&Admin>, address: ClientAddress, now: DateTime) -> Even
 async fn refuse(
     problem: Problem,
     refusal: RefusedLogin<'_>,
-    settle: impl AsyncFnOnce(Verdict) -> Result<(), Problem>,
+    record: impl AsyncFnOnce(Outcome) -> Result<(), Problem>,
     deadline: Instant,
 ) -> Problem {
     let wrong = problem.code == Code::InvalidCredentials;
-    let (recorded, verdict) = match wrong {
-        true => (record(refusal, deadline).await, Verdict::Wrong),
-        false => (Ok(()), Verdict::Undecided),
+    let (recorded, outcome) = match wrong {
+        true => (record_refusal(refusal, deadline).await, Outcome::Wrong),
+        false => (Ok(()), Outcome::Undecided),
     };
-    let settled = settle(verdict).await;
+    let settled = record(outcome).await;
     settled.and(recorded).err().unwrap_or(problem)
 }
 
-async fn record(refusal: RefusedLogin<'_>, deadline: Instant) -> Result<(), Problem> {
+async fn record_refusal(refusal: RefusedLogin<'_>, deadline: Instant) -> Result<(), Problem> {
     metrics::record(Metric::LoginsRefused, 1.0);
     refusal.record(deadline).await
 }
@@ -171,7 +171,7 @@ async fn prove(
     deadline: Instant,
 ) -> Result<(Admin, Organization), Problem> {
     let hash = admin.as_ref().map(|admin| admin.password_hash.clone());
-    let hash = hash.unwrap_or_else(|| PasswordHash::of_nobody(state.hasher.cost()));
+    let hash = hash.unwrap_or_else(|| PasswordHash::dummy(state.hasher.cost()));
     let comparing = state.hasher.verify(hash, password.clone());
     let organization = organization_of(databases, admin.as_ref());
     let (compared, organization) = tokio::join!(comparing, organization);
@@ -182,9 +182,9 @@ async fn prove(
     let organization = organization?
         .filter(fit)
         .ok_or_else(Problem::invalid_credentials)?;
-    let is_outdated = compared == Comparison::RightUnprepared
+    let is_outdated = compared == Comparison::MatchesUnprepared
         || admin.password_hash.is_outdated(state.hasher.cost());
-    if is_outdated && admin.password_hash.reads_all_of(&password) {
+    if is_outdated && admin.password_hash.covers(&password) {
         renew_hash(state, databases, &admin, password, deadline).await?;
     }
     Ok((admin, organization))

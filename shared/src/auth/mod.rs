@@ -1,12 +1,12 @@
 //! Who is calling: by a token, or by email and password.
 
-mod authenticated_admin;
 mod authentication;
-mod proved_admin;
+mod caller;
 mod refused_login;
 mod session_guard;
+mod verified_login;
 
-pub use authenticated_admin::AuthenticatedAdmin;
 pub use authentication::{Credentials, log_in};
-pub(crate) use authentication::{PasswordConfirmed, authenticate, confirm_password};
-pub use proved_admin::ProvedAdmin;
+pub(crate) use authentication::{Reauthenticated, authenticate, reauthenticate};
+pub use caller::Caller;
+pub use verified_login::VerifiedLogin;

@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::store::Databases;
 
 /// How long it is remembered that an account had one.
-const MEMORY: Duration = Duration::from_secs(3600);
+const COUNT_TTL: Duration = Duration::from_secs(3600);
 
 pub(super) struct RefusedLogin<'a> {
     pub databases: &'a Databases,
@@ -30,14 +30,14 @@ impl RefusedLogin<'_> {
             account,
             event,
         } = self;
-        let key = databases.keyed_hash()?.of(&["refused-logins", account]);
+        let key = databases.pepper()?.hash(&["refused-logins", account]);
         databases
             .transaction(deadline, |session, _| {
                 Box::pin(async {
                     // What every refused login of the account writes.
                     let change = doc! {
                         "$inc": { "count": 1_i64 },
-                        "$set": { "expires_at": after(databases.clock.now(), MEMORY) },
+                        "$set": { "expires_at": after(databases.clock.now(), COUNT_TTL) },
                     };
                     let meeting = databases.attempts.update_one(doc! { "_id": &key }, change);
                     meeting.upsert(true).session(&mut *session).await?;
@@ -48,7 +48,7 @@ impl RefusedLogin<'_> {
                     let counting = databases.admins.update_one(admin, count);
                     let counted = counting.session(&mut *session).await?;
                     let event = match counted.matched_count {
-                        0 => event.clone().of_nobody(),
+                        0 => event.clone().without_organization(),
                         _ => event.clone(),
                     };
                     databases.append(&event, session).await?;

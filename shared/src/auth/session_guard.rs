@@ -8,13 +8,13 @@ use mongodb::bson::doc;
 use mongodb::error::Error;
 use tokio::time::Instant;
 
-use super::{AuthenticatedAdmin, PasswordConfirmed};
+use super::{Caller, Reauthenticated};
 use crate::model::Admin;
-use crate::mongo::{Abort, Scope, Writes};
+use crate::mongo::{Scope, TransactionError, Writes};
 use crate::problem::Problem;
 use crate::store::{Databases, lock_admin};
 
-impl AuthenticatedAdmin {
+impl Caller {
     /// Runs a transaction, if the session is alive when it is committed.
     pub(crate) async fn transaction<'env, T>(
         &'env self,
@@ -29,7 +29,7 @@ impl AuthenticatedAdmin {
     }
 }
 
-impl PasswordConfirmed<'_> {
+impl Reauthenticated<'_> {
     /// Runs a transaction, if the session is alive and the confirmed password the admin's when it is committed.
     pub(crate) async fn transaction<'env, T>(
         &'env self,
@@ -47,7 +47,7 @@ impl PasswordConfirmed<'_> {
 /// Runs a transaction that begins by asking again whether the caller still may.
 async fn guarded<'env, T>(
     databases: &'env Databases,
-    caller: &'env AuthenticatedAdmin,
+    caller: &'env Caller,
     password_confirmed: bool,
     deadline: Instant,
     run: impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, Problem>
@@ -61,7 +61,7 @@ async fn guarded<'env, T>(
                 let admin = still_active(databases, caller, session).await?;
                 // Of all that begins an epoch, only a new password that is set in this very session leaves it alive.
                 if password_confirmed && admin.session_epoch != caller.admin().session_epoch {
-                    return Err(Abort::Refused(Problem::wrong_password()));
+                    return Err(Problem::wrong_password().into());
                 }
                 run(session, Scope::new()).await
             })
@@ -72,16 +72,16 @@ async fn guarded<'env, T>(
 /// The admin as it is now. Refuses the transaction unless its session, it and its organization are active.
 async fn still_active(
     databases: &Databases,
-    caller: &AuthenticatedAdmin,
+    caller: &Caller,
     session: &mut ClientSession,
-) -> Result<Admin, Abort<Problem>> {
+) -> Result<Admin, TransactionError<Problem>> {
     let admin = active_admin(databases, caller, session).await?;
-    admin.ok_or_else(|| Abort::Refused(Problem::not_active()))
+    Ok(admin.ok_or_else(Problem::not_active)?)
 }
 
 async fn active_admin(
     databases: &Databases,
-    caller: &AuthenticatedAdmin,
+    caller: &Caller,
     session: &mut ClientSession,
 ) -> Result<Option<Admin>, Error> {
     // Locked as the admin is: of this transaction and one that ends the session, one comes first.

@@ -33,7 +33,7 @@ impl Deadline {
 
     /// Of an event of Lambda that is no request, and that a request waits for.
     pub fn of_event(context: &Context) -> Self {
-        Self(Instant::now() + time_left(context).min(LONGEST))
+        Self(Instant::now() + remaining_time(context).min(LONGEST))
     }
 }
 
@@ -47,7 +47,7 @@ impl<S: Sync> FromRequestParts<S> for Deadline {
 }
 
 /// How long an event may take: until a second before the function's deadline.
-pub fn time_left(context: &Context) -> Duration {
+pub fn remaining_time(context: &Context) -> Duration {
     if context.deadline < FIRST_MOMENT {
         return LONGEST_TIMEOUT;
     }

@@ -56,7 +56,7 @@ fn is_json(content_type: &HeaderValue) -> bool {
 
 async fn read(body: Body) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Code::PayloadTooLarge, "The body must have at most 16 KiB.");
-    if is_refused_unread(&body) {
+    if exceeds_limit_by_length(&body) {
         return Err(too_large());
     }
     let bytes = receive(body).await?;
@@ -67,7 +67,7 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
 }
 
 /// Whether a body says by its Content-Length that it is too large: there is no need to wait for it.
-pub fn is_refused_unread(body: &Body) -> bool {
+pub fn exceeds_limit_by_length(body: &Body) -> bool {
     body.size_hint().lower() > READ_BYTES as u64
 }
 

@@ -1,10 +1,10 @@
 //! A function's life on Lambda: start once, then serve events, most of them of an HTTP API (payload format 2.0).
 
-mod answer;
-mod convertible;
 mod invocation_error;
 mod path;
 mod payload;
+mod response;
+mod sanitize_event;
 
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -17,12 +17,12 @@ use lambda_runtime::Diagnostic;
 use serde::{Deserialize, Serialize};
 use tower::ServiceBuilder;
 
-use self::answer::Answer;
-use self::convertible::convertible;
 use self::payload::PayloadResponse;
+use self::response::GatewayResponse;
+use self::sanitize_event::sanitize_event;
 use crate::config::{Config, ConfiguredSecret, Settings, TokenConfig};
 use crate::secrets::SecretsManager;
-use crate::start::{StartRefused, prepare};
+use crate::start::{StartupError, prepare};
 use crate::state::AppState;
 use crate::tokens::{SecretSource, Tokens};
 use crate::{log, metrics};
@@ -40,7 +40,7 @@ pub enum Secret {
 }
 
 /// Reads the configuration of a function that uses MongoDB and these secrets.
-pub fn start(secrets: &[Secret]) -> Result<Arc<AppState>, StartRefused> {
+pub fn start(secrets: &[Secret]) -> Result<Arc<AppState>, StartupError> {
     let client: Arc<SecretsManager> = Arc::default();
     let read = |settings: &mut Settings<'_>| {
         let mut config = Config::read(settings);
@@ -62,7 +62,7 @@ pub fn start(secrets: &[Secret]) -> Result<Arc<AppState>, StartRefused> {
 }
 
 /// Reads the configuration of a function that uses no MongoDB: what `read` takes.
-pub fn start_alone<T>(read: impl FnOnce(&mut Settings<'_>) -> T) -> Result<T, StartRefused> {
+pub fn start_alone<T>(read: impl FnOnce(&mut Settings<'_>) -> T) -> Result<T, StartupError> {
     let lookup = |name: &str| std::env::var(name).ok();
     let mut settings = Settings::new(&lookup);
     start_output(&mut settings);
@@ -81,13 +81,13 @@ fn start_output(settings: &mut Settings<'_>) {
 const MAX_CONNECTIONS: u32 = 2;
 
 /// Connects to everything, then serves requests until Lambda ends the process.
-pub async fn serve(state: &AppState, router: Router) -> Result<(), StartRefused> {
+pub async fn serve(state: &AppState, router: Router) -> Result<(), StartupError> {
     serve_events(state, payload_handler(router)).await
 }
 
 /// As [`serve`], for a function whose events are no requests. What `handler` fails with goes to the log and to
 /// whoever invoked the function.
-pub async fn serve_events<E, S, A>(state: &AppState, handler: S) -> Result<(), StartRefused>
+pub async fn serve_events<E, S, A>(state: &AppState, handler: S) -> Result<(), StartupError>
 where
     E: for<'de> Deserialize<'de>,
     S: Service<LambdaEvent<E>, Response = A, Error: Into<Diagnostic> + Debug>,
@@ -98,7 +98,7 @@ where
 }
 
 /// As [`serve_events`], for a function that needs none of what the others do.
-pub async fn run<E, S, A>(handler: S) -> Result<(), StartRefused>
+pub async fn run<E, S, A>(handler: S) -> Result<(), StartupError>
 where
     E: for<'de> Deserialize<'de>,
     S: Service<LambdaEvent<E>, Response = A, Error: Into<Diagnostic> + Debug>,
@@ -106,11 +106,11 @@ where
 {
     lambda_runtime::run(handler)
         .await
-        .map_err(|error| StartRefused(error.to_string()))
+        .map_err(|error| StartupError(error.to_string()))
 }
 
 /// Serves requests of a function that needs no MongoDB, until Lambda ends the process.
-pub async fn serve_alone(router: Router) -> Result<(), StartRefused> {
+pub async fn serve_alone(router: Router) -> Result<(), StartupError> {
     run(payload_handler(router)).await
 }
 
@@ -151,9 +151,9 @@ pub fn handler(
     Future: Send,
 > + Clone {
     let answering = ServiceBuilder::new()
-        .map_response(Answer)
+        .map_response(GatewayResponse)
         .service(crate::http::service(router));
     ServiceBuilder::new()
-        .map_request(convertible)
+        .map_request(sanitize_event)
         .service(Adapter::from(answering))
 }

@@ -12,9 +12,9 @@ use crate::clock::after;
 use crate::http::ClientAddress;
 
 /// How long an organization can look back.
-const MEMORY: Duration = Duration::from_secs(400 * 24 * 3600);
+const RETENTION: Duration = Duration::from_secs(400 * 24 * 3600);
 /// How long an event is kept that belongs to no organization: a login with an unknown email.
-const MEMORY_OF_NOBODY: Duration = Duration::from_secs(24 * 3600);
+const RETENTION_WITHOUT_ORGANIZATION: Duration = Duration::from_secs(24 * 3600);
 
 /// A document of `audit_events`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -82,7 +82,7 @@ impl Event {
             session_id: None,
             address: address.0.to_canonical().to_string(),
             sessions_ended: None,
-            expires_at: after(now, MEMORY_OF_NOBODY),
+            expires_at: after(now, RETENTION_WITHOUT_ORGANIZATION),
         }
     }
 
@@ -91,18 +91,18 @@ impl Event {
         Self {
             organization_id: Some(admin.organization_id),
             admin_id: Some(admin.id),
-            expires_at: after(self.at, MEMORY),
+            expires_at: after(self.at, RETENTION),
             ..self
         }
     }
 
     /// In no organization's trail.
-    pub(crate) fn of_nobody(self) -> Self {
+    pub(crate) fn without_organization(self) -> Self {
         Self {
             organization_id: None,
             admin_id: None,
             session_id: None,
-            expires_at: after(self.at, MEMORY_OF_NOBODY),
+            expires_at: after(self.at, RETENTION_WITHOUT_ORGANIZATION),
             ..self
         }
     }

@@ -2,13 +2,13 @@
 
 mod admin;
 mod event;
-mod onboarding;
+mod idempotency_record;
 mod organization;
 mod session;
 
 pub use admin::{Admin, AdminStatus, Role};
 pub use event::{Action, EndReason, Event};
-pub use onboarding::Onboarding;
+pub use idempotency_record::IdempotencyRecord;
 pub use organization::{Organization, OrganizationStatus};
 pub(crate) use session::ReplacedToken;
 pub use session::Session;

@@ -10,7 +10,7 @@ use crate::secrets::SecretError;
 pub enum ConnectError {
     /// Trying again does not help: the operator must do something.
     #[error("{0}")]
-    Refused(String),
+    Fatal(String),
     #[error("{0}")]
     Unavailable(String),
 }
@@ -18,7 +18,7 @@ pub enum ConnectError {
 impl From<SecretError> for ConnectError {
     fn from(error: SecretError) -> Self {
         match error {
-            SecretError::Unusable { .. } => Self::Refused(error.to_string()),
+            SecretError::Unusable { .. } => Self::Fatal(error.to_string()),
             SecretError::Unavailable { .. } => Self::Unavailable(error.to_string()),
         }
     }
@@ -30,17 +30,17 @@ impl From<Error> for ConnectError {
         if let ErrorKind::ServerSelection { message, .. } = error.kind.as_ref()
             && let Some(fault) = selection_fault(message)
         {
-            return Self::Refused(format!("{fault}: {text}"));
+            return Self::Fatal(format!("{fault}: {text}"));
         }
         match *error.kind {
-            ErrorKind::Authentication { .. } => Self::Refused(format!(
+            ErrorKind::Authentication { .. } => Self::Fatal(format!(
                 "MongoDB refused the credentials of the connection string: {text}"
             )),
-            _ if errors::is_denied(&error) => Self::Refused(format!(
+            _ if errors::is_denied(&error) => Self::Fatal(format!(
                 "MongoDB denied a command: {text}. The database user needs readWrite on MASTER_DB and TENANT_DB"
             )),
             _ if errors::is_permanent(&error) => {
-                Self::Refused(format!("this MongoDB cannot be used: {text}"))
+                Self::Fatal(format!("this MongoDB cannot be used: {text}"))
             }
             _ => Self::Unavailable(format!("MongoDB cannot be reached: {text}")),
         }
@@ -69,7 +69,7 @@ impl From<ConnectError> for Problem {
     fn from(error: ConnectError) -> Self {
         tracing::error!(%error, "MongoDB cannot be used");
         match error {
-            ConnectError::Refused(_) => Self::internal(),
+            ConnectError::Fatal(_) => Self::internal(),
             ConnectError::Unavailable(_) => Self::unavailable(),
         }
     }

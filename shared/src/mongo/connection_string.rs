@@ -141,7 +141,7 @@ fn has_credentials_in_options(text: &str) -> bool {
 }
 
 fn malformed() -> ConnectError {
-    ConnectError::Refused(
+    ConnectError::Fatal(
         "the MongoDB connection string cannot be used: it is malformed, or has an option of a wrong name or value. \
          A user name and a password must be percent-encoded"
             .to_owned(),
@@ -149,7 +149,7 @@ fn malformed() -> ConnectError {
 }
 
 fn unusable_options(names: &[&str]) -> ConnectError {
-    ConnectError::Refused(format!(
+    ConnectError::Fatal(format!(
         "the MongoDB connection string cannot be used: remove these options, which this service's driver does not have \
          or whose values it refuses: {}",
         names.join(", ")

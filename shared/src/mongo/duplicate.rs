@@ -2,24 +2,25 @@
 
 use mongodb::error::Error;
 
-use super::{Abort, duplicate_index};
+use super::{TransactionError, duplicate_index};
 
 pub trait OnDuplicate<T, E> {
     /// Refuses the transaction with `reason`, if the write met the unique index of this name.
-    fn on_duplicate(self, index: &str, reason: E) -> Result<T, Abort<E>>;
+    fn on_duplicate(self, index: &str, reason: E) -> Result<T, TransactionError<E>>;
 }
 
 impl<T, E> OnDuplicate<T, E> for Result<T, Error> {
-    fn on_duplicate(self, index: &str, reason: E) -> Result<T, Abort<E>> {
-        self.map_err(Abort::Mongo).on_duplicate(index, reason)
+    fn on_duplicate(self, index: &str, reason: E) -> Result<T, TransactionError<E>> {
+        self.map_err(TransactionError::Mongo)
+            .on_duplicate(index, reason)
     }
 }
 
-impl<T, E> OnDuplicate<T, E> for Result<T, Abort<E>> {
+impl<T, E> OnDuplicate<T, E> for Result<T, TransactionError<E>> {
     fn on_duplicate(self, index: &str, reason: E) -> Self {
         match self {
-            Err(Abort::Mongo(error)) if duplicate_index(&error) == Some(index) => {
-                Err(Abort::Refused(reason))
+            Err(TransactionError::Mongo(error)) if duplicate_index(&error) == Some(index) => {
+                Err(TransactionError::Aborted(reason))
             }
             result => result,
         }

@@ -18,5 +18,5 @@ pub use errors::{
 };
 pub(crate) use options::completed;
 pub(crate) use reachability::Reachability;
-pub(crate) use topology::refuse_unfit;
-pub use transaction::{Abort, Scope, TransactionError, Writes, run_transaction};
+pub(crate) use topology::check_server;
+pub use transaction::{Scope, TransactionError, Writes, run_transaction};

@@ -9,7 +9,7 @@ use super::ConnectError;
 
 /// Refuses a server that does not do what the service needs: a standalone server, and a secondary that is connected
 /// to directly.
-pub(crate) async fn refuse_unfit(master: &Database, is_direct: bool) -> Result<(), ConnectError> {
+pub(crate) async fn check_server(master: &Database, is_direct: bool) -> Result<(), ConnectError> {
     let find = doc! {
         "find": "organizations",
         "filter": { "_id": Bson::Null },
@@ -38,7 +38,7 @@ fn refuse_standalone(hello: &Document) -> Result<(), ConnectError> {
     if hello.contains_key("setName") || sharded {
         return Ok(());
     }
-    Err(ConnectError::Refused(
+    Err(ConnectError::Fatal(
         "this MongoDB is a standalone server, which has no transactions. Start it with --replSet rs0 \
          and run rs.initiate() once (one node is enough), or use MongoDB Atlas"
             .to_owned(),
@@ -53,7 +53,7 @@ fn refuse_secondary(hello: &Document) -> Result<(), ConnectError> {
         return Ok(());
     }
     match hello.get_str("primary") {
-        Ok(_) => Err(ConnectError::Refused(
+        Ok(_) => Err(ConnectError::Fatal(
             "directConnection=true in the connection string names a secondary, which takes no writes. Remove the \
              option and set replicaSet, or name the primary"
                 .to_owned(),

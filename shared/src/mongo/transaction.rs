@@ -25,45 +25,33 @@ const LEAST_COMMIT_TIME: Duration = Duration::from_millis(1);
 const FIRST_WAIT: Duration = Duration::from_millis(5);
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
-/// Why a transaction's closure ends it without a commit.
+/// Why a transaction was not committed. A closure returns the first two of these to end its transaction.
 #[derive(Debug)]
-pub enum Abort<E> {
-    /// MongoDB failed. Where it says that this may help, the closure is run again.
+pub enum TransactionError<E> {
+    /// The closure ended the transaction for this reason. Nothing was written.
+    Aborted(E),
+    /// MongoDB failed. Nothing was written. From a closure: the transaction runs again if MongoDB says that this may help.
     Mongo(Error),
-    /// Nothing is to be written, for this reason.
-    Refused(E),
+    /// Unknown: the transaction was not committed, or its commit was not confirmed.
+    DeadlineExceeded,
 }
 
-impl<E> From<Error> for Abort<E> {
+impl<E> From<Error> for TransactionError<E> {
     fn from(error: Error) -> Self {
         Self::Mongo(error)
     }
 }
 
-/// Why a transaction was not committed.
-#[derive(Debug)]
-pub enum TransactionError<E> {
-    /// The closure refused. Nothing was written.
-    Refused(E),
-    /// MongoDB failed. Nothing was written.
-    Mongo(Error),
-    /// Not committed, or committed without an answer: the caller cannot know.
-    DeadlineExceeded,
-}
-
-impl<E> From<Abort<E>> for TransactionError<E> {
-    fn from(abort: Abort<E>) -> Self {
-        match abort {
-            Abort::Mongo(error) => Self::Mongo(error),
-            Abort::Refused(reason) => Self::Refused(reason),
-        }
+impl From<Problem> for TransactionError<Problem> {
+    fn from(problem: Problem) -> Self {
+        Self::Aborted(problem)
     }
 }
 
 impl<E: Into<Problem>> From<TransactionError<E>> for Problem {
     fn from(error: TransactionError<E>) -> Self {
         match error {
-            TransactionError::Refused(reason) => reason.into(),
+            TransactionError::Aborted(reason) => reason.into(),
             TransactionError::Mongo(error) => error.into(),
             TransactionError::DeadlineExceeded => {
                 tracing::error!("a transaction did not end before its request's deadline");
@@ -74,7 +62,8 @@ impl<E: Into<Problem>> From<TransactionError<E>> for Problem {
 }
 
 /// What a transaction writes, in one run of its closure.
-pub type Writes<'run, T, E> = Pin<Box<dyn Future<Output = Result<T, Abort<E>>> + Send + 'run>>;
+pub type Writes<'run, T, E> =
+    Pin<Box<dyn Future<Output = Result<T, TransactionError<E>>> + Send + 'run>>;
 
 /// Tells the compiler that what the closure of a transaction borrows (`'env`) outlives each run of it (`'run`).
 ///
@@ -112,7 +101,7 @@ pub async fn run_transaction<'env, T, E>(
     }
     let attempts = attempts(&mut session, &run, last_moment);
     if let Ok(result) = timeout_at(last_moment, attempts).await {
-        return Ok(result?);
+        return result;
     }
     let _ = timeout(TIME_TO_END, end(client, &mut session)).await;
     Err(TransactionError::DeadlineExceeded)
@@ -122,7 +111,7 @@ async fn attempts<'env, T, E>(
     session: &mut ClientSession,
     run: &(impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, E> + Sync),
     last_moment: Instant,
-) -> Result<T, Abort<E>> {
+) -> Result<T, TransactionError<E>> {
     let mut waits = Waits::default();
     loop {
         // Nobody waits for a commit after that; the server need not go on with it.
@@ -135,15 +124,17 @@ async fn attempts<'env, T, E>(
             Ok(output) => commit(session, &mut waits)
                 .await
                 .map(|()| output)
-                .map_err(Abort::Mongo),
-            Err(abort) => {
+                .map_err(TransactionError::Mongo),
+            Err(error) => {
                 // Where the abort fails, the server has ended the transaction or will by its time limit.
                 let _ = session.abort_transaction().await;
-                Err(abort)
+                Err(error)
             }
         };
         match result {
-            Err(Abort::Mongo(error)) if error.contains_label(TRANSIENT_TRANSACTION_ERROR) => {
+            Err(TransactionError::Mongo(error))
+                if error.contains_label(TRANSIENT_TRANSACTION_ERROR) =>
+            {
                 tracing::info!(error = describe(&error), "a transaction is run again");
                 waits.next().await;
             }

@@ -6,7 +6,7 @@ use mongodb::bson::{DateTime, doc};
 use mongodb::error::Error;
 use tokio::time::Instant;
 
-use crate::auth::{AuthenticatedAdmin, confirm_password};
+use crate::auth::{Caller, reauthenticate};
 use crate::clock::after;
 use crate::model::Action;
 use crate::problem::Problem;
@@ -19,17 +19,17 @@ use crate::values::Password;
 /// it can be restored.
 pub async fn delete(
     state: &AppState,
-    caller: &AuthenticatedAdmin,
+    caller: &Caller,
     password: Password,
     deadline: Instant,
 ) -> Result<DateTime, Problem> {
     let databases = state.mongo.databases().await?;
-    let confirmed = confirm_password(state, caller, password, deadline).await?;
+    let reauthenticated = reauthenticate(state, caller, password, deadline).await?;
     let id = caller.organization().id;
     let now = databases.clock.now();
     let purge_at = after(now, state.config.deletion_grace);
     let event = caller.event(Action::OrganizationDeleted);
-    confirmed
+    reauthenticated
         .transaction(databases, deadline, |session, _| {
             Box::pin(async {
                 let change = doc! { "$set": {

@@ -1,4 +1,4 @@
-//! Onboarding that can be repeated: the same `Idempotency-Key`, email and body get the same organization.
+//! IdempotencyRecord that can be repeated: the same `Idempotency-Key`, email and body get the same organization.
 //!
 //! The record is written in the onboarding transaction, so that there is one exactly when there is the
 //! organization; there is no state between that could get stuck.
@@ -12,16 +12,16 @@ use mongodb::error::Error;
 
 use super::{Caller, NewOrganization};
 use crate::clock::after;
-use crate::hasher::Comparison;
-use crate::model::{Onboarding, Organization, OrganizationStatus};
+use crate::model::{IdempotencyRecord, Organization, OrganizationStatus};
+use crate::password_hasher::Comparison;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 use crate::store::Databases;
-use crate::throttle::{Guesser, Verdict, reserve_guess};
+use crate::throttle::{Outcome, Subject, reserve_attempt};
 use crate::values::PasswordHash;
 
 /// How long a key is remembered.
-const MEMORY: Duration = Duration::from_secs(24 * 3600);
+const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// What came of an earlier request with the same key.
 pub(super) enum Earlier {
@@ -32,17 +32,17 @@ pub(super) enum Earlier {
 }
 
 /// A request with an `Idempotency-Key`.
-pub(super) struct Repeatable {
+pub(super) struct IdempotentRequest {
     key: String,
     fingerprint: String,
 }
 
-impl Repeatable {
+impl IdempotentRequest {
     pub fn new(databases: &Databases, key: &str, new: &NewOrganization) -> Result<Self, Problem> {
-        let hash = databases.keyed_hash()?;
+        let pepper = databases.pepper()?;
         Ok(Self {
-            key: hash.of(&["idempotency", new.email.key(), key]),
-            fingerprint: hash.of(&["onboarding", new.name.as_str(), new.email.as_str()]),
+            key: pepper.hash(&["idempotency", new.email.key(), key]),
+            fingerprint: pepper.hash(&["onboarding", new.name.as_str(), new.email.as_str()]),
         })
     }
 
@@ -83,13 +83,13 @@ impl Repeatable {
         organization: &Organization,
         password_hash: &PasswordHash,
         now: DateTime,
-    ) -> Onboarding {
-        Onboarding {
+    ) -> IdempotencyRecord {
+        IdempotencyRecord {
             key: self.key.clone(),
             fingerprint: self.fingerprint.clone(),
             password_hash: password_hash.clone(),
             organization_id: organization.id,
-            expires_at: after(now, MEMORY),
+            expires_at: after(now, IDEMPOTENCY_TTL),
         }
     }
 }
@@ -103,26 +103,26 @@ async fn is_password(
     new: &NewOrganization,
     caller: &Caller,
 ) -> Result<bool, Problem> {
-    let guesser = Guesser::Caller {
+    let subject = Subject::Account {
         email_key: new.email.key(),
         address: caller.address,
     };
     let limit = state.config.login_attempts_per_account;
-    let guess = reserve_guess(databases, guesser, limit, caller.deadline).await?;
+    let guess = reserve_attempt(databases, subject, limit, caller.deadline).await?;
     let compared = state.hasher.verify(hash, new.password.clone()).await;
-    let verdict = match compared {
-        Ok(Comparison::Wrong) => Verdict::Wrong,
+    let outcome = match compared {
+        Ok(Comparison::Wrong) => Outcome::Wrong,
         // It was the admin's password then, and may have been replaced: it clears no failures.
-        Ok(_) | Err(_) => Verdict::Undecided,
+        Ok(_) | Err(_) => Outcome::Undecided,
     };
-    guess.settle(verdict).await?;
+    guess.record(outcome).await?;
     Ok(compared?.is_right())
 }
 
 /// Takes the place of a record that has expired, or whose organization, `purged`, is gone. Any other record is a
 /// duplicate key.
 pub(super) async fn insert(
-    record: &Onboarding,
+    record: &IdempotencyRecord,
     databases: &Databases,
     purged: Option<ObjectId>,
     session: &mut ClientSession,

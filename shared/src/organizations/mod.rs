@@ -7,15 +7,15 @@ mod new_organization;
 mod onboarding;
 mod purge;
 mod rename;
-mod representation;
 mod restoration;
 mod tenant_collection;
+mod view;
 
 pub use deletion::delete;
 pub use new_organization::{Caller, NewOrganization};
 pub use onboarding::onboard;
-pub use purge::{Purge, purge_deleted};
+pub use purge::{PurgeReport, purge_deleted};
 pub use rename::rename;
-pub use representation::OrganizationBody;
 pub use restoration::restore;
 pub use tenant_collection::TenantCollection;
+pub use view::OrganizationView;

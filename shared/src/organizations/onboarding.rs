@@ -8,20 +8,19 @@ use mongodb::bson::{DateTime, doc};
 use tokio::time::Instant;
 
 use super::capacity::Capacity;
-use super::idempotency::{Earlier, Repeatable, insert};
+use super::idempotency::{Earlier, IdempotentRequest, insert};
 use super::{Caller, NewOrganization};
 use crate::http::note_organization;
 use crate::model::{
-    Action, Admin, AdminStatus, Event, Onboarding, Organization, OrganizationStatus, Role,
+    Action, Admin, AdminStatus, Event, IdempotencyRecord, Organization, OrganizationStatus, Role,
 };
 use crate::mongo::{
-    Abort, OnDuplicate, TransactionError, is_write_conflict, names_existing_collection,
-    run_transaction,
+    OnDuplicate, TransactionError, is_write_conflict, names_existing_collection, run_transaction,
 };
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::store::{Databases, index};
-use crate::throttle::{AddressUse, count_call};
+use crate::throttle::{LimitedAction, count_request};
 use crate::values::{CollectionName, PasswordHash};
 
 /// How long a request waits for another with the same `Idempotency-Key`.
@@ -35,10 +34,10 @@ pub async fn onboard(
 ) -> Result<Organization, Problem> {
     let databases = state.mongo.databases().await?;
     let limit = state.config.onboardings_per_address;
-    count_call(databases, caller.address, AddressUse::Onboarding, limit).await?;
+    count_request(databases, caller.address, LimitedAction::Onboarding, limit).await?;
     let key = caller.idempotency_key.as_deref();
     let repeatable = key
-        .map(|key| Repeatable::new(databases, key, &new))
+        .map(|key| IdempotentRequest::new(databases, key, &new))
         .transpose()?;
     let mut purged = None;
     if let Some(repeatable) = &repeatable {
@@ -97,8 +96,8 @@ pub async fn onboard(
                 note_organization(id);
                 return Ok(organization);
             }
-            Err(TransactionError::Refused(Refusal::CollectionTaken)) => {}
-            Err(TransactionError::Refused(Refusal::KeyTaken)) => {
+            Err(TransactionError::Aborted(Refusal::CollectionTaken)) => {}
+            Err(TransactionError::Aborted(Refusal::KeyTaken)) => {
                 let Some(repeatable) = &repeatable else {
                     return Err(Problem::internal());
                 };
@@ -190,16 +189,16 @@ async fn exists(databases: &Databases, name: &CollectionName) -> Result<bool, Pr
 
 async fn take_key(
     databases: &Databases,
-    record: &Onboarding,
+    record: &IdempotencyRecord,
     purged: Option<ObjectId>,
     started: Instant,
     session: &mut ClientSession,
-) -> Result<(), Abort<Refusal>> {
+) -> Result<(), TransactionError<Refusal>> {
     match insert(record, databases, purged, session).await {
         // Another transaction holds the key. Most are done in a moment; then its answer is ours, too.
-        Err(error) if is_write_conflict(&error) && started.elapsed() > KEY_TIMEOUT => {
-            Err(Abort::Refused(Problem::request_in_flight().into()))
-        }
+        Err(error) if is_write_conflict(&error) && started.elapsed() > KEY_TIMEOUT => Err(
+            TransactionError::Aborted(Problem::request_in_flight().into()),
+        ),
         taken => taken.on_duplicate(index::ID, Refusal::KeyTaken),
     }
 }
@@ -210,11 +209,11 @@ async fn refuse_retired_name(
     databases: &Databases,
     name: &CollectionName,
     session: &mut ClientSession,
-) -> Result<(), Abort<Refusal>> {
+) -> Result<(), TransactionError<Refusal>> {
     let retired = &databases.retired_collection_names;
     let finding = retired.find_one(doc! { "_id": name.as_str() });
     match finding.session(session).await? {
-        Some(_) => Err(Abort::Refused(Refusal::CollectionTaken)),
+        Some(_) => Err(TransactionError::Aborted(Refusal::CollectionTaken)),
         None => Ok(()),
     }
 }
@@ -223,11 +222,11 @@ async fn create_collection(
     databases: &Databases,
     name: &CollectionName,
     session: &mut ClientSession,
-) -> Result<(), Abort<Refusal>> {
+) -> Result<(), TransactionError<Refusal>> {
     let creating = databases.tenants.create_collection(name.as_str());
     match creating.session(session).await {
         Err(error) if names_existing_collection(&error) => {
-            Err(Abort::Refused(Refusal::CollectionTaken))
+            Err(TransactionError::Aborted(Refusal::CollectionTaken))
         }
         created => Ok(created?),
     }

@@ -28,29 +28,29 @@ const TIME_TO_FINISH: Duration = Duration::from_secs(30);
 
 /// What a run has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Purge {
+pub struct PurgeReport {
     pub purged: u64,
     /// Failed, and tried again by the next run.
     pub failed: u64,
     /// Not begun before the deadline, and left to the next run.
-    pub left: u64,
+    pub remaining: u64,
 }
 
 /// Removes the organizations whose time to be restored is over. Begins none after `deadline`, and does nothing while
 /// another run is at work.
-pub async fn purge_deleted(state: &AppState, deadline: Instant) -> Result<Purge, Problem> {
+pub async fn purge_deleted(state: &AppState, deadline: Instant) -> Result<PurgeReport, Problem> {
     let databases = state.mongo.databases().await?;
     let time = deadline.saturating_duration_since(Instant::now()) + TIME_TO_FINISH;
     let Some(lease) = Lease::acquire(databases, "purge", time).await? else {
         tracing::info!("another purge is running");
-        return Ok(Purge::default());
+        return Ok(PurgeReport::default());
     };
     let purged = purge_due(databases, deadline).await;
     lease.release().await;
     purged
 }
 
-async fn purge_due(databases: &Databases, deadline: Instant) -> Result<Purge, Problem> {
+async fn purge_due(databases: &Databases, deadline: Instant) -> Result<PurgeReport, Problem> {
     databases.make_indexes().await?;
     drop_late_collections(databases).await?;
     let due = doc! {
@@ -58,10 +58,10 @@ async fn purge_due(databases: &Databases, deadline: Instant) -> Result<Purge, Pr
         "purge_at": { "$lte": databases.clock.now() },
     };
     let mut found = databases.organizations.find(due).await?;
-    let mut purge = Purge::default();
+    let mut report = PurgeReport::default();
     while found.advance().await? {
         if Instant::now() >= deadline {
-            purge.left += 1;
+            report.remaining += 1;
             continue;
         }
         // One that cannot be read holds up no other.
@@ -70,24 +70,24 @@ async fn purge_due(databases: &Databases, deadline: Instant) -> Result<Purge, Pr
             Err(error) => Err(error),
         };
         match removed {
-            Ok(true) => purge.purged += 1,
+            Ok(true) => report.purged += 1,
             Ok(false) => {}
             Err(error) => {
                 log_error(&error);
                 let id = found.current().get_object_id("_id").ok();
                 let id = id.map(|id| id.to_hex());
                 tracing::error!(organization_id = id, "an organization could not be purged");
-                purge.failed += 1;
+                report.failed += 1;
             }
         }
     }
-    if purge.left > 0 {
+    if report.remaining > 0 {
         tracing::warn!(
-            left = purge.left,
+            remaining = report.remaining,
             "organizations are left to the next purge"
         );
     }
-    Ok(purge)
+    Ok(report)
 }
 
 /// Whether there was something to remove: the organization may just have been restored.

@@ -3,7 +3,7 @@
 use mongodb::bson::doc;
 use tokio::time::Instant;
 
-use crate::auth::AuthenticatedAdmin;
+use crate::auth::Caller;
 use crate::model::{Action, Organization};
 use crate::mongo::OnDuplicate;
 use crate::problem::{Code, Problem};
@@ -16,7 +16,7 @@ use crate::values::OrganizationName;
 /// nothing does not count towards the organization's quota.
 pub async fn rename(
     state: &AppState,
-    caller: &AuthenticatedAdmin,
+    caller: &Caller,
     name: &OrganizationName,
     deadline: Instant,
 ) -> Result<Organization, Problem> {

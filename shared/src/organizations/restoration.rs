@@ -6,11 +6,10 @@ use tokio::time::Instant;
 use crate::auth::{Credentials, authenticate};
 use crate::http::ClientAddress;
 use crate::model::{Action, AdminStatus, Event, Organization, OrganizationStatus};
-use crate::mongo::Abort;
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::store::lock_admin;
-use crate::throttle::Verdict;
+use crate::throttle::Outcome;
 
 /// The organization of the admin with these credentials, active again. One that is active stays so: who
 /// repeats the request gets the same answer.
@@ -26,9 +25,9 @@ pub async fn restore(
         OrganizationStatus::Deleted => organization.purge_at > Some(databases.clock.now()),
         OrganizationStatus::Suspended | OrganizationStatus::Purging => false,
     };
-    let (proved, organization) =
+    let (verified, organization) =
         authenticate(state, credentials, address, deadline, restorable).await?;
-    let (admin, settling) = proved.settling(Verdict::Right);
+    let (admin, settling) = verified.settling(Outcome::Right);
     settling.await?;
     // Of a request that is repeated, the password was right all the same: it is recorded as a login is.
     let action = match organization.status {
@@ -40,14 +39,14 @@ pub async fn restore(
     databases
         .transaction(deadline, |session, _| {
             Box::pin(async {
-                // Nothing has ended the admin's sessions since it proved its password: no new password, no other deletion.
+                // Nothing has ended the admin's sessions since it verified its password: no new password, no other deletion.
                 let now_admin = lock_admin(databases, admin.id, session).await?;
                 let as_proved = now_admin.is_some_and(|now_admin| {
                     now_admin.status == AdminStatus::Active
                         && now_admin.session_epoch == admin.session_epoch
                 });
                 if !as_proved {
-                    return Err(Abort::Refused(Problem::invalid_credentials()));
+                    return Err(Problem::invalid_credentials().into());
                 }
                 let now = databases.clock.now();
                 let deleted = doc! { "_id": id, "status": "deleted", "purge_at": { "$gt": now } };
@@ -65,7 +64,7 @@ pub async fn restore(
                 let active = databases.organizations.find_one(active).session(session);
                 // None where the organization's time ran out meanwhile.
                 let active = active.await?;
-                active.ok_or_else(|| Abort::Refused(Problem::invalid_credentials()))
+                Ok(active.ok_or_else(Problem::invalid_credentials)?)
             })
         })
         .await

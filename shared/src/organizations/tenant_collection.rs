@@ -2,11 +2,11 @@
 //!
 //! ```
 //! # use axum::http::StatusCode;
-//! # use shared::{auth::AuthenticatedAdmin, http::JsonBody, problem::Problem};
+//! # use shared::{auth::Caller, http::JsonBody, problem::Problem};
 //! # #[derive(serde::Serialize, serde::Deserialize)]
 //! # struct Invoice;
 //! async fn add_invoice(
-//!     caller: AuthenticatedAdmin,
+//!     caller: Caller,
 //!     JsonBody(invoice): JsonBody<Invoice>,
 //! ) -> Result<StatusCode, Problem> {
 //!     caller.collection::<Invoice>().insert_one(&invoice).await?;
@@ -40,7 +40,7 @@ use mongodb::{Collection, IndexModel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::auth::AuthenticatedAdmin;
+use crate::auth::Caller;
 
 /// The stages of an aggregation that read nothing but the collection they begin with, and write nothing.
 const STAGES: &[&str] = &[
@@ -79,7 +79,7 @@ pub struct TenantCollection<T: Send + Sync> {
 #[error("an aggregation over a tenant's collection cannot have the stage {0:?}")]
 pub struct ForbiddenStage(pub String);
 
-impl AuthenticatedAdmin {
+impl Caller {
     /// The collection of the admin's organization.
     pub fn collection<T: Send + Sync>(&self) -> TenantCollection<T> {
         let name = self.organization().collection_name.as_str();

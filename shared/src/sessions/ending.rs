@@ -6,10 +6,9 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::error::Error;
 use tokio::time::Instant;
 
-use crate::auth::AuthenticatedAdmin;
+use crate::auth::Caller;
 use crate::http::ClientAddress;
 use crate::model::{Action, Admin, EndReason, Event};
-use crate::mongo::Abort;
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::store::{Databases, lock_admin};
@@ -19,11 +18,7 @@ use crate::store::{Databases, lock_admin};
 const MOST_COUNTED: u64 = 10_000;
 
 /// Ends the caller's session. One that has ended meanwhile stays as it ended.
-pub async fn end(
-    state: &AppState,
-    caller: &AuthenticatedAdmin,
-    deadline: Instant,
-) -> Result<(), Problem> {
+pub async fn end(state: &AppState, caller: &Caller, deadline: Instant) -> Result<(), Problem> {
     let databases = state.mongo.databases().await?;
     let reason = EndReason::Logout;
     let event = caller.event(Action::SessionEnded { reason });
@@ -40,7 +35,7 @@ pub async fn end(
 /// Ends all sessions of the caller.
 pub async fn end_everywhere(
     state: &AppState,
-    caller: &AuthenticatedAdmin,
+    caller: &Caller,
     deadline: Instant,
 ) -> Result<(), Problem> {
     let databases = state.mongo.databases().await?;
@@ -53,7 +48,7 @@ pub async fn end_everywhere(
                 let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
                 let beginning = databases.admins.find_one_and_update(admin, next_epoch);
                 let before = beginning.session(&mut *session).await?;
-                let before = before.ok_or_else(|| Abort::Refused(Problem::not_active()))?;
+                let before = before.ok_or_else(Problem::not_active)?;
                 let ended = count_alive(databases, &before, session).await?;
                 databases
                     .append(&event.clone().ending(ended), session)

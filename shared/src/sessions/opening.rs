@@ -5,24 +5,24 @@ use tokio::time::Instant;
 
 use super::limit::end_beyond_limit;
 use super::refresh_token::RefreshToken;
-use crate::auth::ProvedAdmin;
+use crate::auth::VerifiedLogin;
 use crate::clock::after;
 use crate::http::ClientAddress;
 use crate::metrics::{self, Metric};
 use crate::model::{Action, Admin, Event, Session};
 use crate::problem::Problem;
 use crate::state::AppState;
-use crate::throttle::Verdict;
+use crate::throttle::Outcome;
 use crate::tokens::TokenResponse;
 
 /// A session for an admin, whose attempt is settled beside it.
 pub async fn open(
     state: &AppState,
-    proved: ProvedAdmin<'_>,
+    verified: VerifiedLogin<'_>,
     address: ClientAddress,
     deadline: Instant,
 ) -> Result<TokenResponse, Problem> {
-    let (admin, settling) = proved.settling(Verdict::LoggedIn);
+    let (admin, settling) = verified.settling(Outcome::LoggedIn);
     let opening = open_for(state, &admin, address, deadline);
     // An attempt that cannot be settled counts as a wrong one: that is for later ones to feel.
     let (opened, _) = tokio::join!(opening, settling);
@@ -37,14 +37,14 @@ async fn open_for(
 ) -> Result<TokenResponse, Problem> {
     let databases = state.mongo.databases().await?;
     let now = databases.clock.now();
-    let keyed_hash = databases.keyed_hash()?;
+    let pepper = databases.pepper()?;
     let refresh_token = RefreshToken::random(ObjectId::new())?;
     let session = Session {
         id: refresh_token.session_id,
         organization_id: admin.organization_id,
         admin_id: admin.id,
         epoch: admin.session_epoch,
-        refresh_token_hash: refresh_token.hash(keyed_hash),
+        refresh_token_hash: refresh_token.hash(pepper),
         replaced: None,
         created_at: now,
         refreshed_at: now,
@@ -70,7 +70,7 @@ async fn open_for(
     metrics::record(Metric::LoginsSucceeded, 1.0);
     Ok(TokenResponse::new(
         access_token,
-        refresh_token.to_text(keyed_hash),
+        refresh_token.to_text(pepper),
         state.config.session_ttl,
     ))
 }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mongodb::bson::oid::ObjectId;
 
-use crate::keyed_hash::{KeyedHash, MARK_BYTES};
+use crate::pepper::{MAC_BYTES, Pepper};
 use crate::problem::Problem;
 
 const SECRET_BYTES: usize = 32;
@@ -28,31 +28,31 @@ impl RefreshToken {
         Ok(Self { session_id, secret })
     }
 
-    /// base64url of session, secret and mark.
-    pub fn to_text(&self, keyed_hash: &KeyedHash) -> String {
+    /// base64url of session, secret and mac.
+    pub fn to_text(&self, pepper: &Pepper) -> String {
         let mut bytes = self.session_id.bytes().to_vec();
         bytes.extend(self.secret);
-        bytes.extend(keyed_hash.mark(&self.parts("refresh-token-mark")));
+        bytes.extend(pepper.mac(&self.parts("refresh-token-mac")));
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// None where we did not make it. By its mark an old token is told from an invented one: only the former
+    /// None where we did not make it. By its mac an old token is told from an invented one: only the former
     /// means that someone has stolen it.
-    pub fn parse(text: &str, keyed_hash: &KeyedHash) -> Option<Self> {
+    pub fn parse(text: &str, pepper: &Pepper) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (session_id, rest) = bytes.split_first_chunk::<12>()?;
-        let (secret, mark) = rest.split_first_chunk::<SECRET_BYTES>()?;
+        let (secret, mac) = rest.split_first_chunk::<SECRET_BYTES>()?;
         let token = Self {
             session_id: ObjectId::from_bytes(*session_id),
             secret: *secret,
         };
-        let marked = token.parts("refresh-token-mark");
-        (mark.len() == MARK_BYTES && keyed_hash.is_mark(mark, &marked)).then_some(token)
+        let authenticated = token.parts("refresh-token-mac");
+        (mac.len() == MAC_BYTES && pepper.verify_mac(mac, &authenticated)).then_some(token)
     }
 
     /// What is stored of it.
-    pub fn hash(&self, keyed_hash: &KeyedHash) -> String {
-        keyed_hash.of(&self.parts("refresh-token"))
+    pub fn hash(&self, pepper: &Pepper) -> String {
+        pepper.hash(&self.parts("refresh-token"))
     }
 
     /// The token that replaces this one. Who has this token gets it again with the same salt, and nobody
@@ -77,7 +77,7 @@ impl RefreshToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keyed_hash::with_pepper;
+    use crate::pepper::test_pepper;
     use proptest::prelude::*;
 
     proptest! {
@@ -88,11 +88,11 @@ mod tests {
             position in 0..80_usize,
             letter in "[A-Za-z0-9_-]",
         ) {
-            let hash = with_pepper("a");
+            let hash = test_pepper("a");
             let token = RefreshToken { session_id: ObjectId::from_bytes(session), secret };
             let mut text = token.to_text(&hash);
             prop_assert_eq!(RefreshToken::parse(&text, &hash), Some(token));
-            prop_assert_eq!(RefreshToken::parse(&text, &with_pepper("b")), None);
+            prop_assert_eq!(RefreshToken::parse(&text, &test_pepper("b")), None);
             prop_assume!(text[position..=position] != letter);
             text.replace_range(position..=position, &letter);
             prop_assert_eq!(RefreshToken::parse(&text, &hash), None);
@@ -100,7 +100,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(text in "\\PC{0,120}") {
-            prop_assert_eq!(RefreshToken::parse(&text, &with_pepper("a")), None);
+            prop_assert_eq!(RefreshToken::parse(&text, &test_pepper("a")), None);
         }
     }
 

@@ -20,7 +20,7 @@ use crate::tokens::TokenResponse;
 
 /// An answer may be lost, and is waited for as long as a request may take: until then the replaced token gets
 /// its successor once more, unless that has been used.
-const GRACE: Duration = Duration::from_secs(30);
+const REPLAY_WINDOW: Duration = Duration::from_secs(30);
 
 /// New tokens for a refresh token. All who send one token at the same time get one and the same successor.
 pub async fn refresh(
@@ -31,8 +31,8 @@ pub async fn refresh(
 ) -> Result<TokenResponse, Problem> {
     let databases = state.mongo.databases().await?;
     let now = databases.clock.now();
-    let keyed_hash = databases.keyed_hash()?;
-    let token = RefreshToken::parse(text, keyed_hash).ok_or_else(Problem::refresh_token_refused)?;
+    let pepper = databases.pepper()?;
+    let token = RefreshToken::parse(text, pepper).ok_or_else(Problem::refresh_token_refused)?;
     let (session, admin) = find(databases, &token)
         .await?
         .ok_or_else(Problem::refresh_token_refused)?;
@@ -43,7 +43,7 @@ pub async fn refresh(
         end_reused(databases, &admin, token.session_id, address, deadline).await?;
         return Err(Problem::refresh_token_refused());
     };
-    let refresh_token = successor.to_text(keyed_hash);
+    let refresh_token = successor.to_text(pepper);
     Ok(TokenResponse::new(access_token, refresh_token, left))
 }
 
@@ -80,7 +80,7 @@ async fn replace(
     session: Session,
     deadline: Instant,
 ) -> Result<Option<RefreshToken>, Problem> {
-    let hash = token.hash(databases.keyed_hash()?);
+    let hash = token.hash(databases.pepper()?);
     let mut session = session;
     if session.refresh_token_hash == hash {
         if let Some(successor) = replace_current(databases, token, &hash, deadline).await? {
@@ -92,7 +92,7 @@ async fn replace(
             .ok_or_else(Problem::refresh_token_refused)?;
     }
     let fresh = |replaced: &ReplacedToken| {
-        replaced.hash == hash && between(replaced.at, databases.clock.now()) < GRACE
+        replaced.hash == hash && between(replaced.at, databases.clock.now()) < REPLAY_WINDOW
     };
     let replaced = session.replaced.filter(fresh);
     Ok(replaced.map(|replaced| token.successor(&replaced.salt.bytes)))
@@ -114,7 +114,7 @@ async fn replace_current(
     let now = databases.clock.now();
     let current = doc! { "_id": token.session_id, "refresh_token_hash": hash };
     let change = doc! { "$set": {
-        "refresh_token_hash": successor.hash(databases.keyed_hash()?),
+        "refresh_token_hash": successor.hash(databases.pepper()?),
         "refreshed_at": now,
         "replaced": { "hash": hash, "salt": salt, "at": now },
     } };

@@ -16,8 +16,8 @@ use tokio::time::{sleep, timeout};
 use super::Databases;
 use crate::clock::{Clock, after, between};
 use crate::config::Config;
-use crate::keyed_hash::KeyedHash;
-use crate::mongo::{ConnectError, ConnectionString, Reachability, completed, doubts, refuse_unfit};
+use crate::mongo::{ConnectError, ConnectionString, Reachability, check_server, completed, doubts};
+use crate::pepper::Pepper;
 use crate::secrets::SecretsManager;
 
 /// A request that could be served by the present connection waits for Secrets Manager no longer than this.
@@ -32,7 +32,7 @@ const RETIREMENT: Duration = Duration::from_secs(30);
 
 /// A place for a connection, which the first request makes.
 #[derive(Default)]
-pub(super) struct Place(OnceCell<Box<Connection>>);
+pub(super) struct ConnectionSlot(OnceCell<Box<Connection>>);
 
 pub(super) struct Connection {
     pub databases: Databases,
@@ -48,28 +48,31 @@ pub(super) struct Connection {
     /// Locked during a check, by one of several requests. When the last one began.
     checking: Mutex<Option<DateTime>>,
     /// Requests may still use this connection while its successor is made, so it stays.
-    successor: Place,
+    successor: ConnectionSlot,
 }
 
 /// What connections are made from.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
+pub(super) struct ConnectionParameters<'a> {
     pub config: &'a Config,
     pub secrets: &'a SecretsManager,
     pub clock: &'a Clock,
     /// Fetched once in the life of a process.
-    pub keyed_hash: &'a OnceCell<KeyedHash>,
+    pub pepper: &'a OnceCell<Pepper>,
 }
 
-impl Place {
+impl ConnectionSlot {
     /// The connection, or its latest successor.
-    pub async fn latest(&self, source: Source<'_>) -> Result<&Connection, ConnectError> {
+    pub async fn latest(
+        &self,
+        parameters: ConnectionParameters<'_>,
+    ) -> Result<&Connection, ConnectError> {
         let mut latest = match self.made() {
             Some(made) => made,
             // Boxed, or every request would have room for what hardly any of them does.
-            None => Box::pin(self.connection(source, None)).await?,
+            None => Box::pin(self.connection(parameters, None)).await?,
         };
-        while let Some(successor) = latest.successor(source).await? {
+        while let Some(successor) = latest.successor(parameters).await? {
             latest = successor;
         }
         Ok(latest)
@@ -82,17 +85,17 @@ impl Place {
     /// Makes the connection unless it exists, with `string`, or with the current connection string.
     async fn connection(
         &self,
-        source: Source<'_>,
+        parameters: ConnectionParameters<'_>,
         string: Option<ConnectionString>,
     ) -> Result<&Connection, ConnectError> {
         let make = async || {
             let string = async {
                 match string {
                     Some(string) => Ok(string),
-                    None => source.connection_string().await,
+                    None => parameters.connection_string().await,
                 }
             };
-            Connection::make(source, string).await.map(Box::new)
+            Connection::make(parameters, string).await.map(Box::new)
         };
         self.0.get_or_try_init(make).await.map(Box::as_ref)
     }
@@ -101,10 +104,10 @@ impl Place {
 impl Connection {
     /// Fetches the connection string and the pepper side by side.
     async fn make(
-        source: Source<'_>,
+        parameters: ConnectionParameters<'_>,
         string: impl Future<Output = Result<ConnectionString, ConnectError>>,
     ) -> Result<Self, ConnectError> {
-        let Source { config, clock, .. } = source;
+        let ConnectionParameters { config, clock, .. } = parameters;
         let has_failed: Arc<AtomicBool> = Arc::default();
         let reachability = Reachability::default();
         let opening = async {
@@ -114,13 +117,13 @@ impl Connection {
             options.sdam_event_handler = Some(reachability.event_handler());
             let is_direct = options.direct_connection == Some(true);
             let databases = Databases::open(config, clock, options)?;
-            refuse_unfit(&databases.master, is_direct).await?;
+            check_server(&databases.master, is_direct).await?;
             Ok((databases, is_direct, string.version_id))
         };
-        let (opened, keyed_hash) = tokio::try_join!(opening, source.keyed_hash())?;
+        let (opened, pepper) = tokio::try_join!(opening, parameters.pepper())?;
         let (databases, is_direct, version_id) = opened;
         Ok(Self {
-            databases: databases.with_keyed_hash(keyed_hash),
+            databases: databases.with_keyed_hash(pepper),
             reachability,
             is_direct,
             version_id,
@@ -128,14 +131,17 @@ impl Connection {
             doubts: AtomicU64::new(doubts()),
             refresh_at: RwLock::new(after(clock.now(), REFRESH_INTERVAL)),
             checking: Mutex::default(),
-            successor: Place::default(),
+            successor: ConnectionSlot::default(),
         })
     }
 
     /// The connection that replaces this one, made now if there is a new connection string. Fails if this connection
     /// has become useless.
-    async fn successor(&self, source: Source<'_>) -> Result<Option<&Self>, ConnectError> {
-        let now = source.clock.now();
+    async fn successor(
+        &self,
+        parameters: ConnectionParameters<'_>,
+    ) -> Result<Option<&Self>, ConnectError> {
+        let now = parameters.clock.now();
         if self.successor.made().is_none()
             && self.needs_check(now)
             && let Ok(mut last_check) = self.checking.try_lock()
@@ -143,7 +149,7 @@ impl Connection {
         {
             *last_check = Some(now);
             // Boxed for the same reason.
-            Box::pin(self.check(source)).await?;
+            Box::pin(self.check(parameters)).await?;
         }
         Ok(self.successor.made())
     }
@@ -161,11 +167,11 @@ impl Connection {
         self.has_failed.load(Ordering::Relaxed) || self.doubts.load(Ordering::Relaxed) != doubts()
     }
 
-    async fn check(&self, source: Source<'_>) -> Result<(), ConnectError> {
+    async fn check(&self, parameters: ConnectionParameters<'_>) -> Result<(), ConnectError> {
         let was_doubtful = self.is_doubtful();
         self.has_failed.store(false, Ordering::Relaxed);
         self.doubts.store(doubts(), Ordering::Relaxed);
-        let interval = match self.refresh(source).await {
+        let interval = match self.refresh(parameters).await {
             Ok(()) => REFRESH_INTERVAL,
             Err(error) => {
                 // This connection may still do, or do again.
@@ -176,10 +182,10 @@ impl Connection {
         *self
             .refresh_at
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = after(source.clock.now(), interval);
+            .unwrap_or_else(PoisonError::into_inner) = after(parameters.clock.now(), interval);
         if was_doubtful && self.is_direct && self.successor.made().is_none() {
-            let checked = refuse_unfit(&self.databases.master, true).await;
-            if let Err(refused @ ConnectError::Refused(_)) = checked {
+            let checked = check_server(&self.databases.master, true).await;
+            if let Err(refused @ ConnectError::Fatal(_)) = checked {
                 self.has_failed.store(true, Ordering::Relaxed);
                 return Err(refused);
             }
@@ -188,17 +194,17 @@ impl Connection {
     }
 
     /// Makes the successor, if the connection string has a new version.
-    async fn refresh(&self, source: Source<'_>) -> Result<(), ConnectError> {
+    async fn refresh(&self, parameters: ConnectionParameters<'_>) -> Result<(), ConnectError> {
         if self.version_id.is_none() {
             return Ok(());
         }
-        let asking = timeout(REFRESH_TIMEOUT, source.connection_string()).await;
+        let asking = timeout(REFRESH_TIMEOUT, parameters.connection_string()).await;
         let string = asking.unwrap_or_else(|_| {
             let late = "Secrets Manager did not answer in time for the connection string";
             Err(ConnectError::Unavailable(late.to_owned()))
         })?;
         if string.version_id != self.version_id {
-            self.successor.connection(source, Some(string)).await?;
+            self.successor.connection(parameters, Some(string)).await?;
             tracing::info!("connected to MongoDB with the connection string's new version");
             self.retire();
         }
@@ -215,25 +221,21 @@ impl Connection {
     }
 }
 
-impl Source<'_> {
+impl ConnectionParameters<'_> {
     async fn connection_string(&self) -> Result<ConnectionString, ConnectError> {
         ConnectionString::current(&self.config.mongodb, self.secrets).await
     }
 
     /// None in a function that is not configured with the pepper.
-    async fn keyed_hash(&self) -> Result<Option<KeyedHash>, ConnectError> {
+    async fn pepper(&self) -> Result<Option<Pepper>, ConnectError> {
         let Some(pepper) = &self.config.pepper else {
             return Ok(None);
         };
         let fetch = async || {
             let (pepper, _) = self.secrets.resolve(pepper).await?;
-            KeyedHash::new(&pepper).map_err(|error| ConnectError::Refused(error.to_string()))
+            Pepper::new(&pepper).map_err(|error| ConnectError::Fatal(error.to_string()))
         };
-        self.keyed_hash
-            .get_or_try_init(fetch)
-            .await
-            .cloned()
-            .map(Some)
+        self.pepper.get_or_try_init(fetch).await.cloned().map(Some)
     }
 }
 

@@ -7,9 +7,9 @@ use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::keyed_hash::KeyedHash;
-use crate::model::{Admin, Event, Onboarding, Organization, Session};
+use crate::model::{Admin, Event, IdempotencyRecord, Organization, Session};
 use crate::mongo::ConnectError;
+use crate::pepper::Pepper;
 use crate::problem::Problem;
 
 /// The service's databases, ready for use. Nobody outside this crate can name a tenant's collection: see
@@ -20,14 +20,14 @@ pub struct Databases {
     pub(crate) admins: Collection<Admin>,
     pub(crate) sessions: Collection<Session>,
     pub(crate) attempts: Collection<Document>,
-    pub(crate) onboardings: Collection<Onboarding>,
+    pub(crate) onboardings: Collection<IdempotencyRecord>,
     pub(crate) audit_events: Collection<Event>,
     /// Names of purged collections, which are given to nobody again.
     pub(crate) retired_collection_names: Collection<Document>,
     /// Of jobs that must not run twice at a time.
     pub(super) leases: Collection<Document>,
     /// None in a function that may not read the pepper.
-    keyed_hash: Option<KeyedHash>,
+    pepper: Option<Pepper>,
     /// The documents' moments are its.
     pub(crate) clock: Clock,
     /// Holds the control plane.
@@ -58,7 +58,7 @@ impl Databases {
             indexes: OnceCell::new(),
             retired_collection_names: master.collection("retired_collection_names"),
             leases: master.collection("leases"),
-            keyed_hash: None,
+            pepper: None,
             clock: clock.clone(),
             tenants: client.database(&config.tenant_db),
             master,
@@ -66,13 +66,13 @@ impl Databases {
         })
     }
 
-    pub(super) fn with_keyed_hash(self, keyed_hash: Option<KeyedHash>) -> Self {
-        Self { keyed_hash, ..self }
+    pub(super) fn with_keyed_hash(self, pepper: Option<Pepper>) -> Self {
+        Self { pepper, ..self }
     }
 
     /// What keyed hashes are made with.
-    pub(crate) fn keyed_hash(&self) -> Result<&KeyedHash, Problem> {
-        self.keyed_hash.as_ref().ok_or_else(|| {
+    pub(crate) fn pepper(&self) -> Result<&Pepper, Problem> {
+        self.pepper.as_ref().ok_or_else(|| {
             tracing::error!("this function is not configured with PEPPER_SECRET_ID");
             Problem::internal()
         })
@@ -94,7 +94,7 @@ impl Databases {
 }
 
 fn unusable_options() -> ConnectError {
-    ConnectError::Refused(
+    ConnectError::Fatal(
         "the MongoDB connection string cannot be used: a file of tlsCAFile or tlsCertificateKeyFile is missing or holds \
          no certificate, or two options contradict each other"
             .to_owned(),

@@ -1,4 +1,4 @@
-//! The control plane's indexes. Every query of every function and job has one. Onboarding makes them before it creates
+//! The control plane's indexes. Every query of every function and job has one. IdempotencyRecord makes them before it creates
 //! an organization, without which there is nothing to find; so does the purge, for a database of an earlier version.
 
 use std::time::Duration;

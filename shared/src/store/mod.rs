@@ -17,12 +17,12 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::keyed_hash::KeyedHash;
 use crate::mongo::{ConnectError, is_connection_failure};
+use crate::pepper::Pepper;
 use crate::problem::Problem;
 use crate::secrets::SecretsManager;
 
-use connection::{Connection, Place, Source};
+use connection::{Connection, ConnectionParameters, ConnectionSlot};
 
 pub(crate) use alive_session::alive;
 pub use databases::Databases;
@@ -49,8 +49,8 @@ pub struct Mongo {
     config: Config,
     secrets: Arc<SecretsManager>,
     clock: Clock,
-    connection: Place,
-    keyed_hash: OnceCell<KeyedHash>,
+    connection: ConnectionSlot,
+    pepper: OnceCell<Pepper>,
 }
 
 impl Mongo {
@@ -59,8 +59,8 @@ impl Mongo {
             config,
             secrets,
             clock,
-            connection: Place::default(),
-            keyed_hash: OnceCell::new(),
+            connection: ConnectionSlot::default(),
+            pepper: OnceCell::new(),
         }
     }
 
@@ -80,11 +80,11 @@ impl Mongo {
     }
 
     async fn connection(&self, limit: Duration) -> Result<&Connection, ConnectError> {
-        let source = Source {
+        let source = ConnectionParameters {
             config: &self.config,
             secrets: &self.secrets,
             clock: &self.clock,
-            keyed_hash: &self.keyed_hash,
+            pepper: &self.pepper,
         };
         let connecting = timeout(limit, self.connection.latest(source)).await;
         connecting.unwrap_or_else(|_| Err(away()))

@@ -21,7 +21,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What is counted, each for itself.
 #[derive(Clone, Copy, Debug)]
-pub enum AddressUse {
+pub enum LimitedAction {
     Login,
     Onboarding,
 }
@@ -33,7 +33,7 @@ struct Calls {
 }
 
 /// A call that was counted.
-pub struct CountedCall<'a> {
+pub struct CountedRequest<'a> {
     attempts: &'a Collection<Document>,
     /// None where nothing is limited.
     key: Option<String>,
@@ -43,23 +43,23 @@ pub struct CountedCall<'a> {
 struct LimitReached(Duration);
 
 /// Counts a call from an address, or says how long to wait. `limit` is per hour; 0 means no limit.
-pub async fn count_call<'a>(
+pub async fn count_request<'a>(
     databases: &'a Databases,
     address: ClientAddress,
-    kind: AddressUse,
+    kind: LimitedAction,
     limit: u32,
-) -> Result<CountedCall<'a>, Problem> {
+) -> Result<CountedRequest<'a>, Problem> {
     let parts = ["address", &format!("{kind:?}"), &address.network()];
     let counted = count(databases, &parts, limit, HOUR).await?;
     counted.map_err(|LimitReached(wait)| too_many(wait))
 }
 
 /// Counts a guess of an address that is new to the account.
-pub(super) async fn count_guess<'a>(
+pub(super) async fn count_attempt<'a>(
     databases: &'a Databases,
     email_key: &str,
     limit: u32,
-) -> Result<CountedCall<'a>, Problem> {
+) -> Result<CountedRequest<'a>, Problem> {
     let counted = count(databases, &["account", email_key], limit, HOUR).await?;
     counted.map_err(|LimitReached(wait)| too_many(wait))
 }
@@ -69,7 +69,7 @@ pub async fn count_change<'a>(
     databases: &'a Databases,
     organization: ObjectId,
     limit: u32,
-) -> Result<CountedCall<'a>, Problem> {
+) -> Result<CountedRequest<'a>, Problem> {
     let parts = ["organization-changes", &organization.to_hex()];
     let counted = count(databases, &parts, limit, DAY).await?;
     counted.map_err(|LimitReached(wait)| Problem::quota_exceeded(wait))
@@ -81,15 +81,15 @@ async fn count<'a>(
     parts: &[&str],
     limit: u32,
     window: Duration,
-) -> Result<Result<CountedCall<'a>, LimitReached>, Problem> {
+) -> Result<Result<CountedRequest<'a>, LimitReached>, Problem> {
     let attempts = &databases.attempts;
     if limit == 0 {
-        return Ok(Ok(CountedCall {
+        return Ok(Ok(CountedRequest {
             attempts,
             key: None,
         }));
     }
-    let key = databases.keyed_hash()?.of(parts);
+    let key = databases.pepper()?.hash(parts);
     let now = databases.clock.now();
     let id = ObjectId::new();
     let is_over = doc! { "$lte": [{ "$ifNull": ["$expires_at", now] }, now] };
@@ -107,7 +107,7 @@ async fn count<'a>(
     ];
     let calls: Calls = update(attempts, &key, stages).await?;
     Ok(match calls.granted == Some(id) {
-        true => Ok(CountedCall {
+        true => Ok(CountedRequest {
             attempts,
             key: Some(key),
         }),
@@ -115,7 +115,7 @@ async fn count<'a>(
     })
 }
 
-impl CountedCall<'_> {
+impl CountedRequest<'_> {
     /// Takes the call back: it turned out to be none that is to be limited.
     pub async fn refund(self) -> Result<(), Problem> {
         let Some(key) = self.key else { return Ok(()) };

@@ -3,11 +3,11 @@
 //! Every decision is one atomic update of one document, with the time of the process's clock. Where MongoDB
 //! cannot be asked, nothing is let through.
 
-mod bucket;
+mod attempt;
 mod counter;
-mod guess;
-mod login;
-mod verdict;
+mod failure_backoff;
+mod login_attempt;
+mod outcome;
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ use serde::Deserialize;
 use crate::mongo::is_duplicate;
 use crate::problem::{Code, Problem};
 
-pub use counter::{AddressUse, count_call, count_change};
-pub use guess::{Guess, Guesser, reserve_guess};
-pub use login::LoginAttempt;
-pub use verdict::Verdict;
+pub use attempt::{Attempt, Subject, reserve_attempt};
+pub use counter::{LimitedAction, count_change, count_request};
+pub use login_attempt::LoginAttempt;
+pub use outcome::Outcome;
 
 fn too_many(wait: Duration) -> Problem {
     // Whole seconds, and never so few that the next attempt comes too early.

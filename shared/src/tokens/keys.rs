@@ -22,17 +22,17 @@ use crate::secrets::SecretVersion;
 /// In seconds.
 const DAY: f64 = 86_400.0;
 /// What is known is asked for again after so long, and after a failure sooner.
-const REFRESH_AFTER: Duration = Duration::from_secs(300);
-const REFRESH_AFTER_FAILURE: Duration = Duration::from_secs(30);
+const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
+const REFRESH_INTERVAL_AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// A caller who could be served with what is known waits for so long.
-const PATIENCE: Duration = Duration::from_secs(1);
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Functions sign with the key before the current one until they next ask, so tokens that were issued so long after
 /// the current one was created still verify. Later ones are forgeries: somebody has the earlier key.
-const PREVIOUS_ISSUES_FOR: Duration = Duration::from_secs(360);
-/// Unknown keys are asked for that often in the long run, and [`BURST`] times at once: whoever makes them up
+const PREVIOUS_KEY_OVERLAP: Duration = Duration::from_secs(360);
+/// Unknown keys are asked for that often in the long run, and [`UNKNOWN_KEY_BURST`] times at once: whoever makes them up
 /// must not make us flood Secrets Manager.
-const BETWEEN_UNKNOWN: Duration = Duration::from_secs(1);
-const BURST: u32 = 5;
+const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(1);
+const UNKNOWN_KEY_BURST: u32 = 5;
 
 /// The keys of one moment.
 pub(super) struct KeyRing {
@@ -76,9 +76,9 @@ struct UnknownKeys {
 impl UnknownKeys {
     fn may_ask(&mut self, now: DateTime) -> bool {
         let until = self.until.map_or(now, |until| until.max(now));
-        let may = until <= after(now, BETWEEN_UNKNOWN * (BURST - 1));
+        let may = until <= after(now, UNKNOWN_KEY_INTERVAL * (UNKNOWN_KEY_BURST - 1));
         if may {
-            self.until = Some(after(until, BETWEEN_UNKNOWN));
+            self.until = Some(after(until, UNKNOWN_KEY_INTERVAL));
         }
         may
     }
@@ -125,7 +125,7 @@ fn previous_key(current: &SecretVersion, previous: Option<SecretVersion>) -> Opt
     let created_at = current.created_at?;
     Some(PreviousKey {
         key: SigningKey::new(previous?),
-        issued_until: after(created_at, PREVIOUS_ISSUES_FOR),
+        issued_until: after(created_at, PREVIOUS_KEY_OVERLAP),
     })
 }
 
@@ -155,13 +155,13 @@ impl Keys {
             return Ok(known.ring);
         }
         // Those who come meanwhile need not wait for it.
-        self.set(&known.ring, after(now, REFRESH_AFTER_FAILURE));
+        self.set(&known.ring, after(now, REFRESH_INTERVAL_AFTER_FAILURE));
         // Those who ask for unknown keys may be in line before it.
         let asking = async {
             let _asking = self.asking.lock().await;
             self.ask(now).await
         };
-        match timeout(PATIENCE, asking).await {
+        match timeout(REFRESH_TIMEOUT, asking).await {
             Ok(Ok(ring)) => return Ok(ring),
             Ok(Err(error)) => tracing::warn!(%error, "the signing secret is not refreshed"),
             Err(_) => tracing::warn!("the signing secret is not refreshed: no answer in time"),
@@ -212,7 +212,7 @@ impl Keys {
             previous: previous_key(&current, previous),
             current: SigningKey::new(current),
         });
-        self.set(&ring, after(now, REFRESH_AFTER));
+        self.set(&ring, after(now, REFRESH_INTERVAL));
         ring
     }
 

@@ -19,7 +19,7 @@ pub use issuer::AccessToken;
 pub use rotation::{RotationError, RotationEvent, Step, rotate};
 pub use signing_secret::{SecretSource, SigningSecretError};
 pub use token_response::TokenResponse;
-pub use verifier::Bearer;
+pub use verifier::VerifiedToken;
 
 /// Makes and checks tokens.
 pub struct Tokens {

@@ -22,7 +22,7 @@ const MAX_LENGTH: usize = 4096;
 
 /// Whom a good token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bearer {
+pub struct VerifiedToken {
     pub admin_id: ObjectId,
     pub organization_id: ObjectId,
     pub session_id: ObjectId,
@@ -30,7 +30,7 @@ pub struct Bearer {
 
 impl Tokens {
     /// Whom `token` is for at `now`, or why it is refused.
-    pub async fn verify(&self, token: &str, now: DateTime) -> Result<Bearer, Problem> {
+    pub async fn verify(&self, token: &str, now: DateTime) -> Result<VerifiedToken, Problem> {
         let not_ours = || refused("The token was not issued by this service.");
         let key_id = key_id(token).ok_or_else(not_ours)?;
         let ring = self.ring_for(&key_id, now).await?.ok_or_else(not_ours)?;
@@ -57,7 +57,7 @@ impl Tokens {
         ring.map_err(unavailable)
     }
 
-    fn whom(&self, claims: &Claims, now: i64) -> Option<Bearer> {
+    fn whom(&self, claims: &Claims, now: i64) -> Option<VerifiedToken> {
         let latest = now.checked_add(CLOCK_SKEW)?;
         let lifetime = claims.exp.checked_sub(claims.iat)?;
         let longest = i64::try_from(self.config.access_token_ttl.as_secs()).ok()?;
@@ -67,7 +67,7 @@ impl Tokens {
             && (0..=latest).contains(&claims.iat)
             && (0..=latest).contains(&claims.nbf)
             && (1..=longest).contains(&lifetime);
-        Some(Bearer {
+        Some(VerifiedToken {
             admin_id: ObjectId::parse_str(&claims.sub).ok()?,
             organization_id: ObjectId::parse_str(&claims.org).ok()?,
             session_id: ObjectId::parse_str(&claims.sid).ok()?,

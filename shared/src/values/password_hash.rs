@@ -65,7 +65,7 @@ impl PasswordHash {
     }
 
     /// A hash that no password has, to spend the same time on an admin who does not exist.
-    pub fn of_nobody(cost: u32) -> Self {
+    pub fn dummy(cost: u32) -> Self {
         let (salt, digest) = (".".repeat(SALT_TEXT), ".".repeat(31));
         Self(format!("{PREFIX}{cost}${salt}${digest}"))
     }
@@ -90,7 +90,7 @@ impl PasswordHash {
 
     /// Whether every character of `password` was compared: a plain hash says nothing about what comes after its
     /// 72 bytes, so none of what was presented may become the password in its place.
-    pub fn reads_all_of(&self, password: &Password) -> bool {
+    pub fn covers(&self, password: &Password) -> bool {
         let unprepared = password.unprepared();
         let mut forms = [Some(password), unprepared.as_ref()].into_iter().flatten();
         self.parts().is_some_and(|parts| parts.sha256)
@@ -104,13 +104,13 @@ impl PasswordHash {
 
     /// Spends what a hash of `cost` takes longer than this one: 2^cost rounds are those of all lower costs from
     /// this one's on, and its own once more.
-    pub(crate) fn make_up_to(&self, cost: u32, password: &Password) {
+    pub(crate) fn equalize_cost(&self, cost: u32, password: &Password) {
         let costs = match self.cost() {
             Some(own) => own..cost,
             None => cost..cost + 1,
         };
         for cost in costs {
-            std::hint::black_box(Self::of_nobody(cost).verify(password));
+            std::hint::black_box(Self::dummy(cost).verify(password));
         }
     }
 
@@ -281,8 +281,8 @@ mod tests {
         ] {
             let password = Password::presented(&text);
             assert_eq!(plain.verify(&password), same, "{text}");
-            assert_eq!(plain.reads_all_of(&password), whole, "{text}");
-            assert!(new.reads_all_of(&password));
+            assert_eq!(plain.covers(&password), whole, "{text}");
+            assert!(new.covers(&password));
         }
     }
 
@@ -330,6 +330,6 @@ mod tests {
                 "{text}"
             );
         }
-        assert!(!PasswordHash::of_nobody(4).verify(&Password::presented("")));
+        assert!(!PasswordHash::dummy(4).verify(&Password::presented("")));
     }
 }

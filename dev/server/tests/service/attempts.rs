@@ -58,11 +58,11 @@ async fn a4_waits_grow_and_end_and_the_right_password_ends_them() {
             "{last} and then {blocked}"
         );
         last = blocked;
-        service.pass(Duration::from_secs(blocked));
+        service.advance_clock(Duration::from_secs(blocked));
         assert_eq!(service.log_in(EMAIL, "Admin@124").await.status, 401);
     }
     assert!(last > 14 * 60, "the waits grew to {last} seconds only");
-    service.pass(Duration::from_secs(15 * 60 + 1));
+    service.advance_clock(Duration::from_secs(15 * 60 + 1));
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
     for _ in 0..4 {
         assert_eq!(service.log_in(EMAIL, "Admin@124").await.status, 401);
@@ -122,10 +122,10 @@ async fn a3_an_abandoned_guess_counts_as_a_wrong_one_and_an_old_one_is_forgotten
         answer = login_from(&service, EMAIL, "127.0.0.1", "-") => panic!("it was not abandoned: {answer:?}"),
         () = guess_in_flight(&service) => {}
     }
-    service.pass(Duration::from_secs(16));
+    service.advance_clock(Duration::from_secs(16));
     assert!(wait(&service.log_in(EMAIL, PASSWORD).await) > 0);
     // Being refused is no failure: it does not keep the old ones alive.
-    service.pass(Duration::from_secs(24 * 3600));
+    service.advance_clock(Duration::from_secs(24 * 3600));
     for _ in 0..4 {
         assert_eq!(service.log_in(EMAIL, "Admin@124").await.status, 401);
     }
@@ -145,7 +145,7 @@ async fn a4_who_guesses_on_and_on_at_one_address_keeps_nobody_else_out() {
             // From an address that the account was never used at.
             assert_eq!(traveller.log_in(EMAIL, "Admin@124").await.status, 401);
         }
-        service.pass(Duration::from_secs(blocked));
+        service.advance_clock(Duration::from_secs(blocked));
     }
     assert_eq!(traveller.log_in(EMAIL, PASSWORD).await.status, 200);
 }
@@ -165,7 +165,7 @@ async fn a3_a4_many_addresses_have_a_limit_together_and_the_admins_own_is_not_am
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
     let new = service.at("127.0.2.1");
     assert!(wait(&new.log_in(EMAIL, PASSWORD).await) > 3000);
-    service.pass(Duration::from_secs(3600));
+    service.advance_clock(Duration::from_secs(3600));
     assert_eq!(new.log_in(EMAIL, PASSWORD).await.status, 200);
 }
 
@@ -193,9 +193,9 @@ async fn a3_a_repeated_creation_is_a_guess_like_any_other() {
     }
     assert!(wait(&service.log_in(EMAIL, PASSWORD).await) > 0);
     assert_eq!(service.hashes() - hashes, 5);
-    service.pass(Duration::from_secs(16));
+    service.advance_clock(Duration::from_secs(16));
     assert_eq!(create(PASSWORD).await.status, 201);
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -317,7 +317,7 @@ async fn a2_n1_an_address_has_a_limit_of_its_own() {
     assert!(wait(&refused) > 3500);
     assert_eq!(service.create("Second", "b@example.com").await.status, 201);
     assert!(wait(&service.create("Third", "c@example.com").await) > 3500);
-    service.pass(Duration::from_secs(3600));
+    service.advance_clock(Duration::from_secs(3600));
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
 }
 

@@ -164,7 +164,7 @@ async fn deleted_organizations_are_purged_when_their_time_is_over() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     server.signal("INT");
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
-use shared::organizations::Purge;
+use shared::organizations::PurgeReport;
 
 use crate::attempts::guess_in_flight;
 use crate::harness::{PASSWORD, TestService, Tokens};
-use crate::sessions::dead;
+use crate::sessions::assert_revoked;
 
 pub const EMAIL: &str = "admin@example.com";
 pub const NAME: &str = "Akshay Pvt Ltd";
@@ -27,10 +27,10 @@ pub async fn create(service: &TestService) -> Tokens {
 
 /// Lets the time pass in which deleted organizations can be restored.
 pub fn end_grace(service: &TestService) {
-    service.pass(Duration::from_secs(7 * 24 * 3600));
+    service.advance_clock(Duration::from_secs(7 * 24 * 3600));
 }
 
-pub async fn purge(service: &TestService) -> Purge {
+pub async fn purge(service: &TestService) -> PurgeReport {
     service.purge().await.unwrap()
 }
 
@@ -45,8 +45,8 @@ async fn t9_a_deleted_organization_is_closed_at_once_and_keeps_its_data() {
     let days =
         (until.timestamp_millis() - DateTime::now().timestamp_millis()) as f64 / 86_400_000.0;
     assert!((6.99..=7.0).contains(&days), "{days}");
-    dead(&service, &tokens).await;
-    dead(&service, &other).await;
+    assert_revoked(&service, &tokens).await;
+    assert_revoked(&service, &other).await;
     service
         .delete(&tokens.access, PASSWORD)
         .await
@@ -63,8 +63,8 @@ async fn t9_a_deleted_organization_is_closed_at_once_and_keeps_its_data() {
         .create("New", EMAIL)
         .await
         .problem(409, "email_taken");
-    assert_eq!(purge(&service).await, Purge::default());
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(purge(&service).await, PurgeReport::default());
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn a_restored_organization_is_as_it_was_and_old_tokens_stay_dead() {
         assert_eq!(restored.body["id"], before["id"]);
         assert_eq!(restored.body["collection_name"], before["collection_name"]);
     }
-    dead(&service, &tokens).await;
+    assert_revoked(&service, &tokens).await;
     assert_eq!(
         service.show(&service.token_of(EMAIL).await).await.status,
         200
@@ -190,7 +190,9 @@ async fn a_restoration_at_the_last_moment_saves_all_or_nothing() {
     for round in 0..6 {
         service.delete(&tokens.access, PASSWORD).await;
         // About as long as a hash takes: the one or the other comes first.
-        service.pass(Duration::from_secs(7 * 24 * 3600) - Duration::from_millis(30 + 20 * round));
+        service.advance_clock(
+            Duration::from_secs(7 * 24 * 3600) - Duration::from_millis(30 + 20 * round),
+        );
         let purges = async {
             for _ in 0..20 {
                 purge(&service).await;
@@ -200,12 +202,12 @@ async fn a_restoration_at_the_last_moment_saves_all_or_nothing() {
         let (restored, ()) = tokio::join!(service.restore(EMAIL, PASSWORD), purges);
         match restored.status.as_u16() {
             200 => {
-                assert_eq!(service.whole().await, 1);
+                assert_eq!(service.assert_consistent().await, 1);
                 tokens = service.session_of(EMAIL).await;
             }
             _ => {
                 restored.problem(401, "invalid_credentials");
-                assert_eq!(service.whole().await, 0);
+                assert_eq!(service.assert_consistent().await, 0);
                 tokens = create(&service).await;
             }
         }
@@ -241,10 +243,10 @@ async fn a_deletion_wins_over_logins_refreshes_and_renames_of_the_same_moment() 
             assert_eq!(service.restore(EMAIL, PASSWORD).await.status, 200);
         }
         for tokens in given.iter().chain([&tokens, &other]) {
-            dead(&service, tokens).await;
+            assert_revoked(&service, tokens).await;
         }
     }
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]

@@ -141,7 +141,7 @@ async fn f25_what_was_acknowledged_survives_the_loss_of_the_primary() {
         }
         assert_eq!(create(&service, number).await.status, 201);
     }
-    service.whole().await;
+    service.assert_consistent().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,7 @@ async fn f1_a_transient_error_is_tried_again() {
         assert_eq!(answer.status, 201, "{command}: {answer:?}");
         assert_eq!(service.failpoint_off().await, 2, "{command}");
     }
-    assert_eq!(service.whole().await, 3);
+    assert_eq!(service.assert_consistent().await, 3);
 }
 
 #[tokio::test]
@@ -51,7 +51,7 @@ async fn f2_a_cut_connection_leaves_one_organization_or_none() {
             _ => assert_eq!(answer.problem(503, "service_unavailable"), []),
         }
         assert_eq!(service.failpoint_off().await, 1, "{command}");
-        assert_eq!(service.whole().await, created, "{command}");
+        assert_eq!(service.assert_consistent().await, created, "{command}");
     }
     assert!(
         created >= 3,
@@ -85,13 +85,13 @@ async fn f2_each_write_of_a_creation_may_fail() {
             service.failpoint(doc! { "times": 1_000_000 }, data).await;
             create().await.problem(503, "service_unavailable");
             assert!(service.failpoint_off().await > 0, "{command} {fault}");
-            assert_eq!(service.whole().await, 0, "{command} {fault}");
+            assert_eq!(service.assert_consistent().await, 0, "{command} {fault}");
             assert_eq!(all(service.audit_events()).await.len(), 0);
             assert_eq!(all(service.onboardings()).await.len(), 0);
         }
     }
     assert_eq!(create().await.status, 201);
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn f3_a_commit_whose_outcome_is_unknown_is_asked_for_again() {
         let answer = service.create(&format!("Number {number}"), &email).await;
         assert_eq!(answer.status, 201, "{answer:?}");
     }
-    assert_eq!(service.whole().await, 2);
+    assert_eq!(service.assert_consistent().await, 2);
 }
 
 #[tokio::test]
@@ -123,10 +123,10 @@ async fn f3_a_commit_that_never_answers_ends_by_the_deadline_with_all_or_nothing
         .problem(503, "service_unavailable");
     assert!(started.elapsed() < LATEST);
     service.failpoint_off().await;
-    let there = service.whole().await;
+    let there = service.assert_consistent().await;
     let again = service.create("Acme", "a@example.com").await;
     assert_eq!(again.status.as_u16(), if there == 1 { 409 } else { 201 });
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 /// The request is given up in time, and what it began does not come true afterwards.
@@ -141,7 +141,7 @@ async fn hangs_at(command: &str, millis: i32) {
         .problem(503, "service_unavailable");
     assert!(started.elapsed() < LATEST);
     tokio::time::sleep(Duration::from_secs(4)).await;
-    assert_eq!(service.whole().await, 0);
+    assert_eq!(service.assert_consistent().await, 0);
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
 }
 
@@ -261,6 +261,6 @@ async fn f23_an_exhausted_pool_ends_in_answers() {
     }
     let created = created.iter().filter(|answer| answer.status == 201).count();
     assert!(created > 0);
-    assert!(service.whole().await > created);
+    assert!(service.assert_consistent().await > created);
     assert_eq!(service.show(&token).await.status, 200);
 }

@@ -29,7 +29,7 @@ async fn the_same_key_and_body_get_the_same_answer() {
         let again = create(&service, key, &acme()).await;
         assert_eq!((again.status, &again.body), (first.status, &first.body));
     }
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn another_body_under_the_same_key_is_refused() {
     create(&service, "another key".replace(' ', "-").as_str(), &acme())
         .await
         .problem(409, "organization_name_taken");
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_bad_key_is_a_malformed_request() {
         .header("idempotency-key", "a");
     let twice = twice.header("idempotency-key", "b").json(&acme());
     service.send(twice).await.problem(400, "malformed_request");
-    assert_eq!(service.whole().await, 0);
+    assert_eq!(service.assert_consistent().await, 0);
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn many_requests_with_one_key_end_in_one_organization() {
     for other in answers.iter().filter(|answer| answer.status != 201) {
         other.problem(409, "request_in_flight");
     }
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_refused_request_leaves_its_key_free() {
     let mut body = acme();
     body["organization_name"] = "Acme 2".into();
     assert_eq!(create(&service, KEY, &body).await.status, 201);
-    assert_eq!(service.whole().await, 2);
+    assert_eq!(service.assert_consistent().await, 2);
 }
 
 #[tokio::test]
@@ -120,15 +120,15 @@ async fn a_key_is_forgotten_after_a_day() {
     assert_eq!(create(&service, KEY, &acme()).await.status, 201);
     let mut other = acme();
     other["organization_name"] = "Other".into();
-    service.pass(Duration::from_secs(23 * 3600 + 59 * 60));
+    service.advance_clock(Duration::from_secs(23 * 3600 + 59 * 60));
     create(&service, KEY, &other)
         .await
         .problem(422, "idempotency_key_reused");
-    service.pass(Duration::from_secs(60));
+    service.advance_clock(Duration::from_secs(60));
     create(&service, KEY, &other)
         .await
         .problem(409, "email_taken");
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -146,7 +146,7 @@ async fn while_a_request_is_in_flight_another_with_its_key_is_told_so() {
     assert_eq!(first.status, 201);
     second.problem(409, "request_in_flight");
     assert_eq!(create(&service, KEY, &body).await.body, first.body);
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn after_an_unknown_outcome_the_same_request_converges() {
     service.failpoint_off().await;
     assert_eq!(create(&service, KEY, &acme()).await.status, 201);
     assert_eq!(create(&service, KEY, &acme()).await.status, 201);
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -172,7 +172,7 @@ async fn callers_do_not_share_a_namespace_of_keys() {
     assert_eq!(create(&service, "1", &acme()).await.status, 201);
     assert_eq!(create(&service, "1", &other).await.status, 201);
     assert_eq!(create(&service, "1", &other).await.status, 201);
-    assert_eq!(service.whole().await, 2);
+    assert_eq!(service.assert_consistent().await, 2);
 }
 
 #[tokio::test]
@@ -208,13 +208,13 @@ async fn a_repeat_after_a_deletion_says_so_until_the_organization_is_purged() {
     assert_eq!(create(&service, KEY, &acme()).await.body, first.body);
     let token = service.token_of("a@example.com").await;
     assert_eq!(service.delete(&token, PASSWORD).await.status, 200);
-    service.pass(Duration::from_secs(3601));
+    service.advance_clock(Duration::from_secs(3601));
     assert_eq!(service.purge().await.unwrap().purged, 1);
     let anew = create(&service, KEY, &acme()).await;
     assert_eq!(anew.status, 201);
     assert_ne!(anew.body["id"], first.body["id"]);
     assert_eq!(create(&service, KEY, &acme()).await.body, anew.body);
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -234,5 +234,5 @@ async fn a_record_whose_organization_is_gone_is_replaced_by_one_of_many_repeats(
         .collect();
     assert!(!created.is_empty(), "{answers:?}");
     assert!(created.iter().all(|answer| answer.body == created[0].body));
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }

@@ -86,7 +86,7 @@ async fn many_processes_make_the_control_plane_ready_at_once() {
     let service = TestService::start().await;
     let mut processes = Vec::new();
     for _ in 0..16 {
-        processes.push(service.twin(local_secret()).await);
+        processes.push(service.second_instance(local_secret()).await);
     }
     let creations = processes.iter().enumerate().map(async |(number, process)| {
         let (name, email) = (format!("Acme {number}"), format!("{number}@example.com"));

@@ -145,7 +145,7 @@ async fn creations_survive(service: &TestService, fault: impl Future<Output = ()
             answer = create(number).await;
         }
     }
-    assert_eq!(service.whole().await, 16);
+    assert_eq!(service.assert_consistent().await, 16);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,7 +184,7 @@ async fn f8_a_service_recovers_when_its_database_comes() {
     missed.problem(503, "service_unavailable");
     database.start_again().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 fn server(database: &Database, folder: &Path) -> Server {

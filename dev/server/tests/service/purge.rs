@@ -5,15 +5,15 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use mongodb::bson::doc;
 use serde_json::json;
-use shared::organizations::Purge;
+use shared::organizations::PurgeReport;
 
 use crate::deletion::{EMAIL, NAME, create, end_grace, purge};
 use crate::harness::{PASSWORD, TestService};
 
-const ONE_PURGED: Purge = Purge {
+const ONE_PURGED: PurgeReport = PurgeReport {
     purged: 1,
     failed: 0,
-    left: 0,
+    remaining: 0,
 };
 
 /// An organization is made and deleted, and its time to be restored is over.
@@ -46,8 +46,8 @@ async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
     service.delete(&tokens.access, PASSWORD).await;
     end_grace(&service);
     assert_eq!(purge(&service).await, ONE_PURGED);
-    assert_eq!(purge(&service).await, Purge::default());
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(purge(&service).await, PurgeReport::default());
+    assert_eq!(service.assert_consistent().await, 1);
     let id = mongodb::bson::oid::ObjectId::parse_str(first.body["id"].as_str().unwrap()).unwrap();
     for collection in [service.sessions(), service.audit_events(), service.admins()] {
         let left = collection
@@ -65,7 +65,7 @@ async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
     assert_ne!(again.body["id"], first.body["id"]);
     let name = again.body["collection_name"].as_str().unwrap();
     assert!(name.starts_with("org_akshay_pvt_ltd_"), "{name}");
-    assert_eq!(service.whole().await, 2);
+    assert_eq!(service.assert_consistent().await, 2);
 }
 
 /// Every command that changes or reads data fails once `steps` of them were let through.
@@ -96,13 +96,13 @@ async fn a_purge_that_is_cut_off_between_any_two_steps_is_taken_up_again() {
         }
         nobody_gets_in(&service).await;
         // The lease of a run that was cut off has ended.
-        service.pass(Duration::from_secs(60));
+        service.advance_clock(Duration::from_secs(60));
         assert_eq!(purge(&service).await, ONE_PURGED, "after {cuts}");
-        assert_eq!(service.whole().await, 0, "after {cuts}");
+        assert_eq!(service.assert_consistent().await, 0, "after {cuts}");
         cuts += 1;
     }
     assert!(cuts > 0, "nothing was cut off");
-    assert_eq!(service.whole().await, 0);
+    assert_eq!(service.assert_consistent().await, 0);
 }
 
 #[tokio::test]
@@ -120,17 +120,17 @@ async fn one_organization_that_cannot_be_purged_does_not_hold_up_the_others() {
     service.failpoint(doc! { "times": 1 }, data).await;
     let past = tokio::time::Instant::now();
     let late = shared::organizations::purge_deleted(&service.state, past);
-    assert_eq!(late.await.unwrap().left, 3);
+    assert_eq!(late.await.unwrap().remaining, 3);
     assert_eq!(
         purge(&service).await,
-        Purge {
+        PurgeReport {
             purged: 2,
             failed: 1,
-            left: 0
+            remaining: 0
         }
     );
     assert_eq!(purge(&service).await, ONE_PURGED);
-    assert_eq!(service.whole().await, 0);
+    assert_eq!(service.assert_consistent().await, 0);
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn an_organization_that_cannot_be_read_does_not_hold_up_the_others() {
     end_grace(&service);
     let purge = purge(&service).await;
     assert_eq!((purge.purged, purge.failed), (2, 1));
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn purges_at_the_same_time_do_not_hurt_each_other() {
     delete_and_end_grace(&service).await;
     let purges = join_all((0..4).map(|_| service.purge())).await;
     assert!(purges.into_iter().all(|purge| purge.unwrap().failed == 0));
-    assert_eq!(service.whole().await, 0);
+    assert_eq!(service.assert_consistent().await, 0);
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn a_collection_that_a_late_write_makes_after_the_purge_is_dropped() {
             .await
             .unwrap();
     }
-    assert_eq!(purge(&service).await, Purge::default());
+    assert_eq!(purge(&service).await, PurgeReport::default());
     let mut left = tenants.list_collection_names().await.unwrap();
     left.sort();
     assert_eq!(left, ["org_other", "org_stray"]);
@@ -211,7 +211,7 @@ async fn a_collection_that_a_late_write_makes_after_the_purge_is_dropped() {
         .insert_one(doc! {})
         .await
         .unwrap();
-    assert_eq!(purge(&service).await, Purge::default());
+    assert_eq!(purge(&service).await, PurgeReport::default());
     assert_eq!(tenants.list_collection_names().await.unwrap().len(), 2);
 }
 
@@ -226,8 +226,8 @@ async fn a_collection_of_a_live_organization_is_not_dropped_although_its_name_is
         .insert_one(doc! { "_id": "org_acme", "retired_at": now, "uuid": null })
         .await
         .unwrap();
-    assert_eq!(purge(&service).await, Purge::default());
-    assert_eq!(service.whole().await, 1);
+    assert_eq!(purge(&service).await, PurgeReport::default());
+    assert_eq!(service.assert_consistent().await, 1);
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn two_purges_do_not_run_at_once() {
         purge(&service).await
     };
     let (first, second) = tokio::join!(purge(&service), other);
-    assert_eq!((first, second), (ONE_PURGED, Purge::default()));
+    assert_eq!((first, second), (ONE_PURGED, PurgeReport::default()));
     // A lease that nobody released ends by itself.
     let leases = service
         .master()
@@ -251,7 +251,7 @@ async fn two_purges_do_not_run_at_once() {
         doc! { "_id": "purge", "holder": mongodb::bson::oid::ObjectId::new(), "expires_at": until };
     leases.insert_one(held).await.unwrap();
     delete_and_end_grace(&service).await;
-    assert_eq!(purge(&service).await, Purge::default());
+    assert_eq!(purge(&service).await, PurgeReport::default());
     let over = doc! { "$set": { "expires_at": mongodb::bson::DateTime::now() } };
     leases
         .update_one(doc! { "_id": "purge" }, over)

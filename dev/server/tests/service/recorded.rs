@@ -32,7 +32,7 @@ async fn leaves_nothing(service: &TestService, request: impl Future<Output = Ans
     service.failpoint_off().await;
     answer.problem(503, "service_unavailable");
     assert_eq!(stored(service).await, before);
-    service.whole().await;
+    service.assert_consistent().await;
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn a_new_name_follows_the_rules_and_is_unique() {
         service.log_in("admin@example.com", PASSWORD).await.status,
         200
     );
-    assert_eq!(service.whole().await, 3);
+    assert_eq!(service.assert_consistent().await, 3);
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn q1_renames_are_limited_by_the_day() {
     // Another organization has its own quota, and ending things needs none.
     let other = service.token_of("b@example.com").await;
     assert_eq!(service.rename(&other, "Another").await.status, 200);
-    service.pass(Duration::from_secs(86_401));
+    service.advance_clock(Duration::from_secs(86_401));
     let token = service.token_of("a@example.com").await;
     for number in 0..3 {
         let renamed = service.rename(&token, &format!("Again {number}")).await;

@@ -171,7 +171,7 @@ async fn f24_the_connection_string_is_read_again_every_few_minutes() {
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     let tokens = service.session_of("a@example.com").await;
     let calls = manager.calls();
-    service.pass(Duration::from_secs(290));
+    service.advance_clock(Duration::from_secs(290));
     for _ in 0..20 {
         assert_eq!(service.show(&tokens.access).await.status, 200);
     }
@@ -180,7 +180,7 @@ async fn f24_the_connection_string_is_read_again_every_few_minutes() {
     // The version is the same, then Secrets Manager is away.
     for mood in [Mood::Good, Mood::Down] {
         manager.be(mood);
-        service.pass(Duration::from_secs(300));
+        service.advance_clock(Duration::from_secs(300));
         assert_eq!(service.show(&tokens.access).await.status, 200, "{mood:?}");
     }
     // Commands fail on this connection, in a way that does not make it doubtful.
@@ -192,7 +192,7 @@ async fn f24_the_connection_string_is_read_again_every_few_minutes() {
         .problem(503, "service_unavailable");
     manager.rotate("uri", &format!("{}&appName=successor", mongod.uri()));
     manager.be(Mood::Good);
-    service.pass(Duration::from_secs(31));
+    service.advance_clock(Duration::from_secs(31));
     assert_eq!(service.show(&tokens.access).await.status, 200);
 }
 
@@ -239,7 +239,7 @@ async fn f15_a_rotation_refuses_no_valid_token() {
     let one = service_with_admin(&manager).await;
     let before = one.session_of("a@example.com").await;
     assert_eq!(one.show(&before.access).await.status, 200);
-    let other = one.twin(manager.source("jwt").await).await;
+    let other = one.second_instance(manager.source("jwt").await).await;
     assert_eq!(other.show(&before.access).await.status, 200);
     let rotated = AtomicBool::new(false);
     // All the while both are under load.
@@ -256,14 +256,14 @@ async fn f15_a_rotation_refuses_no_valid_token() {
         tokio::time::sleep(Duration::from_millis(200)).await;
         manager.rotate("jwt", "another signing secret of 32 bytes or more");
         for service in [&one, &other] {
-            service.pass(Duration::from_secs(150));
+            service.advance_clock(Duration::from_secs(150));
         }
         rotated.store(true, Ordering::Relaxed);
     };
     let (by_one, by_other, ()) = tokio::join!(load(&one), load(&other), rotation);
     assert!(by_one > 20 && by_other > 20, "no load before the rotation");
     // A process that starts now signs with the new secret, which the others meet in a token first.
-    let third = one.twin(manager.source("jwt").await).await;
+    let third = one.second_instance(manager.source("jwt").await).await;
     let after = third.session_of("a@example.com").await;
     let calls = manager.calls();
     let shows = futures_util::future::join_all((0..16).map(|_| other.show(&after.access)));
@@ -276,7 +276,7 @@ async fn f15_a_rotation_refuses_no_valid_token() {
     }
     // Two rotations later the first secret is nobody's.
     manager.rotate("jwt", "a third signing secret of 32 bytes or more");
-    one.pass(Duration::from_secs(301));
+    one.advance_clock(Duration::from_secs(301));
     one.show(&before.access).await.problem(401, "invalid_token");
     assert_eq!(one.show(&after.access).await.status, 200);
 }
@@ -301,9 +301,9 @@ async fn f17_a_flood_of_unknown_keys_asks_a_few_times() {
     assert_eq!(service.show(&good.access).await.status, 200);
     // Whoever needs it is served again right after.
     manager.rotate("jwt", "another signing secret of 32 bytes or more");
-    service.pass(Duration::from_secs(5));
-    let twin = service.twin(manager.source("jwt").await).await;
-    let new = Tokens::of(&twin.log_in("a@example.com", PASSWORD).await);
+    service.advance_clock(Duration::from_secs(5));
+    let second_instance = service.second_instance(manager.source("jwt").await).await;
+    let new = Tokens::of(&second_instance.log_in("a@example.com", PASSWORD).await);
     assert_eq!(service.show(&new.access).await.status, 200);
 }
 
@@ -327,7 +327,7 @@ async fn f13_known_keys_go_on_while_secrets_manager_is_away_and_are_refreshed_wh
     manager.rotate("jwt", "another signing secret of 32 bytes or more");
     for mood in [Mood::Down, Mood::Throttling, Mood::Hanging] {
         manager.be(mood);
-        service.pass(Duration::from_secs(301));
+        service.advance_clock(Duration::from_secs(301));
         let started = Instant::now();
         assert_eq!(service.show(&tokens.access).await.status, 200, "{mood:?}");
         assert!(started.elapsed() < Duration::from_secs(3), "{mood:?}");
@@ -336,7 +336,7 @@ async fn f13_known_keys_go_on_while_secrets_manager_is_away_and_are_refreshed_wh
         unknown.problem(503, "service_unavailable");
     }
     manager.be(Mood::Good);
-    service.pass(Duration::from_secs(31));
+    service.advance_clock(Duration::from_secs(31));
     let again = service.session_of("a@example.com").await;
     let header = |token: &str| token.split('.').next().unwrap().to_owned();
     assert_ne!(header(&again.access), header(&tokens.access));
@@ -355,7 +355,7 @@ async fn f13_a_flood_of_unknown_keys_does_not_hold_a_known_one_up() {
     let known = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         // What is known is to be asked for again now, behind those who wait for the unknown.
-        service.pass(Duration::from_secs(301));
+        service.advance_clock(Duration::from_secs(301));
         let started = Instant::now();
         assert_eq!(service.show(&tokens.access).await.status, 200);
         assert!(
@@ -385,7 +385,7 @@ async fn t_a_leaked_key_signs_no_more_once_the_secret_is_rotated() {
         signed_with("version-0", GOOD, &claims)
     };
     manager.rotate("jwt", "another signing secret of 32 bytes or more");
-    service.pass(Duration::from_secs(420));
+    service.advance_clock(Duration::from_secs(420));
     assert_eq!(service.show(&forged(300, 1800)).await.status, 200);
     for (age, lifetime) in [(400, 1800), (415, 60), (300, 86_400), (-10, 1801)] {
         let refused = service.show(&forged(age, lifetime)).await;
@@ -446,7 +446,7 @@ async fn white_space_around_secrets_is_no_part_of_them() {
     let service = service_with_admin(&manager).await;
     let tokens = service.session_of("a@example.com").await;
     manager.rotate("jwt", &format!("\n {GOOD}\t\r\n"));
-    service.pass(Duration::from_secs(301));
+    service.advance_clock(Duration::from_secs(301));
     let claims = claims_of(&tokens.access);
     assert_eq!(
         service
@@ -513,7 +513,7 @@ async fn a_rotation_keeps_the_version_before_and_each_step_can_be_repeated() {
     for late in STEPS {
         rotate(&client, &step("new", late)).await.unwrap();
     }
-    service.pass(Duration::from_secs(301));
+    service.advance_clock(Duration::from_secs(301));
     let after = service.session_of("a@example.com").await;
     assert_eq!(service.show(&before.access).await.status, 200);
     assert_eq!(service.show(&after.access).await.status, 200);

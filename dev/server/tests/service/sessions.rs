@@ -19,7 +19,7 @@ async fn service_with_admin() -> TestService {
 }
 
 /// Asserts that neither token opens anything any more.
-pub async fn dead(service: &TestService, tokens: &Tokens) {
+pub async fn assert_revoked(service: &TestService, tokens: &Tokens) {
     service
         .show(&tokens.access)
         .await
@@ -76,7 +76,7 @@ async fn a_lost_answer_is_given_again_for_a_short_time() {
     let service = service_with_admin().await;
     let first = service.session_of(EMAIL).await;
     let second = Tokens::of(&service.refresh(&first.refresh).await);
-    service.pass(Duration::from_secs(25));
+    service.advance_clock(Duration::from_secs(25));
     let again = Tokens::of(&service.refresh(&first.refresh).await);
     assert_eq!(again.refresh, second.refresh);
     alive(&service, &again).await;
@@ -88,8 +88,8 @@ async fn a_replaced_token_that_comes_back_ends_the_session() {
     let other = service.session_of(EMAIL).await;
     let first = service.session_of(EMAIL).await;
     let second = Tokens::of(&service.refresh(&first.refresh).await);
-    service.pass(Duration::from_secs(31));
-    dead(
+    service.advance_clock(Duration::from_secs(31));
+    assert_revoked(
         &service,
         &Tokens {
             access: String::new(),
@@ -97,8 +97,8 @@ async fn a_replaced_token_that_comes_back_ends_the_session() {
         },
     )
     .await;
-    dead(&service, &first).await;
-    dead(&service, &second).await;
+    assert_revoked(&service, &first).await;
+    assert_revoked(&service, &second).await;
     alive(&service, &other).await;
     let ended = service.trail(&other.access).await;
     assert_eq!(
@@ -122,7 +122,7 @@ async fn a_token_from_before_the_last_one_ends_the_session_at_once() {
         refused.headers["www-authenticate"],
         "Bearer realm=\"org-management\", error=\"invalid_token\""
     );
-    dead(&service, &third).await;
+    assert_revoked(&service, &third).await;
 }
 
 #[tokio::test]
@@ -164,11 +164,11 @@ async fn a_session_ends_with_its_time_even_if_its_document_is_still_there() {
     let service = service_with_admin().await;
     let tokens = service.session_of(EMAIL).await;
     let day = Duration::from_secs(24 * 3600);
-    service.pass(29 * day);
+    service.advance_clock(29 * day);
     let tokens = Tokens::of(&service.refresh(&tokens.refresh).await);
     alive(&service, &tokens).await;
-    service.pass(day);
-    dead(&service, &tokens).await;
+    service.advance_clock(day);
+    assert_revoked(&service, &tokens).await;
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn an_access_token_is_not_promised_to_outlive_its_session() {
     service.create("Akshay Pvt Ltd", EMAIL).await;
     let login = service.log_in(EMAIL, PASSWORD).await;
     assert_eq!(login.body["expires_in"], 600);
-    service.pass(Duration::from_secs(500));
+    service.advance_clock(Duration::from_secs(500));
     let answer = service.refresh(&Tokens::of(&login).refresh).await;
     let left = answer.body["expires_in"].as_u64().unwrap();
     assert!((90..=100).contains(&left), "{left}");
@@ -195,7 +195,7 @@ async fn a_logout_ends_its_own_session() {
         service.session_of(EMAIL).await,
     );
     assert_eq!(service.log_out(&one.access).await.status, 204);
-    dead(&service, &one).await;
+    assert_revoked(&service, &one).await;
     alive(&service, &other).await;
     service
         .log_out(&one.access)
@@ -230,7 +230,7 @@ async fn a_logout_everywhere_ends_every_session_of_this_admin_alone() {
         .await;
     assert_eq!(answer.status, 204);
     for session in &sessions {
-        dead(&service, session).await;
+        assert_revoked(&service, session).await;
     }
     alive(&service, &foreign).await;
     alive(&service, &service.session_of(EMAIL).await).await;
@@ -247,7 +247,7 @@ async fn t9_a_new_password_ends_all_sessions_but_its_own() {
         .change_password(&own.access, PASSWORD, NEW_PASSWORD)
         .await;
     assert_eq!(answer.status, 204, "{answer:?}");
-    dead(&service, &other).await;
+    assert_revoked(&service, &other).await;
     alive(&service, &own).await;
     alive(&service, &Tokens::of(&service.refresh(&own.refresh).await)).await;
     service
@@ -336,7 +336,7 @@ async fn of_logins_and_a_new_password_at_the_same_time_no_old_session_survives()
     let (logins, changed) = tokio::join!(logins, change);
     assert_eq!(changed.status, 204, "{changed:?}");
     for login in logins.iter().filter(|login| login.status == 200) {
-        dead(&service, &Tokens::of(login)).await;
+        assert_revoked(&service, &Tokens::of(login)).await;
     }
     alive(&service, &own).await;
 }
@@ -358,13 +358,13 @@ async fn logging_out_everywhere_cannot_be_outrun_by_refreshing() {
     let (everywhere, refreshes) = tokio::join!(everywhere, refreshes);
     assert_eq!(everywhere.status, 204);
     for answer in refreshes.iter().filter(|answer| answer.status == 200) {
-        dead(&service, &Tokens::of(answer)).await;
+        assert_revoked(&service, &Tokens::of(answer)).await;
     }
-    dead(&service, &other).await;
+    assert_revoked(&service, &other).await;
 }
 
 /// 120,000 more sessions like the newest one, which no request could remove in its time.
-async fn crowd(service: &TestService) {
+async fn insert_many_sessions(service: &TestService) {
     let copies = [
         doc! { "$sort": { "epoch": -1, "_id": -1 } },
         doc! { "$limit": 1 },
@@ -380,17 +380,17 @@ async fn crowd(service: &TestService) {
 async fn any_number_of_sessions_ends_at_once() {
     let service = service_with_admin().await;
     let own = service.session_of(EMAIL).await;
-    crowd(&service).await;
+    insert_many_sessions(&service).await;
     let changed = service.change_password(&own.access, PASSWORD, NEW_PASSWORD);
     assert_eq!(changed.await.status, 204);
     alive(&service, &own).await;
-    crowd(&service).await;
+    insert_many_sessions(&service).await;
     let path = "/admin/logout?everywhere=true";
     let answer = service.call("POST", path, &own.access, &Value::Null).await;
     assert_eq!(answer.status, 204);
-    dead(&service, &own).await;
+    assert_revoked(&service, &own).await;
     let own = Tokens::of(&service.log_in(EMAIL, NEW_PASSWORD).await);
-    crowd(&service).await;
+    insert_many_sessions(&service).await;
     let page = service
         .call("GET", "/org/audit", &own.access, &Value::Null)
         .await;
@@ -401,7 +401,7 @@ async fn any_number_of_sessions_ends_at_once() {
         .collect();
     assert_eq!(ended, [10_000, 10_000]);
     assert_eq!(service.delete(&own.access, NEW_PASSWORD).await.status, 200);
-    dead(&service, &own).await;
+    assert_revoked(&service, &own).await;
 }
 
 #[tokio::test]
@@ -414,7 +414,7 @@ async fn a_session_of_a_disabled_admin_or_suspended_organization_is_not_refreshe
     ] {
         let set = |status: &str| doc! { "$set": { "status": status } };
         collection.update_one(doc! {}, set(status)).await.unwrap();
-        dead(&service, &tokens).await;
+        assert_revoked(&service, &tokens).await;
         collection.update_one(doc! {}, set("active")).await.unwrap();
     }
     assert_eq!(service.refresh(&tokens.refresh).await.status, 200);
@@ -429,13 +429,13 @@ async fn q1_a_login_beyond_the_limit_of_sessions_ends_the_least_recently_refresh
     let others = service.session_of("other@example.com").await;
     let mut sessions = Vec::new();
     for _ in 0..3 {
-        service.pass(Duration::from_secs(10));
+        service.advance_clock(Duration::from_secs(10));
         sessions.push(service.session_of(EMAIL).await);
     }
-    service.pass(Duration::from_secs(10));
+    service.advance_clock(Duration::from_secs(10));
     let refreshed = Tokens::of(&service.refresh(&sessions[0].refresh).await);
     let newest = service.session_of(EMAIL).await;
-    dead(&service, &sessions[1]).await;
+    assert_revoked(&service, &sessions[1]).await;
     for session in [&refreshed, &sessions[2], &newest, &others] {
         alive(&service, session).await;
     }
@@ -461,7 +461,7 @@ async fn q1_a_login_beyond_the_limit_of_sessions_ends_the_least_recently_refresh
 async fn q1_sessions_of_before_a_lower_limit_end_with_the_next_logins() {
     let service = service_with_admin().await;
     service.session_of(EMAIL).await;
-    crowd(&service).await;
+    insert_many_sessions(&service).await;
     let sessions = service.sessions();
     let before = sessions.count_documents(doc! {}).await.unwrap();
     for _ in 0..3 {

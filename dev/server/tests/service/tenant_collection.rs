@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use axum::extract::FromRequestParts;
 use axum::http::Request;
 use mongodb::bson::{Document, doc};
-use shared::auth::AuthenticatedAdmin;
+use shared::auth::Caller;
 use shared::http::ClientAddress;
 
 use crate::harness::TestService;
@@ -18,13 +18,13 @@ async fn service_with_two_tenants() -> (TestService, Tenant, Tenant) {
     (service, one, other)
 }
 
-async fn authenticated(service: &TestService, tenant: &Tenant) -> AuthenticatedAdmin {
+async fn authenticated(service: &TestService, tenant: &Tenant) -> Caller {
     let request = Request::builder().header("authorization", format!("Bearer {}", tenant.token));
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
     let address = ClientAddress(Ipv4Addr::LOCALHOST.into());
     parts.extensions.insert(address);
     let state = service.state.clone();
-    AuthenticatedAdmin::from_request_parts(&mut parts, &state)
+    Caller::from_request_parts(&mut parts, &state)
         .await
         .unwrap()
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::organizations::{Purge, purge_deleted};
+use shared::organizations::{PurgeReport, purge_deleted};
 use shared::problem::Problem;
 
 use super::answer::shows_no_internals;
@@ -121,7 +121,7 @@ impl TestService {
     }
 
     /// As the schedule does.
-    pub async fn purge(&self) -> Result<Purge, Problem> {
+    pub async fn purge(&self) -> Result<PurgeReport, Problem> {
         let soon = tokio::time::Instant::now() + Duration::from_secs(10);
         purge_deleted(&self.state, soon).await
     }

@@ -87,7 +87,7 @@ impl TestService {
 
     /// Asserts that organizations, admins and collections match one to one, and gives their number.
     #[track_caller]
-    pub fn whole(&self) -> impl Future<Output = usize> + use<'_> {
+    pub fn assert_consistent(&self) -> impl Future<Output = usize> + use<'_> {
         let caller = std::panic::Location::caller();
         async move {
             let mut organizations: Vec<(String, String)> = Vec::new();

@@ -165,19 +165,19 @@ impl TestService {
     }
 
     /// Another process of the same service, on the same databases, and with the clock as it is now.
-    pub async fn twin(&self, secret: SecretSource) -> Self {
+    pub async fn second_instance(&self, secret: SecretSource) -> Self {
         let settings = [
             ("MASTER_DB", self.state.config.master_db.as_str()),
             ("TENANT_DB", &self.state.config.tenant_db),
         ];
-        let twin = Self::start_from(&mongod().uri(), &settings, secret).await;
+        let second_instance = Self::start_from(&mongod().uri(), &settings, secret).await;
         let ahead = self.ahead.load(Ordering::Relaxed);
-        twin.ahead.store(ahead, Ordering::Relaxed);
-        twin
+        second_instance.ahead.store(ahead, Ordering::Relaxed);
+        second_instance
     }
 
     /// Lets time pass for the service.
-    pub fn pass(&self, time: Duration) {
+    pub fn advance_clock(&self, time: Duration) {
         let millis = i64::try_from(time.as_millis()).unwrap();
         self.ahead.fetch_add(millis, Ordering::Relaxed);
     }

@@ -17,10 +17,10 @@ use crate::model::{Action, Admin, Event, Organization};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::store::alive;
-use crate::tokens::Bearer;
+use crate::tokens::VerifiedToken;
 
 /// An active admin of an active organization, in a session that is alive. Only a good token makes one.
-pub struct AuthenticatedAdmin {
+pub struct Caller {
     admin: Admin,
     organization: Organization,
     session_id: ObjectId,
@@ -29,7 +29,7 @@ pub struct AuthenticatedAdmin {
     tenants: Database,
 }
 
-impl AuthenticatedAdmin {
+impl Caller {
     pub fn admin(&self) -> &Admin {
         &self.admin
     }
@@ -56,7 +56,7 @@ impl AuthenticatedAdmin {
     }
 }
 
-impl FromRequestParts<Arc<AppState>> for AuthenticatedAdmin {
+impl FromRequestParts<Arc<AppState>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Problem> {
@@ -93,9 +93,9 @@ fn bearer_token(parts: &Parts) -> Result<&str, Problem> {
 
 async fn find(
     state: &AppState,
-    bearer: Bearer,
+    bearer: VerifiedToken,
     address: ClientAddress,
-) -> Result<Option<AuthenticatedAdmin>, Problem> {
+) -> Result<Option<Caller>, Problem> {
     let databases = state.mongo.databases().await?;
     let admin = databases.admins.find_one(doc! { "_id": bearer.admin_id });
     let organization = databases
@@ -110,7 +110,7 @@ async fn find(
     };
     let session = alive(databases, session, &admin).await?;
     let active = session.filter(|_| admin.may_act_for(&organization));
-    Ok(active.map(|session| AuthenticatedAdmin {
+    Ok(active.map(|session| Caller {
         admin,
         organization,
         session_id: session.id,

@@ -2,7 +2,7 @@
 
 /// What came of a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Outcome {
     /// A login: the address is known to the account from now on.
     LoggedIn,
     /// Right, in a request that is no login.

@@ -1,4 +1,4 @@
-//! Runs bcrypt off the async threads, as many at once as there are cores, and no more in line than can be served.
+//! Runs bcrypt off the async threads, as many at once as there are cores, with a bounded queue.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -10,12 +10,12 @@ use crate::values::{Password, PasswordHash};
 
 /// Hashes that may wait or run for each core. At a quarter of a second each, the last of them is done
 /// before its request's deadline.
-const IN_LINE_PER_CORE: usize = 36;
+const QUEUE_PER_CORE: usize = 36;
 
-pub struct Hasher {
+pub struct PasswordHasher {
     cost: u32,
     /// Made for the first hash: a start need not count cores.
-    places: LazyLock<Places>,
+    permits: LazyLock<Permits>,
     computed: Arc<AtomicU64>,
 }
 
@@ -25,7 +25,7 @@ pub enum Comparison {
     Wrong,
     Right,
     /// The hash was made before passwords were prepared.
-    RightUnprepared,
+    MatchesUnprepared,
 }
 
 impl Comparison {
@@ -34,26 +34,26 @@ impl Comparison {
     }
 }
 
-struct Places {
+struct Permits {
     cores: Arc<Semaphore>,
-    line: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
 }
 
-impl Places {
+impl Permits {
     fn count() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             cores: Arc::new(Semaphore::new(cores)),
-            line: Arc::new(Semaphore::new(cores * IN_LINE_PER_CORE)),
+            queue: Arc::new(Semaphore::new(cores * QUEUE_PER_CORE)),
         }
     }
 }
 
-impl Hasher {
+impl PasswordHasher {
     pub fn new(cost: u32) -> Self {
         Self {
             cost,
-            places: LazyLock::new(Places::count),
+            permits: LazyLock::new(Permits::count),
             computed: Arc::default(),
         }
     }
@@ -90,12 +90,12 @@ impl Hasher {
             let was_right = unprepared.as_ref().is_some_and(|form| hash.verify(form));
             if !is_right && !was_right {
                 for form in [Some(&password), unprepared.as_ref()].into_iter().flatten() {
-                    hash.make_up_to(cost, form);
+                    hash.equalize_cost(cost, form);
                 }
             }
             match (is_right, was_right) {
                 (true, _) => Comparison::Right,
-                (false, true) => Comparison::RightUnprepared,
+                (false, true) => Comparison::MatchesUnprepared,
                 (false, false) => Comparison::Wrong,
             }
         };
@@ -107,16 +107,16 @@ impl Hasher {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let place =
-            Arc::clone(&self.places.line)
+            Arc::clone(&self.permits.queue)
                 .try_acquire_owned()
                 .map_err(|error| match error {
                     TryAcquireError::NoPermits => {
-                        tracing::warn!("the line of hashes is full: a request is refused");
+                        tracing::warn!("the queue of password hashes is full: a request gets 503");
                         Problem::unavailable()
                     }
                     TryAcquireError::Closed => Problem::internal(),
                 })?;
-        let core = Arc::clone(&self.places.cores).acquire_owned().await;
+        let core = Arc::clone(&self.permits.cores).acquire_owned().await;
         let core = core.map_err(|_| Problem::internal())?;
         let computed = Arc::clone(&self.computed);
         // The permits go along: a request that gave up does not free a core that is still busy.

@@ -7,9 +7,9 @@
 use mongodb::bson::oid::ObjectId;
 use tokio::time::Instant;
 
-use super::Verdict;
-use super::bucket::{Bucket, Reservation};
-use super::counter::{CountedCall, count_guess};
+use super::Outcome;
+use super::counter::{CountedRequest, count_attempt};
+use super::failure_backoff::{FailureBackoff, Reservation};
 use crate::http::ClientAddress;
 use crate::problem::Problem;
 use crate::store::Databases;
@@ -21,9 +21,9 @@ const NEW_ADDRESSES_AT_LEAST: u32 = 50;
 
 /// Who guesses.
 #[derive(Clone, Copy)]
-pub enum Guesser<'g> {
+pub enum Subject<'g> {
     /// Anyone who names an account, known or unknown.
-    Caller {
+    Account {
         email_key: &'g str,
         address: ClientAddress,
     },
@@ -33,22 +33,22 @@ pub enum Guesser<'g> {
 
 /// A reserved guess. One that is not settled counts as a wrong one.
 #[must_use]
-pub struct Guess<'a> {
-    bucket: Bucket<'a>,
+pub struct Attempt<'a> {
+    bucket: FailureBackoff<'a>,
     /// None where there is no limit.
     reservation: Option<Reservation>,
-    of_new_addresses: Option<CountedCall<'a>>,
+    of_new_addresses: Option<CountedRequest<'a>>,
 }
 
-/// Reserves a guess, or says how long to wait. `limit` is that of one guesser; 0 means no limit.
-pub async fn reserve_guess<'a>(
+/// Reserves a guess, or says how long to wait. `limit` is that of one subject; 0 means no limit.
+pub async fn reserve_attempt<'a>(
     databases: &'a Databases,
-    guesser: Guesser<'_>,
+    subject: Subject<'_>,
     limit: u32,
     deadline: Instant,
-) -> Result<Guess<'a>, Problem> {
-    let mut guess = Guess {
-        bucket: Bucket::new(databases, &guesser.key(), limit)?,
+) -> Result<Attempt<'a>, Problem> {
+    let mut guess = Attempt {
+        bucket: FailureBackoff::new(databases, &subject.key(), limit)?,
         reservation: None,
         of_new_addresses: None,
     };
@@ -58,16 +58,16 @@ pub async fn reserve_guess<'a>(
     let reservation = guess.bucket.reserve(deadline).await?;
     let known = reservation.known;
     guess.reservation = Some(reservation);
-    if let Guesser::Caller { email_key, .. } = guesser
+    if let Subject::Account { email_key, .. } = subject
         && !known
     {
         let limit = limit
             .saturating_mul(NEW_ADDRESSES)
             .max(NEW_ADDRESSES_AT_LEAST);
-        match count_guess(databases, email_key, limit).await {
+        match count_attempt(databases, email_key, limit).await {
             Ok(counted) => guess.of_new_addresses = Some(counted),
             Err(problem) => {
-                guess.settle(Verdict::Undecided).await?;
+                guess.record(Outcome::Undecided).await?;
                 return Err(problem);
             }
         }
@@ -75,28 +75,30 @@ pub async fn reserve_guess<'a>(
     Ok(guess)
 }
 
-/// Whether the guesser logged in lately.
-pub(super) async fn is_known(databases: &Databases, guesser: Guesser<'_>) -> Result<bool, Problem> {
-    Bucket::new(databases, &guesser.key(), 0)?.is_known().await
+/// Whether the subject logged in lately.
+pub(super) async fn is_known(databases: &Databases, subject: Subject<'_>) -> Result<bool, Problem> {
+    FailureBackoff::new(databases, &subject.key(), 0)?
+        .is_known()
+        .await
 }
 
-impl Guess<'_> {
-    pub async fn settle(self, verdict: Verdict) -> Result<(), Problem> {
+impl Attempt<'_> {
+    pub async fn record(self, outcome: Outcome) -> Result<(), Problem> {
         if let Some(reservation) = self.reservation {
-            self.bucket.settle(reservation, verdict).await?;
+            self.bucket.record(reservation, outcome).await?;
         }
         match self.of_new_addresses {
-            Some(counted) if verdict != Verdict::Wrong => counted.refund().await,
+            Some(counted) if outcome != Outcome::Wrong => counted.refund().await,
             _ => Ok(()),
         }
     }
 }
 
-impl Guesser<'_> {
+impl Subject<'_> {
     /// Of its bucket.
     fn key(&self) -> Vec<String> {
         match self {
-            Self::Caller { email_key, address } => vec![
+            Self::Account { email_key, address } => vec![
                 "guesses".to_owned(),
                 (*email_key).to_owned(),
                 address.network(),

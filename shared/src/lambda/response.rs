@@ -8,9 +8,9 @@ use lambda_http::{Body, IntoResponse, http};
 
 /// `lambda_http` would turn an answer into the same by its media type. For that it brings the tables of every old
 /// character encoding along, an eighth of a megabyte in each function; here what is UTF-8 is text.
-pub(super) struct Answer(pub Response);
+pub(super) struct GatewayResponse(pub Response);
 
-impl IntoResponse for Answer {
+impl IntoResponse for GatewayResponse {
     fn into_response(self) -> Pin<Box<dyn Future<Output = http::Response<Body>> + Send>> {
         Box::pin(async move {
             let (parts, body) = self.0.into_parts();
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     async fn converted(body: &'static [u8]) -> Body {
-        let answer = Answer(Response::new(axum::body::Body::from(body)));
+        let answer = GatewayResponse(Response::new(axum::body::Body::from(body)));
         answer.into_response().await.into_body()
     }
 

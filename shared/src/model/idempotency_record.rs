@@ -8,7 +8,7 @@ use crate::values::PasswordHash;
 
 /// A document of `onboardings`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Onboarding {
+pub struct IdempotencyRecord {
     /// Keyed hash of email and `Idempotency-Key`: callers do not share a namespace.
     #[serde(rename = "_id")]
     pub(crate) key: String,

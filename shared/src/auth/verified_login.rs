@@ -1,4 +1,4 @@
-//! An admin that has just proved to be it, by email and password: what opens a session.
+//! An admin that has just verified to be it, by email and password: what opens a session.
 //!
 //! Only [`log_in`](super::log_in) makes one. The following does not compile: an [`Admin`] that was read, or
 //! made up, opens nothing.
@@ -12,9 +12,9 @@
 //! ```
 //!
 //! ```compile_fail,E0451
-//! # use shared::{auth::ProvedAdmin, model::Admin};
-//! fn in_place_of<'a>(proved: ProvedAdmin<'a>, admin: Admin) -> ProvedAdmin<'a> {
-//!     ProvedAdmin { admin, ..proved }
+//! # use shared::{auth::VerifiedLogin, model::Admin};
+//! fn in_place_of<'a>(verified: VerifiedLogin<'a>, admin: Admin) -> VerifiedLogin<'a> {
+//!     VerifiedLogin { admin, ..verified }
 //! }
 //! ```
 //!
@@ -26,25 +26,25 @@
 
 use crate::model::Admin;
 use crate::problem::Problem;
-use crate::throttle::{LoginAttempt, Verdict};
+use crate::throttle::{LoginAttempt, Outcome};
 
 /// Its attempt is to be settled, beside whatever the proof is for.
 #[must_use]
-pub struct ProvedAdmin<'a> {
+pub struct VerifiedLogin<'a> {
     admin: Admin,
     attempt: LoginAttempt<'a>,
 }
 
-impl<'a> ProvedAdmin<'a> {
+impl<'a> VerifiedLogin<'a> {
     pub(super) fn new(admin: Admin, attempt: LoginAttempt<'a>) -> Self {
         Self { admin, attempt }
     }
 
-    /// The admin, and what settles the attempt: [`Verdict::LoggedIn`] or [`Verdict::Right`].
+    /// The admin, and what settles the attempt: [`Outcome::LoggedIn`] or [`Outcome::Right`].
     pub(crate) fn settling(
         self,
-        verdict: Verdict,
+        outcome: Outcome,
     ) -> (Admin, impl Future<Output = Result<(), Problem>> + 'a) {
-        (self.admin, self.attempt.settle(verdict))
+        (self.admin, self.attempt.record(outcome))
     }
 }

@@ -1,4 +1,4 @@
-//! The guesses of one guesser at one password: a few are free, then the waits grow, and never end in a lock-out.
+//! The guesses of one subject at one password: a few are free, then the waits grow, and never end in a lock-out.
 //!
 //! A guess is reserved before its hash is computed, for known and unknown emails alike. Reservations and
 //! failures together stay below the limit, however many guesses come at once; a reservation that is not
@@ -11,22 +11,22 @@ use mongodb::bson::{DateTime, Document, doc};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
-use super::{Verdict, too_many, update};
+use super::{Outcome, too_many, update};
 use crate::clock::{after, before, between};
 use crate::problem::Problem;
 use crate::store::Databases;
 
 /// A request is answered within ten seconds; later nobody settles its reservation any more.
-const LEASE: Duration = Duration::from_secs(15);
+const RESERVATION_TTL: Duration = Duration::from_secs(15);
 /// After this long without a failure, earlier ones are forgotten.
-const MEMORY: Duration = Duration::from_secs(24 * 3600);
-/// For so long a guesser is known who was right.
-const ACQUAINTANCE: Duration = Duration::from_secs(30 * 24 * 3600);
+const FAILURES_TTL: Duration = Duration::from_secs(24 * 3600);
+/// For so long a subject is known who was right.
+const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The first wait; each failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// How often a guess asks again whose place is taken by guesses that are not decided yet.
-const PATIENCE: Duration = Duration::from_millis(60);
+const RETRY_INTERVAL: Duration = Duration::from_millis(60);
 /// Left of a request's time for the hash itself.
 const TIME_TO_HASH: Duration = Duration::from_secs(3);
 
@@ -38,7 +38,7 @@ struct Guesses {
     known_until: Option<DateTime>,
 }
 
-pub(super) struct Bucket<'a> {
+pub(super) struct FailureBackoff<'a> {
     databases: &'a Databases,
     key: String,
     limit: u32,
@@ -47,7 +47,7 @@ pub(super) struct Bucket<'a> {
 /// A reserved guess.
 pub(super) struct Reservation {
     id: ObjectId,
-    /// Whether the guesser was right before.
+    /// Whether the subject was right before.
     pub known: bool,
 }
 
@@ -58,17 +58,17 @@ enum Decision {
     Busy,
 }
 
-impl<'a> Bucket<'a> {
-    /// `key` names the guesser and the account.
+impl<'a> FailureBackoff<'a> {
+    /// `key` names the subject and the account.
     pub fn new(databases: &'a Databases, key: &[String], limit: u32) -> Result<Self, Problem> {
         Ok(Self {
             databases,
-            key: databases.keyed_hash()?.of(key),
+            key: databases.pepper()?.hash(key),
             limit,
         })
     }
 
-    /// Whether the guesser logged in within the last 30 days. Reserves nothing.
+    /// Whether the subject logged in within the last 30 days. Reserves nothing.
     pub async fn is_known(&self) -> Result<bool, Problem> {
         let now = self.databases.clock.now();
         let known = doc! { "_id": &self.key, "known_until": { "$gt": now } };
@@ -84,28 +84,28 @@ impl<'a> Bucket<'a> {
                 Decision::Busy if Instant::now() + TIME_TO_HASH > deadline => {
                     return Err(too_many(Duration::from_secs(1)));
                 }
-                Decision::Busy => sleep(PATIENCE.mul_f64(0.5 + fastrand::f64())).await,
+                Decision::Busy => sleep(RETRY_INTERVAL.mul_f64(0.5 + fastrand::f64())).await,
             }
         }
     }
 
-    pub async fn settle(&self, reservation: Reservation, verdict: Verdict) -> Result<(), Problem> {
-        match verdict {
-            Verdict::LoggedIn => self.acquit(reservation, true).await,
-            Verdict::Right => self.acquit(reservation, false).await,
-            Verdict::Wrong => self.release(reservation, 1).await,
-            Verdict::Undecided => self.release(reservation, 0).await,
+    pub async fn record(&self, reservation: Reservation, outcome: Outcome) -> Result<(), Problem> {
+        match outcome {
+            Outcome::LoggedIn => self.reset(reservation, true).await,
+            Outcome::Right => self.reset(reservation, false).await,
+            Outcome::Wrong => self.release(reservation, 1).await,
+            Outcome::Undecided => self.release(reservation, 0).await,
         }
     }
 
     /// A right guess clears the failures before it. Every login waits for this: it is an update without a pipeline.
-    async fn acquit(&self, reservation: Reservation, is_login: bool) -> Result<(), Problem> {
+    async fn reset(&self, reservation: Reservation, is_login: bool) -> Result<(), Problem> {
         let now = self.databases.clock.now();
-        let abandoned = doc! { "at": { "$lte": before(now, LEASE) } };
+        let abandoned = doc! { "at": { "$lte": before(now, RESERVATION_TTL) } };
         let gone = doc! { "$or": [{ "id": reservation.id }, abandoned] };
         let mut changes = doc! { "failures": 0_i64, "blocked_until": null };
         if is_login {
-            let known_until = after(now, ACQUAINTANCE);
+            let known_until = after(now, KNOWN_FOR);
             changes.extend(doc! { "known_until": known_until, "expires_at": known_until });
         }
         let right = doc! { "$pull": { "in_flight": gone }, "$set": changes };
@@ -164,7 +164,7 @@ impl<'a> Bucket<'a> {
 
     /// What time alone has changed: old failures are forgotten, abandoned reservations are failures.
     fn up_to_date(&self, now: DateTime) -> Vec<Document> {
-        let start = before(now, LEASE);
+        let start = before(now, RESERVATION_TTL);
         let in_flight = doc! { "$ifNull": ["$in_flight", []] };
         let live =
             doc! { "$filter": { "input": in_flight, "cond": { "$gt": ["$$this.at", start] } } };
@@ -179,7 +179,7 @@ impl<'a> Bucket<'a> {
         ]
     }
 
-    /// Where `failed` holds, the failures are remembered anew; and where the limit is reached, the guesser is
+    /// Where `failed` holds, the failures are remembered anew; and where the limit is reached, the subject is
     /// blocked for as long as they say.
     fn failed(&self, now: DateTime, failed: Document) -> Document {
         let limit = i64::from(self.limit);
@@ -192,12 +192,12 @@ impl<'a> Bucket<'a> {
         let blocks = doc! { "$and": [&failed, { "$gte": ["$failures", limit] }] };
         doc! { "$set": {
             "blocked_until": { "$cond": [blocks, until, "$blocked_until"] },
-            "forget_at": { "$cond": [failed, after(now, MEMORY), "$forget_at"] },
+            "forget_at": { "$cond": [failed, after(now, FAILURES_TTL), "$forget_at"] },
         } }
     }
 }
 
 /// The document is kept for longer than anything in it counts.
 fn kept(now: DateTime) -> Document {
-    doc! { "$set": { "expires_at": { "$max": ["$known_until", after(now, MEMORY)] } } }
+    doc! { "$set": { "expires_at": { "$max": ["$known_until", after(now, FAILURES_TTL)] } } }
 }

@@ -2,9 +2,9 @@
 
 use tokio::time::Instant;
 
-use super::counter::CountedCall;
-use super::guess::is_known;
-use super::{AddressUse, Guess, Guesser, Verdict, count_call, reserve_guess};
+use super::attempt::is_known;
+use super::counter::CountedRequest;
+use super::{Attempt, LimitedAction, Outcome, Subject, count_request, reserve_attempt};
 use crate::config::Config;
 use crate::http::ClientAddress;
 use crate::problem::{Code, Problem};
@@ -14,8 +14,8 @@ use crate::store::Databases;
 #[must_use]
 pub struct LoginAttempt<'a> {
     /// None for a known pair of account and address beyond the address's limit.
-    call: Option<CountedCall<'a>>,
-    guess: Guess<'a>,
+    call: Option<CountedRequest<'a>>,
+    guess: Attempt<'a>,
 }
 
 impl<'a> LoginAttempt<'a> {
@@ -28,28 +28,29 @@ impl<'a> LoginAttempt<'a> {
         address: ClientAddress,
         deadline: Instant,
     ) -> Result<Self, Problem> {
-        let guesser = Guesser::Caller { email_key, address };
+        let subject = Subject::Account { email_key, address };
         let per_address = limits.login_attempts_per_address;
         // The call first: one that is refused reserves no guess.
-        let call = match count_call(databases, address, AddressUse::Login, per_address).await {
+        let call = match count_request(databases, address, LimitedAction::Login, per_address).await
+        {
             Err(problem)
                 if problem.code == Code::TooManyAttempts
-                    && is_known(databases, guesser).await? =>
+                    && is_known(databases, subject).await? =>
             {
                 None
             }
             call => Some(call?),
         };
         let per_account = limits.login_attempts_per_account;
-        let guess = reserve_guess(databases, guesser, per_account, deadline).await?;
+        let guess = reserve_attempt(databases, subject, per_account, deadline).await?;
         Ok(Self { call, guess })
     }
 
-    pub async fn settle(self, verdict: Verdict) -> Result<(), Problem> {
-        self.guess.settle(verdict).await?;
-        match (verdict, self.call) {
+    pub async fn record(self, outcome: Outcome) -> Result<(), Problem> {
+        self.guess.record(outcome).await?;
+        match (outcome, self.call) {
             // The limit of an address is for guesses, not for an office full of admins.
-            (Verdict::LoggedIn, Some(call)) => call.refund().await,
+            (Outcome::LoggedIn, Some(call)) => call.refund().await,
             _ => Ok(()),
         }
     }

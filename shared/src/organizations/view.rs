@@ -9,7 +9,7 @@ use crate::problem::Problem;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Organization)]
-pub struct OrganizationBody {
+pub struct OrganizationView {
     #[schema(example = "6744a1f0c3b2a1908f7e6d5c", pattern = "^[0-9a-f]{24}$")]
     id: String,
     #[schema(example = "Akshay Pvt Ltd")]
@@ -23,7 +23,7 @@ pub struct OrganizationBody {
     updated_at: String,
 }
 
-impl OrganizationBody {
+impl OrganizationView {
     pub fn of(organization: &Organization) -> Result<Self, Problem> {
         Ok(Self {
             id: organization.id.to_hex(),

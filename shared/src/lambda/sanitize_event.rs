@@ -24,7 +24,7 @@ const NOT_IN_QUERY: &AsciiSet = &CONTROLS
     .add(b'}');
 
 /// The event as it can be converted. What could not becomes a request that is answered.
-pub(super) fn convertible(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
+pub(super) fn sanitize_event(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         body(request);
         uri(request);
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_query_arrives_as_it_was_sent() {
-        let event = convertible(event("/org/audit", "limit=10&cursor=\"<é>\"#", "xn--"));
+        let event = sanitize_event(event("/org/audit", "limit=10&cursor=\"<é>\"#", "xn--"));
         let request: lambda_http::Request = event.payload.into();
         assert_eq!(request.uri().path(), "/org/audit");
         let query = "limit=10&cursor=%22%3C%C3%A9%3E%22%23";
@@ -100,7 +100,7 @@ mod tests {
                 request.route_key = Some("POST /org/create".to_owned());
                 request.request_context.stage = Some("prod".to_owned());
             }
-            let request: lambda_http::Request = convertible(event).payload.into();
+            let request: lambda_http::Request = sanitize_event(event).payload.into();
             assert_eq!(request.uri().path(), "/org/create", "{raw_path}");
         }
     }
@@ -108,7 +108,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_event_becomes_a_request(path in "\\PC{0,40}", query in "\\PC{0,40}", host in "\\PC{0,20}") {
-            let event = convertible(event(&path, &query, &host));
+            let event = sanitize_event(event(&path, &query, &host));
             let _: lambda_http::Request = event.payload.into();
         }
     }
@@ -117,7 +117,7 @@ mod tests {
     fn what_is_too_long_becomes_a_request() {
         let long = format!("/{}", "ü".repeat(40_000));
         for (path, query) in [(long.as_str(), ""), ("/org", long.as_str()), ("", ":x")] {
-            let event = convertible(event(path, query, "localhost"));
+            let event = sanitize_event(event(path, query, "localhost"));
             let _: lambda_http::Request = event.payload.into();
         }
     }
