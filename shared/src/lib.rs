@@ -29,7 +29,11 @@ pub mod tokens;
 
 pub mod state;
 
+pub mod request;
+
 pub mod auth;
+
+pub mod tenant;
 
 pub mod sessions;
 

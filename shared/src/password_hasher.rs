@@ -22,15 +22,15 @@ pub struct PasswordHasher {
 /// What came of comparing a password with a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
-    Wrong,
-    Right,
+    Different,
+    Matches,
     /// The hash was made before passwords were prepared.
     MatchesUnprepared,
 }
 
 impl Comparison {
-    pub fn is_right(self) -> bool {
-        self != Self::Wrong
+    pub fn is_match(self) -> bool {
+        self != Self::Different
     }
 }
 
@@ -94,9 +94,9 @@ impl PasswordHasher {
                 }
             }
             match (is_right, was_right) {
-                (true, _) => Comparison::Right,
+                (true, _) => Comparison::Matches,
                 (false, true) => Comparison::MatchesUnprepared,
-                (false, false) => Comparison::Wrong,
+                (false, false) => Comparison::Different,
             }
         };
         self.run(verify).await
@@ -106,16 +106,15 @@ impl PasswordHasher {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let place =
-            Arc::clone(&self.permits.queue)
-                .try_acquire_owned()
-                .map_err(|error| match error {
-                    TryAcquireError::NoPermits => {
-                        tracing::warn!("the queue of password hashes is full: a request gets 503");
-                        Problem::unavailable()
-                    }
-                    TryAcquireError::Closed => Problem::internal(),
-                })?;
+        let place = Arc::clone(&self.permits.queue)
+            .try_acquire_owned()
+            .map_err(|error| match error {
+                TryAcquireError::NoPermits => {
+                    tracing::warn!("the queue of password hashes is full: a request gets 503");
+                    Problem::unavailable()
+                }
+                TryAcquireError::Closed => Problem::internal(),
+            })?;
         let core = Arc::clone(&self.permits.cores).acquire_owned().await;
         let core = core.map_err(|_| Problem::internal())?;
         let computed = Arc::clone(&self.computed);

@@ -13,6 +13,7 @@ use mongod::{Mongod, NotFound, Purpose, StartError};
 use server::dotenv::{self, DotenvError};
 use server::{LocalSettings, connected, cors, pepper, purge_on_schedule, routes, token_secret};
 use shared::config::{ConfigErrors, ConfiguredSecret};
+use shared::http::{self, REQUEST_TIMEOUT};
 use shared::secrets::SecretsManager;
 use shared::start::{StartupError, prepare};
 use shared::state::AppState;
@@ -129,7 +130,7 @@ async fn serve(
     let tokens = Tokens::new(settings.tokens, secret);
     let state = Arc::new(AppState::new(settings.config, tokens, secrets));
     prepare(&state).await?;
-    let router = shared::http::service(routes(&state));
+    let router = http::service(routes(&state), REQUEST_TIMEOUT);
     let router = match settings.cors_allowed_origins {
         // Without it OPTIONS is a method like any other, as it is behind API Gateway.
         origins if origins.is_empty() => router,

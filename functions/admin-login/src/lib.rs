@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use secrecy::SecretString;
 use serde::Deserialize;
 use shared::auth;
-use shared::http::{ClientAddress, Deadline, JsonBody};
+use shared::http::JsonBody;
 use shared::problem::Problem;
+use shared::request::RequestContext;
 use shared::sessions;
 use shared::state::AppState;
 use shared::tokens::TokenResponse;
@@ -26,8 +27,8 @@ pub fn router(state: Arc<AppState>) -> OpenApiRouter {
 struct Credentials {
     #[schema(example = "admin@example.com", format = "idn-email")]
     email: String,
-    #[schema(example = "Admin@123", format = Password)]
-    password: String,
+    #[schema(value_type = String, example = "Admin@123", format = Password)]
+    password: SecretString,
 }
 
 shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, PayloadTooLarge, UnsupportedMediaType, TooManyAttempts, InternalError, ServiceUnavailable);
@@ -44,16 +45,13 @@ shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, Paylo
     responses((status = OK, description = "The admin is logged in", body = TokenResponse), Problems)
 )]
 async fn log_in(
-    State(state): State<Arc<AppState>>,
-    address: ClientAddress,
-    Deadline(deadline): Deadline,
+    request: RequestContext,
     JsonBody(body): JsonBody<Credentials>,
 ) -> Result<Json<TokenResponse>, Problem> {
     let credentials = auth::Credentials {
         email: &body.email,
         password: &body.password,
     };
-    let verified = auth::log_in(&state, credentials, address, deadline).await?;
-    let session = sessions::open(&state, verified, address, deadline).await?;
-    Ok(Json(session))
+    let tokens = sessions::log_in(&request, credentials).await?;
+    Ok(Json(tokens))
 }

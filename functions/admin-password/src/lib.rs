@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::http::StatusCode;
+use secrecy::SecretString;
 use serde::Deserialize;
 use shared::account;
 use shared::auth::Caller;
-use shared::http::{Deadline, JsonBody};
+use shared::http::JsonBody;
 use shared::problem::Problem;
 use shared::state::AppState;
 use shared::values::{Password, PasswordPolicy};
@@ -24,11 +24,11 @@ pub fn router(state: Arc<AppState>) -> OpenApiRouter {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangePassword {
-    #[schema(example = "Admin@123", format = Password)]
-    current_password: String,
+    #[schema(value_type = String, example = "Admin@123", format = Password)]
+    current_password: SecretString,
     /// The same rules as when the organization was created.
-    #[schema(example = "correct horse battery staple", format = Password, min_length = 8)]
-    new_password: String,
+    #[schema(value_type = String, example = "correct horse battery staple", format = Password, min_length = 8)]
+    new_password: SecretString,
 }
 
 shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials = Problem::wrong_password(), InvalidToken, PayloadTooLarge, UnsupportedMediaType,
@@ -42,7 +42,7 @@ fn too_short() -> Problem {
         context: &[],
     };
     Problem::validation(
-        Password::choose("short", &policy)
+        Password::choose(&"short".into(), &policy)
             .err()
             .into_iter()
             .collect(),
@@ -61,18 +61,15 @@ fn too_short() -> Problem {
     responses((status = NO_CONTENT, description = "The new password is set"), Problems)
 )]
 async fn change_password(
-    State(state): State<Arc<AppState>>,
     caller: Caller,
-    Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<ChangePassword>,
 ) -> Result<StatusCode, Problem> {
     let policy = PasswordPolicy {
         field: "new_password",
-        min_length: state.config.password_min_length,
+        min_length: caller.request().config().password_min_length,
         context: &[caller.admin().email(), &caller.organization().name],
     };
     let new = Password::choose(&body.new_password, &policy).map_err(|error| vec![error])?;
-    let current = Password::presented(&body.current_password);
-    account::change_password(&state, &caller, current, new, deadline).await?;
+    account::change_password(&caller, &body.current_password, new).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use lambda_http::Context;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request;
 use serde::Serialize;
 use shared::auth::Caller;
-use shared::http::{ClientAddress, Deadline};
+use shared::http::{ClientAddress, Deadline, RequestLog};
 use shared::lambda::InvocationError;
 use shared::model::Role;
 use shared::problem::{Code, Problem};
@@ -52,10 +52,10 @@ pub async fn authorize(
     context: &Context,
 ) -> Result<Authorization, InvocationError> {
     let started = Instant::now();
-    let Deadline(deadline) = Deadline::of_event(context);
+    let deadline = Deadline::of_event(context);
     let request_id = request.request_context.request_id.clone();
     let route = request.route_key.clone();
-    let checking = tokio::time::timeout_at(deadline, authenticate(state, request));
+    let checking = tokio::time::timeout_at(deadline.0, authenticate(state, request, deadline));
     let admin = checking.await.unwrap_or(Err(Problem::unavailable()));
     // The counterpart of the line that each request has.
     tracing::info!(
@@ -80,8 +80,12 @@ pub async fn authorize(
 async fn authenticate(
     state: &Arc<AppState>,
     request: ApiGatewayV2CustomAuthorizerV2Request,
+    deadline: Deadline,
 ) -> Result<Caller, Problem> {
     let (mut parts, ()) = Request::new(()).into_parts();
+    let request_id = request.request_context.request_id.unwrap_or_default();
+    parts.extensions.insert(RequestLog::new(request_id));
+    parts.extensions.insert(deadline);
     parts.headers = request.headers;
     let address = request.request_context.http.source_ip;
     if let Some(address) = address.and_then(|text| text.parse().ok()) {

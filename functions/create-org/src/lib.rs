@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use shared::http::{ClientAddress, Deadline, IdempotencyKey, JsonBody};
+use shared::http::{IdempotencyKey, JsonBody};
 use shared::model::Organization;
-use shared::organizations::{Caller, NewOrganization, onboard};
+use shared::organizations::{NewOrganization, onboard};
 use shared::problem::Problem;
+use shared::request::RequestContext;
 use shared::state::AppState;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -33,8 +34,8 @@ struct CreateOrganization {
     email: String,
     /// At least 8 characters (a setting of the service) of any kind; not one of the most common passwords, not
     /// the email, not the organization's name.
-    #[schema(example = "Admin@123", format = Password, min_length = 8)]
-    password: String,
+    #[schema(value_type = String, example = "Admin@123", format = Password, min_length = 8)]
+    password: SecretString,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -73,23 +74,16 @@ shared::problem_responses!(Problems: MalformedRequest, OrganizationNameTaken, Em
     responses((status = CREATED, description = "The organization is created", body = CreatedOrganization), Problems)
 )]
 async fn create_organization(
-    State(state): State<Arc<AppState>>,
-    address: ClientAddress,
+    request: RequestContext,
     IdempotencyKey(idempotency_key): IdempotencyKey,
-    Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<CreateOrganization>,
 ) -> Result<(StatusCode, Json<CreatedOrganization>), Problem> {
     let new = NewOrganization::parse(
         &body.organization_name,
         &body.email,
         &body.password,
-        state.config.password_min_length,
+        request.config().password_min_length,
     )?;
-    let caller = Caller {
-        address,
-        idempotency_key,
-        deadline,
-    };
-    let organization = onboard(&state, new, caller).await?;
+    let organization = onboard(&request, new, idempotency_key.as_deref()).await?;
     Ok((StatusCode::CREATED, Json(organization.into())))
 }

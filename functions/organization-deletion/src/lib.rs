@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use shared::auth::{Caller, Credentials};
 use shared::clock::date_time;
-use shared::http::{ClientAddress, Deadline, JsonBody};
+use shared::http::JsonBody;
 use shared::organizations::{self, OrganizationView};
 use shared::problem::Problem;
+use shared::request::RequestContext;
 use shared::state::AppState;
-use shared::values::Password;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -27,8 +27,8 @@ pub fn router(state: Arc<AppState>) -> OpenApiRouter {
 #[serde(deny_unknown_fields)]
 struct DeleteOrganization {
     /// The admin's current password.
-    #[schema(example = "Admin@123", format = Password)]
-    password: String,
+    #[schema(value_type = String, example = "Admin@123", format = Password)]
+    password: SecretString,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -56,13 +56,10 @@ shared::problem_responses!(DeleteProblems: MalformedRequest, InvalidCredentials 
     responses((status = OK, description = "The organization is deleted", body = DeletedOrganization), DeleteProblems)
 )]
 async fn delete_organization(
-    State(state): State<Arc<AppState>>,
     caller: Caller,
-    Deadline(deadline): Deadline,
     JsonBody(body): JsonBody<DeleteOrganization>,
 ) -> Result<Json<DeletedOrganization>, Problem> {
-    let password = Password::presented(&body.password);
-    let purge_at = organizations::delete(&state, &caller, password, deadline).await?;
+    let purge_at = organizations::delete(&caller, &body.password).await?;
     Ok(Json(DeletedOrganization {
         id: caller.organization().id.to_hex(),
         restorable_until: date_time(purge_at),
@@ -74,8 +71,8 @@ async fn delete_organization(
 struct RestoreOrganization {
     #[schema(example = "admin@example.com", format = "idn-email")]
     email: String,
-    #[schema(example = "Admin@123", format = Password)]
-    password: String,
+    #[schema(value_type = String, example = "Admin@123", format = Password)]
+    password: SecretString,
 }
 
 shared::problem_responses!(RestoreProblems: MalformedRequest, InvalidCredentials, PayloadTooLarge, UnsupportedMediaType,
@@ -93,15 +90,13 @@ shared::problem_responses!(RestoreProblems: MalformedRequest, InvalidCredentials
     responses((status = OK, description = "The organization is active", body = OrganizationView), RestoreProblems)
 )]
 async fn restore_organization(
-    State(state): State<Arc<AppState>>,
-    address: ClientAddress,
-    Deadline(deadline): Deadline,
+    request: RequestContext,
     JsonBody(body): JsonBody<RestoreOrganization>,
 ) -> Result<Json<OrganizationView>, Problem> {
     let credentials = Credentials {
         email: &body.email,
         password: &body.password,
     };
-    let restored = organizations::restore(&state, credentials, address, deadline).await?;
-    OrganizationView::of(&restored).map(Json)
+    let restored = organizations::restore(&request, credentials).await?;
+    Ok(Json(OrganizationView::of(&restored)))
 }

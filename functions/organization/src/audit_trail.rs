@@ -1,9 +1,6 @@
 //! `GET /org/audit`: what was done in the organization, newest first.
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use shared::audit;
 use shared::auth::Caller;
@@ -11,7 +8,6 @@ use shared::clock::date_time;
 use shared::http::Query;
 use shared::model::{Action, Event};
 use shared::problem::{FieldError, Problem};
-use shared::state::AppState;
 use utoipa::{IntoParams, ToSchema};
 
 const USUAL_PAGE: u32 = 50;
@@ -66,8 +62,8 @@ pub struct AuditEvent {
 }
 
 impl AuditEvent {
-    fn of(event: Event) -> Result<Self, Problem> {
-        Ok(Self {
+    fn of(event: Event) -> Self {
+        Self {
             id: event.id.to_hex(),
             at: date_time(event.at),
             action: event.action,
@@ -75,7 +71,7 @@ impl AuditEvent {
             session_id: event.session_id.map(|id| id.to_hex()),
             address: event.address,
             sessions_ended: event.sessions_ended,
-        })
+        }
     }
 }
 
@@ -96,7 +92,6 @@ shared::problem_responses!(Problems: MalformedRequest = Problem::malformed_query
     responses((status = OK, description = "A page of the trail", body = AuditPage), Problems)
 )]
 pub async fn read(
-    State(state): State<Arc<AppState>>,
     caller: Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<AuditPage>, Problem> {
@@ -105,10 +100,9 @@ pub async fn read(
         Some(Ok(limit)) if (1..=audit::MAX_PAGE).contains(&limit) => limit,
         Some(_) => return Err(limit_out_of_range().into()),
     };
-    let page = audit::page(&state, &caller, limit, query.cursor.as_deref()).await?;
-    let events: Result<_, _> = page.events.into_iter().map(AuditEvent::of).collect();
+    let page = audit::page(&caller, limit, query.cursor.as_deref()).await?;
     Ok(Json(AuditPage {
-        events: events?,
+        events: page.events.into_iter().map(AuditEvent::of).collect(),
         next_cursor: page.next_cursor,
     }))
 }

@@ -5,10 +5,9 @@ mod audit_trail;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
 use serde::Deserialize;
 use shared::auth::Caller;
-use shared::http::{Deadline, JsonBody};
+use shared::http::JsonBody;
 use shared::organizations::{self, OrganizationView};
 use shared::problem::Problem;
 use shared::state::AppState;
@@ -43,7 +42,7 @@ shared::problem_responses!(ShowProblems: InvalidToken, InternalError, ServiceUna
     responses((status = OK, description = "The admin's organization", body = OrganizationView), ShowProblems)
 )]
 async fn show_organization(caller: Caller) -> Result<Json<OrganizationView>, Problem> {
-    OrganizationView::of(caller.organization()).map(Json)
+    Ok(Json(OrganizationView::of(caller.organization())))
 }
 
 shared::problem_responses!(RenameProblems: MalformedRequest, InvalidToken, OrganizationNameTaken, PayloadTooLarge,
@@ -66,12 +65,10 @@ fn too_short() -> Problem {
     responses((status = OK, description = "The organization is renamed", body = OrganizationView), RenameProblems)
 )]
 async fn rename_organization(
-    State(state): State<Arc<AppState>>,
     caller: Caller,
-    Deadline(deadline): Deadline,
     JsonBody(change): JsonBody<RenameOrganization>,
 ) -> Result<Json<OrganizationView>, Problem> {
     let name = OrganizationName::parse(&change.organization_name).map_err(|error| vec![error])?;
-    let renamed = organizations::rename(&state, &caller, &name, deadline).await?;
-    OrganizationView::of(&renamed).map(Json)
+    let renamed = organizations::rename(&caller, &name).await?;
+    Ok(Json(OrganizationView::of(&renamed)))
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Deserialize;
 use shared::auth::Caller;
-use shared::http::{ClientAddress, Deadline, JsonBody, Query};
+use shared::http::{JsonBody, Query};
 use shared::problem::Problem;
+use shared::request::RequestContext;
 use shared::sessions;
 use shared::state::AppState;
 use shared::tokens::TokenResponse;
@@ -48,12 +48,10 @@ shared::problem_responses!(RefreshProblems: MalformedRequest, InvalidToken = Pro
     responses((status = OK, description = "A new token pair", body = TokenResponse), RefreshProblems)
 )]
 async fn refresh_session(
-    State(state): State<Arc<AppState>>,
-    address: ClientAddress,
-    Deadline(deadline): Deadline,
+    request: RequestContext,
     JsonBody(body): JsonBody<RefreshSession>,
 ) -> Result<Json<TokenResponse>, Problem> {
-    let refreshed = sessions::refresh(&state, &body.refresh_token, address, deadline).await?;
+    let refreshed = sessions::refresh(&request, &body.refresh_token).await?;
     Ok(Json(refreshed))
 }
 
@@ -81,14 +79,12 @@ shared::problem_responses!(LogOutProblems: MalformedRequest = Problem::malformed
     responses((status = NO_CONTENT, description = "The admin is logged out"), LogOutProblems)
 )]
 async fn log_out(
-    State(state): State<Arc<AppState>>,
     caller: Caller,
     Query(LogOut { everywhere }): Query<LogOut>,
-    Deadline(deadline): Deadline,
 ) -> Result<StatusCode, Problem> {
     match everywhere {
-        true => sessions::end_everywhere(&state, &caller, deadline).await?,
-        false => sessions::end(&state, &caller, deadline).await?,
+        true => sessions::log_out_everywhere(&caller).await?,
+        false => sessions::log_out(&caller).await?,
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,4 +1,4 @@
-//! What an admin does with the own account.
+//! Actions of an admin on its own account.
 
 mod password_change;
 

@@ -1,46 +1,40 @@
-//! A new password: it ends all sessions but the one it is set in.
+//! Password change. It ends all other sessions of the admin.
 
 use mongodb::bson::doc;
-use tokio::time::Instant;
+use secrecy::SecretString;
 
 use crate::auth::{Caller, reauthenticate};
 use crate::model::Action;
 use crate::problem::Problem;
-use crate::sessions::count_alive;
-use crate::state::AppState;
+use crate::sessions::revoke_all;
 use crate::values::Password;
 
-/// Replaces the caller's `current` password by `new`.
+/// Replaces the caller's password `current` by `new`.
 pub async fn change_password(
-    state: &AppState,
     caller: &Caller,
-    current: Password,
+    current: &SecretString,
     new: Password,
-    deadline: Instant,
 ) -> Result<(), Problem> {
-    let databases = state.mongo.databases().await?;
-    let reauthenticated = reauthenticate(state, caller, current, deadline).await?;
-    let new = state.hasher.hash(new).await?;
+    let databases = caller.databases();
+    let reauthenticated = reauthenticate(caller, current).await?;
+    let new = caller.request().state().hasher.hash(new).await?;
     let event = caller.event(Action::PasswordChanged);
-    reauthenticated.transaction(databases, deadline, |session, _| { Box::pin(async {
-        // The new password begins an epoch, which ends all sessions.
-        let admin = doc! { "_id": caller.admin().id };
-        let change = doc! {
-            "$set": { "password_hash": new.as_stored(), "updated_at": databases.clock.now() },
-            "$inc": { "session_epoch": 1_i64 },
-        };
-        let replacing = databases.admins.find_one_and_update(admin, change);
-        let before = replacing.session(&mut *session).await?;
-        let before = before.ok_or_else(Problem::not_active)?;
-        // But this one goes over into it.
-        let own = doc! { "_id": caller.session_id() };
-        let next_epoch = doc! { "$set": { "epoch": before.session_epoch + 1 } };
-        let keeping = databases.sessions.update_one(own, next_epoch);
-        keeping.session(&mut *session).await?;
-        let ended = count_alive(databases, &before, session).await?;
-        databases
-            .append(&event.clone().ending(ended), session)
-            .await?;
-        Ok(())
-    }) }).await
+    reauthenticated
+        .transaction(|session, _| {
+            Box::pin(async {
+                let id = caller.admin().id();
+                let change = doc! { "$set": {
+                    "password_hash": new.as_stored(),
+                    "updated_at": databases.clock.now(),
+                } };
+                let changing = databases.admins.update_one(doc! { "_id": id }, change);
+                changing.session(&mut *session).await?;
+                let own = Some(caller.session_id());
+                let ended = revoke_all(databases, id, own, session).await?;
+                let event = event.clone().with_sessions_ended(ended);
+                databases.append(&event, session).await?;
+                Ok(())
+            })
+        })
+        .await
 }

@@ -1,4 +1,4 @@
-//! Reading the trail, newest first, page by page.
+//! Reads the trail page by page, newest events first.
 
 use mongodb::bson::doc;
 
@@ -6,25 +6,19 @@ use super::Cursor;
 use crate::auth::Caller;
 use crate::model::Event;
 use crate::problem::Problem;
-use crate::state::AppState;
 
 /// The most events that a page can have.
 pub const MAX_PAGE: u32 = 100;
 
 pub struct Page {
     pub events: Vec<Event>,
-    /// Where the next page begins; none where this one is the last.
+    /// Of the next page. None on the last one.
     pub next_cursor: Option<String>,
 }
 
-/// At most `limit` events (1 to [`MAX_PAGE`]) of the caller's organization, after those before `cursor`.
-pub async fn page(
-    state: &AppState,
-    caller: &Caller,
-    limit: u32,
-    cursor: Option<&str>,
-) -> Result<Page, Problem> {
-    let databases = state.mongo.databases().await?;
+/// At most `limit` events (1 to [`MAX_PAGE`]) of the caller's organization, from `cursor` on.
+pub async fn page(caller: &Caller, limit: u32, cursor: Option<&str>) -> Result<Page, Problem> {
+    let databases = caller.databases();
     let pepper = databases.pepper()?;
     let organization = caller.organization().id;
     let mut filter = doc! { "organization_id": organization };
@@ -32,8 +26,8 @@ pub async fn page(
         let cursor = Cursor::parse(text, pepper, organization)
             .ok_or_else(|| Problem::malformed("The cursor is invalid."))?;
         let earlier = doc! { "at": { "$lt": cursor.at } };
-        let same_moment = doc! { "at": cursor.at, "_id": { "$lt": cursor.id } };
-        filter.insert("$or", [earlier, same_moment]);
+        let same_time = doc! { "at": cursor.at, "_id": { "$lt": cursor.id } };
+        filter.insert("$or", [earlier, same_time]);
     }
     let size = usize::try_from(limit.min(MAX_PAGE)).map_err(|_| Problem::internal())?;
     let mut found = databases

@@ -1,32 +1,27 @@
-//! Who is calling: an extractor that turns `Authorization: Bearer` into an admin and the admin's organization.
+//! The extractor of the caller: it turns `Authorization: Bearer` into an admin and the admin's organization.
 //!
-//! They are read with the token, and so is the session: the token dies at once with any of them.
+//! Admin, organization and session are read with each request, so a token ends immediately with any of them.
 
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use mongodb::Database;
 use mongodb::bson::doc;
-use mongodb::bson::oid::ObjectId;
 
-use crate::clock::Clock;
-use crate::http::{ClientAddress, note_organization};
-use crate::model::{Action, Admin, Event, Organization};
+use crate::model::{Action, Admin, Event, Organization, SessionId};
 use crate::problem::Problem;
+use crate::request::RequestContext;
 use crate::state::AppState;
-use crate::store::alive;
-use crate::tokens::VerifiedToken;
+use crate::store::{Databases, alive};
 
-/// An active admin of an active organization, in a session that is alive. Only a good token makes one.
+/// An active admin of an active organization, with a live session. Only a valid access token yields one.
 pub struct Caller {
+    request: RequestContext,
+    databases: Arc<Databases>,
     admin: Admin,
     organization: Organization,
-    session_id: ObjectId,
-    address: ClientAddress,
-    clock: Clock,
-    tenants: Database,
+    session_id: SessionId,
 }
 
 impl Caller {
@@ -34,24 +29,28 @@ impl Caller {
         &self.admin
     }
 
-    /// The one organization that this admin acts for.
+    /// The organization that the caller acts for.
     pub fn organization(&self) -> &Organization {
         &self.organization
     }
 
-    pub(crate) fn session_id(&self) -> ObjectId {
+    /// The caller's request.
+    pub fn request(&self) -> &RequestContext {
+        &self.request
+    }
+
+    pub(crate) fn session_id(&self) -> SessionId {
         self.session_id
     }
 
-    /// Holds the tenants' collections, the caller's among them.
-    pub(crate) fn tenants(&self) -> &Database {
-        &self.tenants
+    pub(crate) fn databases(&self) -> &Databases {
+        &self.databases
     }
 
-    /// What the caller does, for the audit trail.
+    /// An action of the caller, for the audit trail.
     pub(crate) fn event(&self, action: Action) -> Event {
-        Event::new(action, self.address, self.clock.now())
-            .of(&self.admin)
+        Event::new(action, self.request.address(), self.request.now())
+            .by(&self.admin)
             .in_session(self.session_id)
     }
 }
@@ -61,12 +60,32 @@ impl FromRequestParts<Arc<AppState>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Problem> {
         let token = bearer_token(parts)?;
-        let now = state.clock.now();
-        let bearer = state.tokens.verify(token, now).await?;
-        let address = ClientAddress::from_request_parts(parts, state).await?;
-        note_organization(bearer.organization_id);
-        let found = find(state, bearer, address).await?;
-        found.ok_or_else(Problem::not_active)
+        let verified = state.tokens.verify(token, state.clock.now()).await?;
+        let request = RequestContext::from_request_parts(parts, state).await?;
+        request.log().set_organization(verified.organization_id);
+        let databases = request.databases().await?;
+        let admin = doc! { "_id": verified.admin_id };
+        let organization = doc! { "_id": verified.organization_id };
+        let session = doc! { "_id": verified.session_id };
+        let (admin, organization, session) = tokio::try_join!(
+            databases.admins.find_one(admin).into_future(),
+            databases.organizations.find_one(organization).into_future(),
+            databases.sessions.find_one(session).into_future(),
+        )?;
+        let admin = admin.ok_or_else(Problem::not_active)?;
+        let organization = organization.ok_or_else(Problem::not_active)?;
+        let session = session.ok_or_else(Problem::not_active)?;
+        let session = alive(databases, session, &admin).await?;
+        match session {
+            Some(session) if admin.may_act_for(&organization) => Ok(Self {
+                databases: Arc::clone(databases),
+                request,
+                admin,
+                organization,
+                session_id: session.id,
+            }),
+            _ => Err(Problem::not_active()),
+        }
     }
 }
 
@@ -89,33 +108,4 @@ fn bearer_token(parts: &Parts) -> Result<&str, Problem> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
         _ => Err(Problem::missing_token()),
     }
-}
-
-async fn find(
-    state: &AppState,
-    bearer: VerifiedToken,
-    address: ClientAddress,
-) -> Result<Option<Caller>, Problem> {
-    let databases = state.mongo.databases().await?;
-    let admin = databases.admins.find_one(doc! { "_id": bearer.admin_id });
-    let organization = databases
-        .organizations
-        .find_one(doc! { "_id": bearer.organization_id });
-    let session = databases
-        .sessions
-        .find_one(doc! { "_id": bearer.session_id });
-    let (admin, organization, session) = tokio::try_join!(admin, organization, session)?;
-    let (Some(admin), Some(organization), Some(session)) = (admin, organization, session) else {
-        return Ok(None);
-    };
-    let session = alive(databases, session, &admin).await?;
-    let active = session.filter(|_| admin.may_act_for(&organization));
-    Ok(active.map(|session| Caller {
-        admin,
-        organization,
-        session_id: session.id,
-        address,
-        clock: databases.clock.clone(),
-        tenants: databases.tenants.clone(),
-    }))
 }

@@ -1,12 +1,14 @@
-//! Who is calling: by a token, or by email and password.
+//! Authentication: by access token, or by email and password.
 
-mod authentication;
 mod caller;
+mod credentials;
+mod reauthentication;
 mod refused_login;
 mod session_guard;
 mod verified_login;
 
-pub use authentication::{Credentials, log_in};
-pub(crate) use authentication::{Reauthenticated, authenticate, reauthenticate};
 pub use caller::Caller;
+pub(crate) use credentials::verify_credentials;
+pub use credentials::{Credentials, verify_login};
+pub(crate) use reauthentication::{Reauthenticated, reauthenticate};
 pub use verified_login::VerifiedLogin;

@@ -1,48 +1,42 @@
-//! A refused login in the trail of the admin it was for, while there is that admin.
+//! Records a refused login in the trail of the admin's organization, if there is such an admin.
 //!
-//! Two at once for one account get into each other's way, and the later one is run again. They do so whether there
-//! is that account or not, or their time would tell.
+//! Two refused logins of one account at the same time conflict, and the later one runs again. They conflict for unknown
+//! accounts as well, because the time would otherwise tell which accounts exist.
 
 use std::time::Duration;
 
 use mongodb::bson::doc;
-use tokio::time::Instant;
 
 use crate::clock::after;
 use crate::model::Event;
 use crate::problem::Problem;
-use crate::store::Databases;
+use crate::request::RequestContext;
 
-/// How long it is remembered that an account had one.
-const COUNT_TTL: Duration = Duration::from_secs(3600);
+/// How long the document that the refused logins of an account conflict on is kept.
+const CONFLICT_TTL: Duration = Duration::from_secs(3600);
 
 pub(super) struct RefusedLogin<'a> {
-    pub databases: &'a Databases,
-    /// The account's key, known or unknown.
+    /// The key of the account, known or unknown.
     pub account: &'a str,
     pub event: Event,
 }
 
 impl RefusedLogin<'_> {
-    pub async fn record(self, deadline: Instant) -> Result<(), Problem> {
-        let Self {
-            databases,
-            account,
-            event,
-        } = self;
+    pub async fn record(self, request: &RequestContext) -> Result<(), Problem> {
+        let Self { account, event } = self;
+        let databases = request.databases().await?;
         let key = databases.pepper()?.hash(&["refused-logins", account]);
-        databases
-            .transaction(deadline, |session, _| {
+        request
+            .transaction(|session, _| {
                 Box::pin(async {
-                    // What every refused login of the account writes.
                     let change = doc! {
                         "$inc": { "count": 1_i64 },
-                        "$set": { "expires_at": after(databases.clock.now(), COUNT_TTL) },
+                        "$set": { "expires_at": after(databases.clock.now(), CONFLICT_TTL) },
                     };
-                    let meeting = databases.attempts.update_one(doc! { "_id": &key }, change);
-                    meeting.upsert(true).session(&mut *session).await?;
-                    // Written, not only read: a purge removes the admin before the trail, and so waits for this event or
-                    // leaves none to be written. An unknown account takes the same steps.
+                    let conflicting = databases.attempts.update_one(doc! { "_id": &key }, change);
+                    conflicting.upsert(true).session(&mut *session).await?;
+                    // A write, not a read: a purge deletes the admin before the trail, so this event is written before
+                    // the trail is deleted, or not at all. An unknown account takes the same steps.
                     let admin = doc! { "_id": event.admin_id };
                     let count = doc! { "$inc": { "refused_logins": 1_i64 } };
                     let counting = databases.admins.update_one(admin, count);

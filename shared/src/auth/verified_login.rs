@@ -1,25 +1,24 @@
-//! An admin that has just verified to be it, by email and password: what opens a session.
+//! An admin whose email and password were verified. It can open a session.
 //!
-//! Only [`log_in`](super::log_in) makes one. The following does not compile: an [`Admin`] that was read, or
-//! made up, opens nothing.
+//! Only [`verify_login`](super::verify_login) yields one. An [`Admin`] that was read or made up opens no session; the
+//! following does not compile:
 //!
 //! ```compile_fail,E0308
-//! # use shared::{http::ClientAddress, model::Admin, sessions, state::AppState};
-//! async fn in_the_name_of(state: &AppState, admin: &Admin, address: ClientAddress) {
-//!     let soon = tokio::time::Instant::now();
-//!     let _ = sessions::open(state, admin, address, soon).await;
+//! # use shared::{model::Admin, request::RequestContext, sessions};
+//! async fn without_credentials(request: &RequestContext, admin: &Admin) {
+//!     let _ = sessions::open(request, admin).await;
 //! }
 //! ```
 //!
 //! ```compile_fail,E0451
 //! # use shared::{auth::VerifiedLogin, model::Admin};
-//! fn in_place_of<'a>(verified: VerifiedLogin<'a>, admin: Admin) -> VerifiedLogin<'a> {
+//! fn of_another_admin<'a>(verified: VerifiedLogin<'a>, admin: Admin) -> VerifiedLogin<'a> {
 //!     VerifiedLogin { admin, ..verified }
 //! }
 //! ```
 //!
 //! ```compile_fail,E0616
-//! fn of_another(mut admin: shared::model::Admin, organization: mongodb::bson::oid::ObjectId) {
+//! fn of_another_organization(mut admin: shared::model::Admin, organization: shared::model::OrganizationId) {
 //!     admin.organization_id = organization;
 //! }
 //! ```
@@ -28,7 +27,7 @@ use crate::model::Admin;
 use crate::problem::Problem;
 use crate::throttle::{LoginAttempt, Outcome};
 
-/// Its attempt is to be settled, beside whatever the proof is for.
+/// The outcome of its attempt is still to be recorded.
 #[must_use]
 pub struct VerifiedLogin<'a> {
     admin: Admin,
@@ -40,8 +39,8 @@ impl<'a> VerifiedLogin<'a> {
         Self { admin, attempt }
     }
 
-    /// The admin, and what settles the attempt: [`Outcome::LoggedIn`] or [`Outcome::Right`].
-    pub(crate) fn settling(
+    /// The admin, and the future that records the outcome: [`Outcome::LoggedIn`] or [`Outcome::Right`].
+    pub(crate) fn record(
         self,
         outcome: Outcome,
     ) -> (Admin, impl Future<Output = Result<(), Problem>> + 'a) {

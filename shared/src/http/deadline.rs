@@ -1,39 +1,42 @@
-//! The moment by which a request must be answered.
+//! The time by which a request must be answered.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use lambda_runtime::Context;
 use tokio::time::Instant;
 
 use crate::problem::Problem;
 
-/// Kept back from a function's own deadline, at which Lambda kills it without an answer.
-const BEFORE_DEADLINE: Duration = Duration::from_secs(1);
+/// The longest that a client waits for a response.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// In milliseconds since 1970, as deadlines are. Smaller values are durations, not timestamps: `cargo lambda watch` sends a
-/// timeout instead of a deadline.
-const FIRST_MOMENT: u64 = 1_000_000_000_000;
-/// The longest that a function can be given.
+/// Kept back from a function's own deadline, at which Lambda kills it without a response.
+const RESERVE: Duration = Duration::from_secs(1);
+
+/// In milliseconds since 1970, as deadlines are. Smaller values are durations, not timestamps: `cargo lambda watch` sends
+/// a timeout instead of a deadline.
+const EARLIEST_DEADLINE: u64 = 1_000_000_000_000;
+/// The longest timeout that a function can have.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// The longest a caller waits.
-const LONGEST: Duration = Duration::from_secs(10);
-
-/// Ten seconds from the request's start, or a second before the function's deadline, whichever is sooner.
+/// The request's timeout, or one second before the function's deadline if that is sooner.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(pub Instant);
 
 impl Deadline {
-    pub(super) fn of(request: &axum::extract::Request) -> Self {
-        let lambda = request.extensions().get::<Context>();
-        lambda.map_or_else(|| Self(Instant::now() + LONGEST), Self::of_event)
+    pub(super) fn of(request: &Request, timeout: Duration) -> Self {
+        let remaining = match request.extensions().get::<Context>() {
+            Some(context) => remaining_time(context).min(timeout),
+            None => timeout,
+        };
+        Self(Instant::now() + remaining)
     }
 
-    /// Of an event of Lambda that is no request, and that a request waits for.
+    /// Of an invocation that is no HTTP request, and that an HTTP request waits for.
     pub fn of_event(context: &Context) -> Self {
-        Self(Instant::now() + remaining_time(context).min(LONGEST))
+        Self(Instant::now() + remaining_time(context).min(REQUEST_TIMEOUT))
     }
 }
 
@@ -46,16 +49,15 @@ impl<S: Sync> FromRequestParts<S> for Deadline {
     }
 }
 
-/// How long an event may take: until a second before the function's deadline.
+/// How long an invocation may still take: until one second before the function's deadline.
 pub fn remaining_time(context: &Context) -> Duration {
-    if context.deadline < FIRST_MOMENT {
+    if context.deadline < EARLIEST_DEADLINE {
         return LONGEST_TIMEOUT;
     }
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    // The deadline is in milliseconds since 1970.
     Duration::from_millis(context.deadline)
         .saturating_sub(now)
-        .saturating_sub(BEFORE_DEADLINE)
+        .saturating_sub(RESERVE)
 }

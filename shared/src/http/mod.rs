@@ -1,18 +1,17 @@
-//! HTTP around the handlers: what comes in before them, and what happens to every answer after them.
+//! HTTP around the handlers: what is read from a request, and what happens to every response.
 
 mod client_address;
 mod deadline;
 mod idempotency_key;
 mod json_body;
-mod organization;
 mod query;
-mod request_id;
+mod request_log;
 mod service;
 
 pub use client_address::ClientAddress;
-pub use deadline::{Deadline, remaining_time};
+pub use deadline::{Deadline, REQUEST_TIMEOUT, remaining_time};
 pub use idempotency_key::IdempotencyKey;
 pub use json_body::{JsonBody, exceeds_limit_by_length, receive};
-pub(crate) use organization::note_organization;
 pub use query::Query;
+pub use request_log::RequestLog;
 pub use service::service;

@@ -21,6 +21,7 @@ use self::payload::PayloadResponse;
 use self::response::GatewayResponse;
 use self::sanitize_event::sanitize_event;
 use crate::config::{Config, ConfiguredSecret, Settings, TokenConfig};
+use crate::http::REQUEST_TIMEOUT;
 use crate::secrets::SecretsManager;
 use crate::start::{StartupError, prepare};
 use crate::state::AppState;
@@ -152,7 +153,7 @@ pub fn handler(
 > + Clone {
     let answering = ServiceBuilder::new()
         .map_response(GatewayResponse)
-        .service(crate::http::service(router));
+        .service(crate::http::service(router, REQUEST_TIMEOUT));
     ServiceBuilder::new()
         .map_request(sanitize_event)
         .service(Adapter::from(answering))

@@ -1,35 +1,33 @@
-//! A document of `admins`: who may act for an organization.
+//! A document of `admins`: a person who may act for an organization.
 
 use mongodb::bson::DateTime;
-use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 
-use super::{Organization, OrganizationStatus};
+use super::{AdminId, Organization, OrganizationId, OrganizationStatus};
 use crate::values::PasswordHash;
 
-/// A document of `admins`. It also has numbers that nobody reads: transactions count them up to lock it.
+/// A document of `admins`. It also has counters that nothing reads: transactions increment them to lock the document.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Admin {
     #[serde(rename = "_id")]
-    pub(crate) id: ObjectId,
-    pub(crate) organization_id: ObjectId,
+    pub(crate) id: AdminId,
+    pub(crate) organization_id: OrganizationId,
     /// As typed.
     pub(crate) email: String,
-    /// Unique; see [`EmailAddress::key`].
+    /// Unique; see [`EmailAddress::key`](crate::values::EmailAddress::key).
     pub(crate) email_key: String,
     pub(crate) password_hash: PasswordHash,
     pub(crate) role: Role,
     pub(crate) status: AdminStatus,
-    /// Only sessions of this epoch are alive. The next one begins when all of them are to end; the first one
-    /// is not written down.
-    #[serde(default, skip_serializing_if = "is_first")]
+    /// Only sessions of the current epoch are alive. Revoking all sessions begins the next one. Epoch 0 is not stored.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) session_epoch: i64,
     pub(crate) created_at: DateTime,
     pub(crate) updated_at: DateTime,
 }
 
 impl Admin {
-    pub fn id(&self) -> ObjectId {
+    pub fn id(&self) -> AdminId {
         self.id
     }
 
@@ -50,7 +48,7 @@ impl Admin {
     }
 }
 
-fn is_first(epoch: &i64) -> bool {
+fn is_zero(epoch: &i64) -> bool {
     *epoch == 0
 }
 

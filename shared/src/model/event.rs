@@ -7,13 +7,13 @@ use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Admin;
+use super::{Admin, AdminId, OrganizationId, SessionId};
 use crate::clock::after;
 use crate::http::ClientAddress;
 
-/// How long an organization can look back.
+/// How long events are kept.
 const RETENTION: Duration = Duration::from_secs(400 * 24 * 3600);
-/// How long an event is kept that belongs to no organization: a login with an unknown email.
+/// How long events without an organization are kept: refused logins with an unknown email.
 const RETENTION_WITHOUT_ORGANIZATION: Duration = Duration::from_secs(24 * 3600);
 
 /// A document of `audit_events`.
@@ -21,17 +21,16 @@ const RETENTION_WITHOUT_ORGANIZATION: Duration = Duration::from_secs(24 * 3600);
 pub struct Event {
     #[serde(rename = "_id")]
     pub id: ObjectId,
-    /// None where a refused login's email is unknown: it is recorded all the same, so that it takes as long.
-    pub organization_id: Option<ObjectId>,
+    /// None for a refused login with an unknown email. It is written all the same, so that both take the same time.
+    pub organization_id: Option<OrganizationId>,
     pub at: DateTime,
     #[serde(flatten)]
     pub action: Action,
-    pub admin_id: Option<ObjectId>,
-    pub session_id: Option<ObjectId>,
-    /// The client's, as API Gateway saw it.
+    pub admin_id: Option<AdminId>,
+    pub session_id: Option<SessionId>,
+    /// The client's address, as API Gateway saw it.
     pub address: String,
-    /// How many sessions ended with it, where it is of the kind that ends sessions. Of one admin's, 10,000 at most
-    /// are counted.
+    /// How many sessions the action ended, for actions that end sessions. Counts at most 10,000 sessions of one admin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions_ended: Option<i64>,
     expires_at: DateTime,
@@ -59,19 +58,20 @@ pub enum Action {
     },
 }
 
-/// Why a session ended before its time.
+/// Why a session ended before it expired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     Logout,
     LogoutEverywhere,
-    /// An old refresh token was used again: someone else has a copy.
+    /// A replaced refresh token was used again: someone else has a copy.
     RefreshTokenReused,
     /// A login beyond the limit of live sessions; the event's session is the new one.
     SessionLimit,
 }
 
 impl Event {
+    /// An event that belongs to no organization yet, see [`Self::by`].
     pub(crate) fn new(action: Action, address: ClientAddress, now: DateTime) -> Self {
         Self {
             id: ObjectId::new(),
@@ -86,8 +86,8 @@ impl Event {
         }
     }
 
-    /// In the trail of the admin's organization.
-    pub(crate) fn of(self, admin: &Admin) -> Self {
+    /// An action of `admin`, in the trail of the admin's organization.
+    pub(crate) fn by(self, admin: &Admin) -> Self {
         Self {
             organization_id: Some(admin.organization_id),
             admin_id: Some(admin.id),
@@ -96,7 +96,21 @@ impl Event {
         }
     }
 
-    /// In no organization's trail.
+    pub(crate) fn in_session(self, id: SessionId) -> Self {
+        Self {
+            session_id: Some(id),
+            ..self
+        }
+    }
+
+    pub(crate) fn with_sessions_ended(self, count: u64) -> Self {
+        Self {
+            sessions_ended: i64::try_from(count).ok(),
+            ..self
+        }
+    }
+
+    /// Removes admin and organization from the event.
     pub(crate) fn without_organization(self) -> Self {
         Self {
             organization_id: None,
@@ -107,26 +121,11 @@ impl Event {
         }
     }
 
-    /// With so many sessions ended by it.
-    pub(crate) fn ending(self, sessions: u64) -> Self {
-        Self {
-            sessions_ended: i64::try_from(sessions).ok(),
-            ..self
-        }
-    }
-
-    /// Another event of the same moment, by the same admin.
+    /// Another action at the same time by the same admin.
     pub(crate) fn followed_by(self, action: Action) -> Self {
         Self {
             id: ObjectId::new(),
             action,
-            ..self
-        }
-    }
-
-    pub(crate) fn in_session(self, id: ObjectId) -> Self {
-        Self {
-            session_id: Some(id),
             ..self
         }
     }

@@ -1,20 +1,21 @@
-//! A document of `onboardings`: a creation that can be repeated with its `Idempotency-Key`.
+//! A document of `onboardings`: an onboarding that can be repeated with its `Idempotency-Key`.
 
 use mongodb::bson::DateTime;
-use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 
+use super::OrganizationId;
 use crate::values::PasswordHash;
 
 /// A document of `onboardings`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
-    /// Keyed hash of email and `Idempotency-Key`: callers do not share a namespace.
+    /// Hash of email and `Idempotency-Key`, made with the pepper: callers have no common namespace.
     #[serde(rename = "_id")]
     pub(crate) key: String,
-    /// Keyed hash of name and email. The password is compared by its own hash: a fast one would be easy to guess.
+    /// Hash of name and email, made with the pepper. The password is compared by its bcrypt hash, because a fast hash is
+    /// easy to guess.
     pub(crate) fingerprint: String,
     pub(crate) password_hash: PasswordHash,
-    pub(crate) organization_id: ObjectId,
+    pub(crate) organization_id: OrganizationId,
     pub(crate) expires_at: DateTime,
 }

@@ -1,26 +1,25 @@
-//! A document of `sessions`: what begins with a login.
+//! A document of `sessions`: what a login begins.
 
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Binary, DateTime};
 use serde::{Deserialize, Serialize};
 
-use super::Admin;
+use super::{Admin, AdminId, OrganizationId, SessionId};
 
-/// A document of `sessions`. It also has a number that nobody reads: transactions count it up to lock it.
+/// A document of `sessions`. It also has a counter that nothing reads: transactions increment it to lock the document.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     #[serde(rename = "_id")]
-    pub id: ObjectId,
-    pub organization_id: ObjectId,
-    pub admin_id: ObjectId,
+    pub id: SessionId,
+    pub organization_id: OrganizationId,
+    pub admin_id: AdminId,
     /// See [`Admin::session_epoch`].
     pub(crate) epoch: i64,
-    /// Keyed hash of the one refresh token that is good now.
+    /// Hash of the current refresh token, made with the pepper.
     pub(crate) refresh_token_hash: String,
-    /// The refresh token before that one.
+    /// The refresh token before the current one.
     pub(crate) replaced: Option<ReplacedToken>,
     pub(crate) created_at: DateTime,
-    /// When its tokens were made last. Beyond the limit of sessions, the one that was refreshed longest ago ends.
+    /// When its tokens were last issued. A login beyond the limit of sessions ends the session with the oldest one.
     pub(crate) refreshed_at: DateTime,
     /// The end of the session, however often it is refreshed.
     pub expires_at: DateTime,
@@ -29,18 +28,17 @@ pub struct Session {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ReplacedToken {
     pub(crate) hash: String,
-    /// Makes the successor from the replaced token, and is of no use without it.
+    /// Derives the successor from the replaced token. Useless without that token.
     pub(crate) salt: Binary,
     pub(crate) at: DateTime,
 }
 
 impl Session {
-    /// Whether it is `admin`'s, and has neither been ended nor run out.
+    /// Whether it belongs to `admin`, was not ended, and has not expired.
     pub(crate) fn is_alive(&self, admin: &Admin, now: DateTime) -> bool {
         self.admin_id == admin.id
             && self.organization_id == admin.organization_id
-            // A later epoch than the admin's began since the admin was read: with a new password, set in this
-            // session.
+            // A later epoch than the admin's began after the admin was read: a password change in this session.
             && self.epoch >= admin.session_epoch
             && self.expires_at > now
     }

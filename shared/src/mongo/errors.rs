@@ -42,11 +42,11 @@ const PERMANENT: &[i32] = &[
 
 /// Errors after which a connection is to be checked. A count for the whole process, because an error does not say which
 /// connection it came from; each connection remembers the count at its last check.
-static DOUBTS: AtomicU64 = AtomicU64::new(0);
+static SUSPICIOUS_ERRORS: AtomicU64 = AtomicU64::new(0);
 
-/// How many errors so far made connections doubtful: see [`makes_connection_doubtful`].
-pub(crate) fn doubts() -> u64 {
-    DOUBTS.load(Ordering::Relaxed)
+/// How many errors so far made connections doubtful: see [`is_suspicious`].
+pub(crate) fn suspicious_errors() -> u64 {
+    SUSPICIOUS_ERRORS.load(Ordering::Relaxed)
 }
 
 /// The one way from an error of MongoDB to an HTTP answer. The error goes to the log. The answer is a 500 if sending the
@@ -103,7 +103,7 @@ pub(crate) fn is_denied(error: &Error) -> bool {
 }
 
 /// Whether the connection may be the reason: its user was replaced, or it leads to a server that is no primary any more.
-fn makes_connection_doubtful(error: &Error) -> bool {
+fn is_suspicious(error: &Error) -> bool {
     is_denied(error) || code(error).is_some_and(|code| NOT_PRIMARY.contains(&code))
 }
 
@@ -124,8 +124,8 @@ pub(crate) fn is_permanent(error: &Error) -> bool {
 /// Writes the error to the log. If the connection may be the reason, the next request checks it.
 pub fn log_error(error: &Error) {
     let text = describe(error);
-    if makes_connection_doubtful(error) {
-        DOUBTS.fetch_add(1, Ordering::Relaxed);
+    if is_suspicious(error) {
+        SUSPICIOUS_ERRORS.fetch_add(1, Ordering::Relaxed);
     }
     if is_denied(error) {
         tracing::error!(

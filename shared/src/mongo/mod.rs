@@ -12,11 +12,11 @@ mod transaction;
 pub use connect_error::ConnectError;
 pub(crate) use connection_string::ConnectionString;
 pub(crate) use duplicate::OnDuplicate;
-pub(crate) use errors::{doubts, is_connection_failure};
 pub use errors::{
     duplicate_index, is_duplicate, is_write_conflict, log_error, names_existing_collection,
 };
-pub(crate) use options::completed;
+pub(crate) use errors::{is_connection_failure, suspicious_errors};
+pub(crate) use options::with_defaults;
 pub(crate) use reachability::Reachability;
 pub(crate) use topology::check_server;
 pub use transaction::{Scope, TransactionError, Writes, run_transaction};

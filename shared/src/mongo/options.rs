@@ -10,7 +10,7 @@ use mongodb::options::{
 use crate::config::Config;
 
 /// Those of a connection string, completed.
-pub(crate) fn completed(config: &Config, mut options: ClientOptions) -> ClientOptions {
+pub(crate) fn with_defaults(config: &Config, mut options: ClientOptions) -> ClientOptions {
     options
         .app_name
         .get_or_insert_with(|| "org-management".to_owned());

@@ -1,5 +1,4 @@
-//! How many organizations there are, and may be: past its limit the cluster would fail, and take every tenant
-//! with it.
+//! The tenant limit of the cluster. Above it the cluster would fail for every tenant.
 
 use crate::metrics::{self, Metric};
 use crate::problem::Problem;
@@ -36,7 +35,7 @@ impl Capacity {
         Err(Problem::capacity_reached())
     }
 
-    /// Says where the limit is, long before it is reached.
+    /// Logs how far the limit is.
     pub fn record_creation(self) {
         metrics::record(Metric::OrganizationsCreated, 1.0);
         let organizations = self.organizations.saturating_add(1);

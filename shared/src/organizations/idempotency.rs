@@ -1,76 +1,76 @@
-//! IdempotencyRecord that can be repeated: the same `Idempotency-Key`, email and body get the same organization.
+//! Idempotency of onboarding: a request with the same `Idempotency-Key`, email and body gets the same organization.
 //!
-//! The record is written in the onboarding transaction, so that there is one exactly when there is the
-//! organization; there is no state between that could get stuck.
+//! The record is written in the onboarding transaction. So it exists exactly when the organization does, and there is no
+//! state in between.
 
 use std::time::Duration;
 
 use mongodb::ClientSession;
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::Error;
 
-use super::{Caller, NewOrganization};
+use super::NewOrganization;
 use crate::clock::after;
-use crate::model::{IdempotencyRecord, Organization, OrganizationStatus};
+use crate::model::{IdempotencyRecord, Organization, OrganizationId, OrganizationStatus};
 use crate::password_hasher::Comparison;
+use crate::pepper::Pepper;
 use crate::problem::{Code, Problem};
-use crate::state::AppState;
+use crate::request::RequestContext;
 use crate::store::Databases;
 use crate::throttle::{Outcome, Subject, reserve_attempt};
 use crate::values::PasswordHash;
 
-/// How long a key is remembered.
+/// How long a key is valid.
 const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 3600);
-
-/// What came of an earlier request with the same key.
-pub(super) enum Earlier {
-    None,
-    Created(Organization),
-    /// It created the organization with this id, which has been purged: the key is forgotten.
-    Purged(ObjectId),
-}
 
 /// A request with an `Idempotency-Key`.
 pub(super) struct IdempotentRequest {
     key: String,
     fingerprint: String,
+    /// The organization that an earlier request with this key created, if it was purged: the key can be used again.
+    pub purged: Option<OrganizationId>,
+}
+
+/// What an earlier request with the same key created.
+pub(super) enum Previous {
+    None,
+    Created(Organization),
 }
 
 impl IdempotentRequest {
-    pub fn new(databases: &Databases, key: &str, new: &NewOrganization) -> Result<Self, Problem> {
-        let pepper = databases.pepper()?;
+    pub fn new(pepper: &Pepper, key: &str, new: &NewOrganization) -> Result<Self, Problem> {
         Ok(Self {
             key: pepper.hash(&["idempotency", new.email.key(), key]),
             fingerprint: pepper.hash(&["onboarding", new.name.as_str(), new.email.as_str()]),
+            purged: None,
         })
     }
 
-    /// What came of the earlier request with this key, as it is today.
-    pub async fn earlier(
-        &self,
-        state: &AppState,
-        databases: &Databases,
+    /// The organization of an earlier request with this key, as it is now.
+    pub async fn previous(
+        &mut self,
+        request: &RequestContext,
         new: &NewOrganization,
-        caller: &Caller,
-    ) -> Result<Earlier, Problem> {
-        let live = doc! { "_id": &self.key, "expires_at": { "$gt": databases.clock.now() } };
-        let Some(done) = databases.onboardings.find_one(live).await? else {
-            return Ok(Earlier::None);
+    ) -> Result<Previous, Problem> {
+        let databases = request.databases().await?;
+        let valid = doc! { "_id": &self.key, "expires_at": { "$gt": databases.clock.now() } };
+        let Some(record) = databases.onboardings.find_one(valid).await? else {
+            return Ok(Previous::None);
         };
-        let id = done.organization_id;
+        let id = record.organization_id;
         let Some(organization) = databases.organizations.find_one(doc! { "_id": id }).await? else {
-            return Ok(Earlier::Purged(id));
+            self.purged = Some(id);
+            return Ok(Previous::None);
         };
-        let same = done.fingerprint == self.fingerprint
-            && is_password(state, databases, done.password_hash, new, caller).await?;
-        if !same {
+        let is_same = record.fingerprint == self.fingerprint
+            && is_password(request, record.password_hash, new).await?;
+        if !is_same {
             let detail = "The key was used with other values of the fields.";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
         }
         match organization.status {
             OrganizationStatus::Active | OrganizationStatus::Suspended => {
-                Ok(Earlier::Created(organization))
+                Ok(Previous::Created(organization))
             }
             OrganizationStatus::Deleted | OrganizationStatus::Purging => {
                 Err(Problem::organization_deleted())
@@ -80,7 +80,7 @@ impl IdempotentRequest {
 
     pub fn record(
         &self,
-        organization: &Organization,
+        organization_id: OrganizationId,
         password_hash: &PasswordHash,
         now: DateTime,
     ) -> IdempotencyRecord {
@@ -88,54 +88,54 @@ impl IdempotentRequest {
             key: self.key.clone(),
             fingerprint: self.fingerprint.clone(),
             password_hash: password_hash.clone(),
-            organization_id: organization.id,
+            organization_id,
             expires_at: after(now, IDEMPOTENCY_TTL),
         }
     }
 }
 
-/// Whether `hash` is the new password's. Whoever knows a key, a name and an email can ask that as by a login:
-/// it is as much of a guess.
+/// Whether `hash` is that of the new password. With a key, a name and an email anyone can ask this, so it is limited like a
+/// login.
 async fn is_password(
-    state: &AppState,
-    databases: &Databases,
+    request: &RequestContext,
     hash: PasswordHash,
     new: &NewOrganization,
-    caller: &Caller,
 ) -> Result<bool, Problem> {
+    let databases = request.databases().await?;
     let subject = Subject::Account {
         email_key: new.email.key(),
-        address: caller.address,
+        address: request.address(),
     };
-    let limit = state.config.login_attempts_per_account;
-    let guess = reserve_attempt(databases, subject, limit, caller.deadline).await?;
-    let compared = state.hasher.verify(hash, new.password.clone()).await;
+    let limit = request.config().login_attempts_per_account;
+    let attempt = reserve_attempt(databases, subject, limit, request.deadline()).await?;
+    let hasher = &request.state().hasher;
+    let compared = hasher.verify(hash, new.password.clone()).await;
     let outcome = match compared {
-        Ok(Comparison::Wrong) => Outcome::Wrong,
-        // It was the admin's password then, and may have been replaced: it clears no failures.
+        Ok(Comparison::Different) => Outcome::Wrong,
+        // The admin's password may have changed since, so a match clears no failures.
         Ok(_) | Err(_) => Outcome::Undecided,
     };
-    guess.record(outcome).await?;
-    Ok(compared?.is_right())
+    attempt.record(outcome).await?;
+    Ok(compared?.is_match())
 }
 
-/// Takes the place of a record that has expired, or whose organization, `purged`, is gone. Any other record is a
-/// duplicate key.
-pub(super) async fn insert(
+/// Inserts the record. It replaces one that has expired, and that of the `purged` organization. Any other record with this
+/// key is a duplicate.
+pub(super) async fn insert_record(
     record: &IdempotencyRecord,
     databases: &Databases,
-    purged: Option<ObjectId>,
+    purged: Option<OrganizationId>,
     session: &mut ClientSession,
 ) -> Result<(), Error> {
     let expired = doc! { "expires_at": { "$lte": databases.clock.now() } };
-    let forgotten: Vec<Document> = purged
+    let replaceable: Vec<Document> = purged
         .map(|id| doc! { "organization_id": id })
         .into_iter()
         .chain([expired])
         .collect();
     databases
         .onboardings
-        .replace_one(doc! { "_id": &record.key, "$or": forgotten }, record)
+        .replace_one(doc! { "_id": &record.key, "$or": replaceable }, record)
         .upsert(true)
         .session(session)
         .await

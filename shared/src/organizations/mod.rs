@@ -1,4 +1,4 @@
-//! What an organization goes through: onboarding, renaming, deletion, restoration, purge.
+//! The life of an organization: onboarding, rename, deletion, restoration, purge.
 
 mod capacity;
 mod deletion;
@@ -8,14 +8,12 @@ mod onboarding;
 mod purge;
 mod rename;
 mod restoration;
-mod tenant_collection;
 mod view;
 
 pub use deletion::delete;
-pub use new_organization::{Caller, NewOrganization};
+pub use new_organization::NewOrganization;
 pub use onboarding::onboard;
 pub use purge::{PurgeReport, purge_deleted};
 pub use rename::rename;
 pub use restoration::restore;
-pub use tenant_collection::TenantCollection;
 pub use view::OrganizationView;

@@ -1,11 +1,10 @@
-//! What a company sends to be onboarded.
+//! The request of a company that onboards itself.
 
-use tokio::time::Instant;
+use secrecy::SecretString;
 
-use crate::http::ClientAddress;
 use crate::values::{EmailAddress, FieldError, OrganizationName, Password, PasswordPolicy};
 
-/// What a company says about itself.
+/// What a company sends about itself.
 pub struct NewOrganization {
     pub(super) name: OrganizationName,
     pub(super) email: EmailAddress,
@@ -13,11 +12,11 @@ pub struct NewOrganization {
 }
 
 impl NewOrganization {
-    /// The faults are those of all fields. `min_length` is the password's, in characters.
+    /// Fails with the errors of all fields. `min_length` is the password's, in characters.
     pub fn parse(
         name: &str,
         email: &str,
-        password: &str,
+        password: &SecretString,
         min_length: usize,
     ) -> Result<Self, Vec<FieldError>> {
         let policy = PasswordPolicy {
@@ -25,26 +24,21 @@ impl NewOrganization {
             min_length,
             context: &[email, name],
         };
-        let name = OrganizationName::parse(name);
-        let email = EmailAddress::parse(email);
-        match (name, email, Password::choose(password, &policy)) {
+        let password = Password::choose(password, &policy);
+        match (
+            OrganizationName::parse(name),
+            EmailAddress::parse(email),
+            password,
+        ) {
             (Ok(name), Ok(email), Ok(password)) => Ok(Self {
                 name,
                 email,
                 password,
             }),
-            (name, email, password) => Err([name.err(), email.err(), password.err()]
-                .into_iter()
-                .flatten()
-                .collect()),
+            (name, email, password) => {
+                let errors = [name.err(), email.err(), password.err()];
+                Err(errors.into_iter().flatten().collect())
+            }
         }
     }
-}
-
-/// The request that asks for it.
-pub struct Caller {
-    pub address: ClientAddress,
-    /// The request's `Idempotency-Key`.
-    pub idempotency_key: Option<String>,
-    pub deadline: Instant,
 }

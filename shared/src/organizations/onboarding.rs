@@ -1,77 +1,98 @@
-//! Onboarding: the organization, its admin and its collection appear together or not at all.
+//! Onboarding: an organization, its admin and its collection are created in one transaction.
 
 use std::time::Duration;
 
 use mongodb::ClientSession;
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{DateTime, doc};
 use tokio::time::Instant;
 
+use super::NewOrganization;
 use super::capacity::Capacity;
-use super::idempotency::{Earlier, IdempotentRequest, insert};
-use super::{Caller, NewOrganization};
-use crate::http::note_organization;
+use super::idempotency::{IdempotentRequest, Previous, insert_record};
 use crate::model::{
-    Action, Admin, AdminStatus, Event, IdempotencyRecord, Organization, OrganizationStatus, Role,
+    Action, Admin, AdminId, AdminStatus, Event, IdempotencyRecord, Organization, OrganizationId,
+    OrganizationStatus, Role,
 };
 use crate::mongo::{
     OnDuplicate, TransactionError, is_write_conflict, names_existing_collection, run_transaction,
 };
 use crate::problem::Problem;
-use crate::state::AppState;
+use crate::request::RequestContext;
 use crate::store::{Databases, index};
 use crate::throttle::{LimitedAction, count_request};
 use crate::values::{CollectionName, PasswordHash};
 
-/// How long a request waits for another with the same `Idempotency-Key`.
+/// How long a request waits for another one with the same `Idempotency-Key`.
 const KEY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Takes the organization in, before the deadline or not at all.
+/// Creates the organization before the deadline, or nothing. With the `Idempotency-Key` of an earlier request it returns
+/// what that request created.
 pub async fn onboard(
-    state: &AppState,
+    request: &RequestContext,
     new: NewOrganization,
-    caller: Caller,
+    idempotency_key: Option<&str>,
 ) -> Result<Organization, Problem> {
-    let databases = state.mongo.databases().await?;
-    let limit = state.config.onboardings_per_address;
-    count_request(databases, caller.address, LimitedAction::Onboarding, limit).await?;
-    let key = caller.idempotency_key.as_deref();
-    let repeatable = key
-        .map(|key| IdempotentRequest::new(databases, key, &new))
+    let databases = request.databases().await?;
+    let limit = request.config().onboardings_per_address;
+    count_request(
+        databases,
+        request.address(),
+        LimitedAction::Onboarding,
+        limit,
+    )
+    .await?;
+    let mut idempotent = idempotency_key
+        .map(|key| IdempotentRequest::new(databases.pepper()?, key, &new))
         .transpose()?;
-    let mut purged = None;
-    if let Some(repeatable) = &repeatable {
-        match repeatable.earlier(state, databases, &new, &caller).await? {
-            Earlier::Created(organization) => return Ok(organization),
-            Earlier::Purged(id) => purged = Some(id),
-            Earlier::None => {}
-        }
+    if let Some(idempotent) = &mut idempotent
+        && let Previous::Created(organization) = idempotent.previous(request, &new).await?
+    {
+        return Ok(organization);
     }
-    let capacity = Capacity::of(databases, state.config.max_organizations).await?;
+    let capacity = Capacity::of(databases, request.config().max_organizations).await?;
     capacity.refuse_past_limit()?;
-    // The hash takes longer.
+    // Beside the hash, which takes longer.
     let indexes = async { Ok(databases.make_indexes().await?) };
-    let (password_hash, ()) = tokio::try_join!(state.hasher.hash(new.password.clone()), indexes)?;
-    let id = ObjectId::new();
+    let hashing = request.state().hasher.hash(new.password.clone());
+    let (password_hash, ()) = tokio::try_join!(hashing, indexes)?;
+    let (organization, is_new) = create(request, &new, &password_hash, idempotent).await?;
+    if is_new {
+        capacity.record_creation();
+    }
+    request.log().set_organization(organization.id);
+    Ok(organization)
+}
+
+/// Creates the organization with the first collection name that is free. Returns whether it is new, or was created by
+/// another request with the same key.
+async fn create(
+    request: &RequestContext,
+    new: &NewOrganization,
+    password_hash: &PasswordHash,
+    mut idempotent: Option<IdempotentRequest>,
+) -> Result<(Organization, bool), Problem> {
+    let databases = request.databases().await?;
+    let id = OrganizationId::generate();
     for collection_name in CollectionName::candidates(&new.name, &id.to_hex()) {
-        if exists(databases, &collection_name).await? {
+        if collection_exists(databases, &collection_name).await? {
             continue;
         }
         let now = databases.clock.now();
-        let organization = new_organization(id, &new, collection_name, now);
-        let admin = new_admin(id, &new, &password_hash, now);
+        let organization = new_organization(id, new, collection_name, now);
+        let admin = new_admin(id, new, password_hash, now);
         let organization_name = organization.name.clone();
         let created = Action::OrganizationCreated { organization_name };
-        let event = Event::new(created, caller.address, now).of(&admin);
-        let record = repeatable
+        let event = Event::new(created, request.address(), now).by(&admin);
+        let record = idempotent
             .as_ref()
-            .map(|repeatable| repeatable.record(&organization, &password_hash, now));
+            .map(|idempotent| idempotent.record(id, password_hash, now));
+        let purged = idempotent.as_ref().and_then(|idempotent| idempotent.purged);
         let started = Instant::now();
-        let created = run_transaction(&databases.client, caller.deadline, |session, _| {
+        let created = run_transaction(&databases.client, request.deadline(), |session, _| {
             Box::pin(async {
-                // First of all writes: requests with one key meet here, and nowhere else.
+                // The first write: requests with the same key conflict here, and nowhere else.
                 if let Some(record) = &record {
-                    take_key(databases, record, purged, started, session).await?;
+                    insert_key(databases, record, purged, started, session).await?;
                 }
                 refuse_retired_name(databases, &organization.collection_name, session).await?;
                 let inserting = databases.organizations.insert_one(&organization);
@@ -90,35 +111,28 @@ pub async fn onboard(
             })
         })
         .await;
-        match created {
-            Ok(()) => {
-                capacity.record_creation();
-                note_organization(id);
-                return Ok(organization);
-            }
-            Err(TransactionError::Aborted(Refusal::CollectionTaken)) => {}
-            Err(TransactionError::Aborted(Refusal::KeyTaken)) => {
-                let Some(repeatable) = &repeatable else {
-                    return Err(Problem::internal());
-                };
-                return match repeatable.earlier(state, databases, &new, &caller).await? {
-                    Earlier::Created(organization) => Ok(organization),
-                    Earlier::None | Earlier::Purged(_) => Err(Problem::unavailable()),
+        match (created, &mut idempotent) {
+            (Ok(()), _) => return Ok((organization, true)),
+            (Err(TransactionError::Aborted(Refusal::CollectionTaken)), _) => {}
+            (Err(TransactionError::Aborted(Refusal::KeyUsed)), Some(idempotent)) => {
+                return match idempotent.previous(request, new).await? {
+                    Previous::Created(organization) => Ok((organization, false)),
+                    Previous::None => Err(Problem::unavailable()),
                 };
             }
-            Err(error) => return Err(error.into()),
+            (Err(error), _) => return Err(error.into()),
         }
     }
-    tracing::error!("no collection name was free");
+    tracing::error!("no collection name is free");
     Err(Problem::internal())
 }
 
-/// Why the transaction is refused.
+/// Why the transaction was aborted.
 enum Refusal {
     /// The next name is tried.
     CollectionTaken,
-    /// A request with the same key was faster: its organization is this one's.
-    KeyTaken,
+    /// Another request with the same key was faster. Its organization is the result.
+    KeyUsed,
     Problem(Problem),
 }
 
@@ -132,13 +146,13 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Problem(problem) => problem,
-            Refusal::CollectionTaken | Refusal::KeyTaken => Self::unavailable(),
+            Refusal::CollectionTaken | Refusal::KeyUsed => Self::unavailable(),
         }
     }
 }
 
 fn new_organization(
-    id: ObjectId,
+    id: OrganizationId,
     new: &NewOrganization,
     collection_name: CollectionName,
     now: DateTime,
@@ -157,13 +171,13 @@ fn new_organization(
 }
 
 fn new_admin(
-    organization_id: ObjectId,
+    organization_id: OrganizationId,
     new: &NewOrganization,
     password_hash: &PasswordHash,
     now: DateTime,
 ) -> Admin {
     Admin {
-        id: ObjectId::new(),
+        id: AdminId::generate(),
         organization_id,
         email: new.email.as_str().to_owned(),
         email_key: new.email.key().to_owned(),
@@ -176,35 +190,31 @@ fn new_admin(
     }
 }
 
-/// Whether a collection of this name is there already, whoever made it: it is never adopted.
-async fn exists(databases: &Databases, name: &CollectionName) -> Result<bool, Problem> {
+/// Whether there is a collection of this name. An existing collection is never given to an organization.
+async fn collection_exists(databases: &Databases, name: &CollectionName) -> Result<bool, Problem> {
     let filter = doc! { "name": name.as_str() };
-    let names = databases
-        .tenants
-        .list_collection_names()
-        .filter(filter)
-        .await?;
-    Ok(!names.is_empty())
+    let listing = databases.tenants.list_collection_names().filter(filter);
+    Ok(!listing.await?.is_empty())
 }
 
-async fn take_key(
+async fn insert_key(
     databases: &Databases,
     record: &IdempotencyRecord,
-    purged: Option<ObjectId>,
+    purged: Option<OrganizationId>,
     started: Instant,
     session: &mut ClientSession,
 ) -> Result<(), TransactionError<Refusal>> {
-    match insert(record, databases, purged, session).await {
-        // Another transaction holds the key. Most are done in a moment; then its answer is ours, too.
+    match insert_record(record, databases, purged, session).await {
+        // Another transaction has the key. Most end within milliseconds, and its result is this request's.
         Err(error) if is_write_conflict(&error) && started.elapsed() > KEY_TIMEOUT => Err(
             TransactionError::Aborted(Problem::request_in_flight().into()),
         ),
-        taken => taken.on_duplicate(index::ID, Refusal::KeyTaken),
+        inserted => inserted.on_duplicate(index::ID, Refusal::KeyUsed),
     }
 }
 
-/// The name of a collection that was purged is never given again. Read in the transaction: the purge
-/// retires a name before it gives up the organization that has it.
+/// The name of a purged collection is never used again. The purge retires the name before it deletes the organization, and
+/// this read is part of the transaction.
 async fn refuse_retired_name(
     databases: &Databases,
     name: &CollectionName,

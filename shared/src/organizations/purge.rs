@@ -1,10 +1,9 @@
-//! The end of a deleted organization: its data is removed in steps that can be interrupted anywhere.
+//! Purge: removes the data of organizations whose grace period is over, in steps that can be interrupted anywhere.
 //!
-//! The organization's document goes last. Until then the next run finds it and does all steps again; each
-//! may find its work done.
+//! The organization's document is deleted last. Until then the next run finds it and repeats all steps.
 //!
-//! MongoDB makes a collection with the first write to it. A request that still writes when its organization's collection
-//! is dropped makes a new one that belongs to nobody: the following runs drop it.
+//! MongoDB creates a collection with the first write to it. A request that writes after its organization's collection was
+//! dropped creates a new one. The next runs drop it.
 
 use std::time::Duration;
 
@@ -13,39 +12,39 @@ use mongodb::error::Error;
 use tokio::time::Instant;
 
 use crate::clock::before;
-use crate::model::Organization;
+use crate::model::{Organization, Transition};
 use crate::mongo::log_error;
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::store::{Databases, Lease};
 
-/// How long after its purge a name is watched for a collection that a late write made. A request ends within its
-/// function's timeout, 15 minutes at most.
+/// How long after its purge a name is watched for collections of late writes. A request ends within its function's
+/// timeout, 15 minutes at most.
 const LATE_WRITES: Duration = Duration::from_secs(24 * 3600);
 
-/// The last organization of a run may be purged after the deadline for so long.
+/// How long after the deadline the last organization of a run may take.
 const TIME_TO_FINISH: Duration = Duration::from_secs(30);
 
-/// What a run has done.
+/// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct PurgeReport {
     pub purged: u64,
-    /// Failed, and tried again by the next run.
+    /// Failed. The next run tries again.
     pub failed: u64,
-    /// Not begun before the deadline, and left to the next run.
+    /// Not begun before the deadline. The next run does them.
     pub remaining: u64,
 }
 
-/// Removes the organizations whose time to be restored is over. Begins none after `deadline`, and does nothing while
-/// another run is at work.
+/// Purges the organizations whose grace period is over. Begins none after `deadline`, and does nothing while another run
+/// is active.
 pub async fn purge_deleted(state: &AppState, deadline: Instant) -> Result<PurgeReport, Problem> {
     let databases = state.mongo.databases().await?;
     let time = deadline.saturating_duration_since(Instant::now()) + TIME_TO_FINISH;
-    let Some(lease) = Lease::acquire(databases, "purge", time).await? else {
-        tracing::info!("another purge is running");
+    let Some(lease) = Lease::acquire(&databases, "purge", time).await? else {
+        tracing::info!("another purge is running: this one ends");
         return Ok(PurgeReport::default());
     };
-    let purged = purge_due(databases, deadline).await;
+    let purged = purge_due(&databases, deadline).await;
     lease.release().await;
     purged
 }
@@ -54,7 +53,7 @@ async fn purge_due(databases: &Databases, deadline: Instant) -> Result<PurgeRepo
     databases.make_indexes().await?;
     drop_late_collections(databases).await?;
     let due = doc! {
-        "status": { "$in": ["deleted", "purging"] },
+        "status": Transition::Purge.from(),
         "purge_at": { "$lte": databases.clock.now() },
     };
     let mut found = databases.organizations.find(due).await?;
@@ -64,7 +63,7 @@ async fn purge_due(databases: &Databases, deadline: Instant) -> Result<PurgeRepo
             report.remaining += 1;
             continue;
         }
-        // One that cannot be read holds up no other.
+        // An unreadable document does not stop the others.
         let removed = match found.deserialize_current() {
             Ok(organization) => remove(databases, &organization).await,
             Err(error) => Err(error),
@@ -84,13 +83,13 @@ async fn purge_due(databases: &Databases, deadline: Instant) -> Result<PurgeRepo
     if report.remaining > 0 {
         tracing::warn!(
             remaining = report.remaining,
-            "organizations are left to the next purge"
+            "organizations remain for the next purge"
         );
     }
     Ok(report)
 }
 
-/// Whether there was something to remove: the organization may just have been restored.
+/// Removes an organization. Returns false if it was restored meanwhile.
 async fn remove(databases: &Databases, organization: &Organization) -> Result<bool, Error> {
     if !claim(databases, organization).await? {
         return Ok(false);
@@ -108,32 +107,33 @@ async fn remove(databases: &Databases, organization: &Organization) -> Result<bo
         .sessions
         .delete_many(of_organization.clone())
         .await?;
-    // Before the trail: a refused login is recorded for an admin that is there.
+    // Before the trail: events of refused logins are written only for existing admins.
     databases
         .admins
         .delete_many(of_organization.clone())
         .await?;
     databases.audit_events.delete_many(of_organization).await?;
     databases.onboardings.delete_many(of_onboarding).await?;
-    let gone = doc! { "_id": organization.id, "status": "purging" };
+    let gone = doc! { "_id": organization.id, "status": Transition::Purge.to() };
     databases.organizations.delete_one(gone).await?;
-    tracing::info!(organization_id = %organization.id, "an organization is purged");
+    tracing::info!(organization_id = %organization.id, "an organization was purged");
     Ok(true)
 }
 
-/// From here on it cannot be restored.
+/// Marks it, so that it cannot be restored any more.
 async fn claim(databases: &Databases, organization: &Organization) -> Result<bool, Error> {
     let due = doc! {
         "_id": organization.id,
-        "status": { "$in": ["deleted", "purging"] },
+        "status": Transition::Purge.from(),
         "purge_at": { "$lte": databases.clock.now() },
     };
-    let purging = doc! { "$set": { "status": "purging" } };
+    let purging = doc! { "$set": { "status": Transition::Purge.to() } };
     let claimed = databases.organizations.update_one(due, purging).await?;
     Ok(claimed.matched_count == 1)
 }
 
-/// Its collection's name is never given to another. The UUID tells the collection from one that a late write makes.
+/// Records that its collection's name is never used again. The UUID tells the collection from one that a late write
+/// creates.
 async fn retire_name(databases: &Databases, organization: &Organization) -> Result<(), Error> {
     let collection = organization.collection_name.as_str();
     let retired = doc! {
@@ -148,7 +148,7 @@ async fn retire_name(databases: &Databases, organization: &Organization) -> Resu
     Ok(())
 }
 
-/// Of the tenants' collection with this name, if there is one.
+/// Of the collection with this name, if it exists.
 async fn uuid_of(databases: &Databases, collection: &str) -> Result<Option<Binary>, Error> {
     let filter = doc! { "name": collection };
     let mut found = databases.tenants.list_collections().filter(filter).await?;
@@ -158,8 +158,8 @@ async fn uuid_of(databases: &Databases, collection: &str) -> Result<Option<Binar
     })
 }
 
-/// Drops the collections that late writes made under purged names: those whose UUID is not that of the collection that
-/// was dropped, and whose name no organization has.
+/// Drops collections of late writes: those with a purged name, another UUID than the purged collection, and no
+/// organization.
 async fn drop_late_collections(databases: &Databases) -> Result<(), Error> {
     let recently = doc! { "retired_at": { "$gt": before(databases.clock.now(), LATE_WRITES) } };
     let mut retired = databases.retired_collection_names.find(recently).await?;
@@ -170,7 +170,7 @@ async fn drop_late_collections(databases: &Databases) -> Result<(), Error> {
         };
         if is_late(databases, name, &retired).await? {
             databases.tenants.collection::<()>(name).drop().await?;
-            tracing::warn!("a collection that a late write made after its purge is dropped");
+            tracing::warn!("dropped a collection that a late write created after its purge");
         }
     }
     Ok(())

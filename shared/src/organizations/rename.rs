@@ -1,41 +1,34 @@
-//! Renaming: one document changes, and the collection keeps its name.
+//! Rename: one document changes. The collection keeps its name.
 
 use mongodb::bson::doc;
-use tokio::time::Instant;
 
 use crate::auth::Caller;
-use crate::model::{Action, Organization};
+use crate::model::{Action, Organization, OrganizationStatus};
 use crate::mongo::OnDuplicate;
 use crate::problem::{Code, Problem};
-use crate::state::AppState;
 use crate::store::index;
 use crate::throttle::count_change;
 use crate::values::OrganizationName;
 
-/// The admin's organization under its new name. One that has this name already stays as it is, and a rename that changes
-/// nothing does not count towards the organization's quota.
-pub async fn rename(
-    state: &AppState,
-    caller: &Caller,
-    name: &OrganizationName,
-    deadline: Instant,
-) -> Result<Organization, Problem> {
-    let databases = state.mongo.databases().await?;
+/// Renames the caller's organization. If it already has this name, nothing changes, and the request does not count towards
+/// the organization's quota.
+pub async fn rename(caller: &Caller, name: &OrganizationName) -> Result<Organization, Problem> {
+    let databases = caller.databases();
     let organization = caller.organization();
     if organization.name == name.as_str() {
         return Ok(organization.clone());
     }
-    let limit = state.config.organization_changes_per_day;
+    let limit = caller.request().config().organization_changes_per_day;
     let counted = count_change(databases, organization.id, limit).await?;
     let organizations = &databases.organizations;
-    let active = doc! { "_id": organization.id, "status": "active" };
+    let active = doc! { "_id": organization.id, "status": OrganizationStatus::Active };
     let renamed = caller
-        .transaction(databases, deadline, |session, _| {
+        .transaction(|session, _| {
             Box::pin(async {
                 let reading = organizations.find_one(active.clone());
                 let before = match reading.session(&mut *session).await? {
                     Some(before) if before.name != name.as_str() => before,
-                    as_it_is => return Ok(as_it_is),
+                    unchanged => return Ok(unchanged),
                 };
                 let change = doc! { "$set": {
                     "name": name.as_str(),
@@ -57,9 +50,9 @@ pub async fn rename(
             })
         })
         .await;
-    // None where the organization was suspended or deleted since the token was checked.
+    // None if the organization was suspended or deleted after the check of the token.
     let renamed = renamed.and_then(|renamed| renamed.ok_or_else(Problem::not_active));
-    // What may have been committed counts.
+    // A rename that may have been committed counts.
     if let Err(problem) = &renamed
         && problem.code != Code::ServiceUnavailable
     {

@@ -1,11 +1,10 @@
-//! An organization as the API shows it to its admin.
+//! An organization in the API's responses.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::clock::date_time;
 use crate::model::Organization;
-use crate::problem::Problem;
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = Organization)]
@@ -24,13 +23,13 @@ pub struct OrganizationView {
 }
 
 impl OrganizationView {
-    pub fn of(organization: &Organization) -> Result<Self, Problem> {
-        Ok(Self {
+    pub fn of(organization: &Organization) -> Self {
+        Self {
             id: organization.id.to_hex(),
             organization_name: organization.name.clone(),
             collection_name: organization.collection_name.as_str().to_owned(),
             created_at: date_time(organization.created_at),
             updated_at: date_time(organization.updated_at),
-        })
+        }
     }
 }

@@ -1,17 +1,15 @@
-//! Sessions: what begins with a login, goes on by refresh tokens, and can be ended.
+//! Sessions: a login opens one, refresh tokens continue it, a logout ends it.
 //!
-//! Every access token belongs to a session and dies with it. A session is alive while its document is there,
-//! its time has not run out, and its epoch is its admin's: ending all sessions of an admin is one change of
-//! the admin, however many there are, which a login or refresh that runs at the same time cannot undo. Their
-//! documents stay until their time has run out.
+//! Every access token belongs to a session and ends with it. A session is alive while its document exists, it has not
+//! expired, and its epoch is the admin's.
 
-mod ending;
-mod limit;
-mod opening;
+mod login;
+mod logout;
 mod refresh_token;
 mod refreshing;
+mod revocation;
 
-pub(crate) use ending::count_alive;
-pub use ending::{end, end_everywhere};
-pub use opening::open;
+pub use login::{log_in, open};
+pub use logout::{log_out, log_out_everywhere};
 pub use refreshing::refresh;
+pub(crate) use revocation::{revoke_all, revoke_all_of_organization};

@@ -1,4 +1,4 @@
-//! A session goes on: a refresh token is replaced by its successor, and an old one that comes back ends it.
+//! Refresh: a refresh token is replaced by its successor. A replaced one that is used again ends the session.
 //!
 //! See RFC 9700, section 4.14.2 (refresh token rotation).
 
@@ -6,60 +6,53 @@ use std::time::Duration;
 
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, doc};
-use tokio::time::Instant;
 
-use super::ending::end_reused;
 use super::refresh_token::{RefreshToken, random_bytes};
+use super::revocation::revoke_one;
 use crate::clock::between;
-use crate::http::{ClientAddress, note_organization};
-use crate::model::{Admin, ReplacedToken, Session};
+use crate::model::{Action, Admin, EndReason, Event, ReplacedToken, Session};
 use crate::problem::Problem;
-use crate::state::AppState;
+use crate::request::RequestContext;
 use crate::store::{Databases, alive};
 use crate::tokens::TokenResponse;
 
-/// An answer may be lost, and is waited for as long as a request may take: until then the replaced token gets
-/// its successor once more, unless that has been used.
+/// A response may be lost. For this long the replaced token yields its successor again, unless that has been used.
 const REPLAY_WINDOW: Duration = Duration::from_secs(30);
 
-/// New tokens for a refresh token. All who send one token at the same time get one and the same successor.
-pub async fn refresh(
-    state: &AppState,
-    text: &str,
-    address: ClientAddress,
-    deadline: Instant,
-) -> Result<TokenResponse, Problem> {
-    let databases = state.mongo.databases().await?;
-    let now = databases.clock.now();
+/// Exchanges a refresh token for a new token pair. Requests that send the same token at the same time get the same pair.
+pub async fn refresh(request: &RequestContext, text: &str) -> Result<TokenResponse, Problem> {
+    let databases = request.databases().await?;
+    let now = request.now();
     let pepper = databases.pepper()?;
     let token = RefreshToken::parse(text, pepper).ok_or_else(Problem::refresh_token_refused)?;
     let (session, admin) = find(databases, &token)
         .await?
         .ok_or_else(Problem::refresh_token_refused)?;
-    note_organization(session.organization_id);
-    let access_token = state.tokens.issue(&admin, &session, now).await?;
+    request.log().set_organization(session.organization_id);
+    let tokens = &request.state().tokens;
+    let access_token = tokens.issue(&admin, &session, now).await?;
     let left = between(now, session.expires_at);
-    let Some(successor) = replace(databases, &token, session, deadline).await? else {
-        end_reused(databases, &admin, token.session_id, address, deadline).await?;
+    let Some(successor) = replace(request, &token, session).await? else {
+        end_stolen(request, &token, &admin).await?;
         return Err(Problem::refresh_token_refused());
     };
     let refresh_token = successor.to_text(pepper);
     Ok(TokenResponse::new(access_token, refresh_token, left))
 }
 
-/// The token's session, if it is alive, and its admin, if that may act.
+/// The token's session, if it is alive, and its admin, if active.
 async fn find(
     databases: &Databases,
     token: &RefreshToken,
 ) -> Result<Option<(Session, Admin)>, Problem> {
-    let Some(session) = by_id(databases, token).await? else {
+    let Some(session) = find_session(databases, token).await? else {
         return Ok(None);
     };
     let admin = databases.admins.find_one(doc! { "_id": session.admin_id });
     let organization = databases
         .organizations
         .find_one(doc! { "_id": session.organization_id });
-    let (admin, organization) = tokio::try_join!(admin, organization)?;
+    let (admin, organization) = tokio::try_join!(admin.into_future(), organization.into_future())?;
     let (Some(admin), Some(organization)) = (admin, organization) else {
         return Ok(None);
     };
@@ -68,43 +61,45 @@ async fn find(
     Ok(active.map(|session| (session, admin)))
 }
 
-async fn by_id(databases: &Databases, token: &RefreshToken) -> Result<Option<Session>, Problem> {
+async fn find_session(
+    databases: &Databases,
+    token: &RefreshToken,
+) -> Result<Option<Session>, Problem> {
     let id = doc! { "_id": token.session_id };
     Ok(databases.sessions.find_one(id).await?)
 }
 
-/// The token's successor, or nothing where the token was replaced long ago.
+/// The token's successor. None if the token was replaced before the replay window.
 async fn replace(
-    databases: &Databases,
+    request: &RequestContext,
     token: &RefreshToken,
-    session: Session,
-    deadline: Instant,
+    mut session: Session,
 ) -> Result<Option<RefreshToken>, Problem> {
+    let databases = request.databases().await?;
     let hash = token.hash(databases.pepper()?);
-    let mut session = session;
     if session.refresh_token_hash == hash {
-        if let Some(successor) = replace_current(databases, token, &hash, deadline).await? {
+        if let Some(successor) = replace_current(request, token, &hash).await? {
             return Ok(Some(successor));
         }
-        // Another request was faster; or the session has ended meanwhile.
-        session = by_id(databases, token)
+        // Another request replaced it, or the session has ended.
+        session = find_session(databases, token)
             .await?
             .ok_or_else(Problem::refresh_token_refused)?;
     }
-    let fresh = |replaced: &ReplacedToken| {
+    let is_replay = |replaced: &ReplacedToken| {
         replaced.hash == hash && between(replaced.at, databases.clock.now()) < REPLAY_WINDOW
     };
-    let replaced = session.replaced.filter(fresh);
+    let replaced = session.replaced.filter(is_replay);
     Ok(replaced.map(|replaced| token.successor(&replaced.salt.bytes)))
 }
 
-/// The successor, if the token was still the session's current one.
+/// The token's successor, if the token is still the session's current one.
 async fn replace_current(
-    databases: &Databases,
+    request: &RequestContext,
     token: &RefreshToken,
     hash: &str,
-    deadline: Instant,
 ) -> Result<Option<RefreshToken>, Problem> {
+    let databases = request.databases().await?;
     let salt = random_bytes()?;
     let successor = token.successor(&salt);
     let salt = Binary {
@@ -118,8 +113,8 @@ async fn replace_current(
         "refreshed_at": now,
         "replaced": { "hash": hash, "salt": salt, "at": now },
     } };
-    let replaced = databases
-        .transaction(deadline, |session, _| {
+    let replaced = request
+        .transaction(|session, _| {
             Box::pin(async {
                 let sessions = &databases.sessions;
                 let replacing = sessions.update_one(current.clone(), change.clone());
@@ -129,4 +124,33 @@ async fn replace_current(
         })
         .await?;
     Ok(replaced.then_some(successor))
+}
+
+/// Ends the session of a replaced refresh token that was used again: someone else has a copy.
+async fn end_stolen(
+    request: &RequestContext,
+    token: &RefreshToken,
+    admin: &Admin,
+) -> Result<(), Problem> {
+    tracing::warn!(
+        organization_id = %admin.organization_id,
+        "a replaced refresh token was used again: its session is ended"
+    );
+    let databases = request.databases().await?;
+    let reason = EndReason::RefreshTokenReused;
+    let action = Action::SessionEnded { reason };
+    let event = Event::new(action, request.address(), request.now())
+        .by(admin)
+        .in_session(token.session_id)
+        .with_sessions_ended(1);
+    request
+        .transaction(|session, _| {
+            Box::pin(async {
+                if revoke_one(databases, admin.id, token.session_id, session).await? {
+                    databases.append(&event, session).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
 }

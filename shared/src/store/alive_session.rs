@@ -1,4 +1,4 @@
-//! Whether a session is alive, by what MongoDB has now.
+//! Whether a session is alive.
 
 use mongodb::bson::doc;
 use mongodb::error::Error;
@@ -6,8 +6,8 @@ use mongodb::error::Error;
 use super::Databases;
 use crate::model::{Admin, Session};
 
-/// The session, if it is alive. What was read before its admin may be older than a new password that was set in it: then
-/// what is read now decides.
+/// The session, if it is alive. It may have been read before a password change in it, and its admin afterwards: so a
+/// session that seems dead is read again.
 pub(crate) async fn alive(
     databases: &Databases,
     session: Session,

@@ -1,218 +1,107 @@
-//! A connection to MongoDB, and the one that replaces it once the secret with the connection string has a new version.
-//!
-//! Warm functions live for hours, and the database user or its password may be replaced meanwhile. The version of the
-//! secret is compared every few minutes, and with the next request after an error that may come from the connection.
+//! A connection to MongoDB, made with one version of the connection string.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use mongodb::bson::DateTime;
 use mongodb::event::EventHandler;
 use mongodb::event::cmap::{CmapEvent, ConnectionCheckoutFailedReason};
-use tokio::sync::{Mutex, OnceCell};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::Databases;
-use crate::clock::{Clock, after, between};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::mongo::{ConnectError, ConnectionString, Reachability, check_server, completed, doubts};
+use crate::mongo::{
+    ConnectError, ConnectionString, Reachability, check_server, suspicious_errors, with_defaults,
+};
 use crate::pepper::Pepper;
-use crate::secrets::SecretsManager;
 
-/// A request that could be served by the present connection waits for Secrets Manager no longer than this.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
-/// The version of the connection string is compared this often, and sooner after a failure to do so.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
-const REFRESH_INTERVAL_AFTER_FAILURE: Duration = Duration::from_secs(30);
-/// Errors that last start a check no more often than this.
-const MIN_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Requests that still use a replaced connection have ended after this.
 const RETIREMENT: Duration = Duration::from_secs(30);
 
-/// A place for a connection, which the first request makes.
-#[derive(Default)]
-pub(super) struct ConnectionSlot(OnceCell<Box<Connection>>);
-
 pub(super) struct Connection {
-    pub databases: Databases,
+    pub databases: Arc<Databases>,
     pub reachability: Reachability,
     is_direct: bool,
-    /// Of the connection string that it was made with.
+    /// Of the secret with the connection string, if a secret has it.
     version_id: Option<String>,
-    /// Whether a new connection failed, for whatever reason, since the last check.
+    /// Whether a connection to a server could not be made since the last check.
     has_failed: Arc<AtomicBool>,
-    /// [`doubts`] at the last check.
-    doubts: AtomicU64,
-    refresh_at: RwLock<DateTime>,
-    /// Locked during a check, by one of several requests. When the last one began.
-    checking: Mutex<Option<DateTime>>,
-    /// Requests may still use this connection while its successor is made, so it stays.
-    successor: ConnectionSlot,
-}
-
-/// What connections are made from.
-#[derive(Clone, Copy)]
-pub(super) struct ConnectionParameters<'a> {
-    pub config: &'a Config,
-    pub secrets: &'a SecretsManager,
-    pub clock: &'a Clock,
-    /// Fetched once in the life of a process.
-    pub pepper: &'a OnceCell<Pepper>,
-}
-
-impl ConnectionSlot {
-    /// The connection, or its latest successor.
-    pub async fn latest(
-        &self,
-        parameters: ConnectionParameters<'_>,
-    ) -> Result<&Connection, ConnectError> {
-        let mut latest = match self.made() {
-            Some(made) => made,
-            // Boxed, or every request would have room for what hardly any of them does.
-            None => Box::pin(self.connection(parameters, None)).await?,
-        };
-        while let Some(successor) = latest.successor(parameters).await? {
-            latest = successor;
-        }
-        Ok(latest)
-    }
-
-    fn made(&self) -> Option<&Connection> {
-        self.0.get().map(Box::as_ref)
-    }
-
-    /// Makes the connection unless it exists, with `string`, or with the current connection string.
-    async fn connection(
-        &self,
-        parameters: ConnectionParameters<'_>,
-        string: Option<ConnectionString>,
-    ) -> Result<&Connection, ConnectError> {
-        let make = async || {
-            let string = async {
-                match string {
-                    Some(string) => Ok(string),
-                    None => parameters.connection_string().await,
-                }
-            };
-            Connection::make(parameters, string).await.map(Box::new)
-        };
-        self.0.get_or_try_init(make).await.map(Box::as_ref)
-    }
+    /// [`suspicious_errors`] at the last check.
+    errors_at_check: AtomicU64,
 }
 
 impl Connection {
-    /// Fetches the connection string and the pepper side by side.
-    async fn make(
-        parameters: ConnectionParameters<'_>,
+    /// Connects to the server and checks that it can be used. Connection string and pepper are fetched at the same time.
+    pub async fn open(
+        config: &Config,
+        clock: &Clock,
         string: impl Future<Output = Result<ConnectionString, ConnectError>>,
+        pepper: impl Future<Output = Result<Option<Pepper>, ConnectError>>,
     ) -> Result<Self, ConnectError> {
-        let ConnectionParameters { config, clock, .. } = parameters;
         let has_failed: Arc<AtomicBool> = Arc::default();
         let reachability = Reachability::default();
         let opening = async {
             let string = string.await?;
-            let mut options = completed(config, string.options().await?);
-            options.cmap_event_handler = Some(noting_failures(Arc::clone(&has_failed)));
+            let mut options = with_defaults(config, string.options().await?);
+            options.cmap_event_handler = Some(recording_failures(Arc::clone(&has_failed)));
             options.sdam_event_handler = Some(reachability.event_handler());
             let is_direct = options.direct_connection == Some(true);
             let databases = Databases::open(config, clock, options)?;
             check_server(&databases.master, is_direct).await?;
             Ok((databases, is_direct, string.version_id))
         };
-        let (opened, pepper) = tokio::try_join!(opening, parameters.pepper())?;
+        let (opened, pepper) = tokio::try_join!(opening, pepper)?;
         let (databases, is_direct, version_id) = opened;
         Ok(Self {
-            databases: databases.with_keyed_hash(pepper),
+            databases: Arc::new(databases.with_pepper(pepper)),
             reachability,
             is_direct,
             version_id,
             has_failed,
-            doubts: AtomicU64::new(doubts()),
-            refresh_at: RwLock::new(after(clock.now(), REFRESH_INTERVAL)),
-            checking: Mutex::default(),
-            successor: ConnectionSlot::default(),
+            errors_at_check: AtomicU64::new(suspicious_errors()),
         })
     }
 
-    /// The connection that replaces this one, made now if there is a new connection string. Fails if this connection
-    /// has become useless.
-    async fn successor(
-        &self,
-        parameters: ConnectionParameters<'_>,
-    ) -> Result<Option<&Self>, ConnectError> {
-        let now = parameters.clock.now();
-        if self.successor.made().is_none()
-            && self.needs_check(now)
-            && let Ok(mut last_check) = self.checking.try_lock()
-            && last_check.is_none_or(|last| between(last, now) >= MIN_CHECK_INTERVAL)
-        {
-            *last_check = Some(now);
-            // Boxed for the same reason.
-            Box::pin(self.check(parameters)).await?;
-        }
-        Ok(self.successor.made())
+    /// Whether its connection string comes from a secret, of which `version_id` is not the version that it was made with.
+    pub fn is_replaced_by(&self, version_id: Option<&String>) -> bool {
+        self.version_id.as_ref() != version_id
     }
 
-    fn needs_check(&self, now: DateTime) -> bool {
-        self.is_doubtful()
-            || *self
-                .refresh_at
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                <= now
+    pub fn has_secret(&self) -> bool {
+        self.version_id.is_some()
     }
 
-    fn is_doubtful(&self) -> bool {
-        self.has_failed.load(Ordering::Relaxed) || self.doubts.load(Ordering::Relaxed) != doubts()
+    /// Whether an error since the last check may come from the connection: its user was replaced, or its server is not
+    /// the primary any more.
+    pub fn needs_check(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+            || self.errors_at_check.load(Ordering::Relaxed) != suspicious_errors()
     }
 
-    async fn check(&self, parameters: ConnectionParameters<'_>) -> Result<(), ConnectError> {
-        let was_doubtful = self.is_doubtful();
+    pub fn begin_check(&self) {
         self.has_failed.store(false, Ordering::Relaxed);
-        self.doubts.store(doubts(), Ordering::Relaxed);
-        let interval = match self.refresh(parameters).await {
-            Ok(()) => REFRESH_INTERVAL,
-            Err(error) => {
-                // This connection may still do, or do again.
-                tracing::warn!(%error, "the connection to MongoDB is not replaced");
-                REFRESH_INTERVAL_AFTER_FAILURE
-            }
-        };
-        *self
-            .refresh_at
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = after(parameters.clock.now(), interval);
-        if was_doubtful && self.is_direct && self.successor.made().is_none() {
-            let checked = check_server(&self.databases.master, true).await;
-            if let Err(refused @ ConnectError::Fatal(_)) = checked {
-                self.has_failed.store(true, Ordering::Relaxed);
-                return Err(refused);
-            }
-        }
-        Ok(())
+        self.errors_at_check
+            .store(suspicious_errors(), Ordering::Relaxed);
     }
 
-    /// Makes the successor, if the connection string has a new version.
-    async fn refresh(&self, parameters: ConnectionParameters<'_>) -> Result<(), ConnectError> {
-        if self.version_id.is_none() {
+    /// Fails if it was made to one server that cannot be used any more.
+    pub async fn check_direct_server(&self) -> Result<(), ConnectError> {
+        if !self.is_direct {
             return Ok(());
         }
-        let asking = timeout(REFRESH_TIMEOUT, parameters.connection_string()).await;
-        let string = asking.unwrap_or_else(|_| {
-            let late = "Secrets Manager did not answer in time for the connection string";
-            Err(ConnectError::Unavailable(late.to_owned()))
-        })?;
-        if string.version_id != self.version_id {
-            self.successor.connection(parameters, Some(string)).await?;
-            tracing::info!("connected to MongoDB with the connection string's new version");
-            self.retire();
+        let checked = check_server(&self.databases.master, true).await;
+        match checked {
+            Err(error @ ConnectError::Fatal(_)) => {
+                self.has_failed.store(true, Ordering::Relaxed);
+                Err(error)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    /// Closes what is open, once no request uses it any more.
-    fn retire(&self) {
+    /// Closes it, once no request uses it any more.
+    pub fn retire(&self) {
         let client = self.databases.client.clone();
         tokio::spawn(async move {
             sleep(RETIREMENT).await;
@@ -221,26 +110,8 @@ impl Connection {
     }
 }
 
-impl ConnectionParameters<'_> {
-    async fn connection_string(&self) -> Result<ConnectionString, ConnectError> {
-        ConnectionString::current(&self.config.mongodb, self.secrets).await
-    }
-
-    /// None in a function that is not configured with the pepper.
-    async fn pepper(&self) -> Result<Option<Pepper>, ConnectError> {
-        let Some(pepper) = &self.config.pepper else {
-            return Ok(None);
-        };
-        let fetch = async || {
-            let (pepper, _) = self.secrets.resolve(pepper).await?;
-            Pepper::new(&pepper).map_err(|error| ConnectError::Fatal(error.to_string()))
-        };
-        self.pepper.get_or_try_init(fetch).await.cloned().map(Some)
-    }
-}
-
-/// Notes when a connection cannot be made. The driver does not say why.
-fn noting_failures(has_failed: Arc<AtomicBool>) -> EventHandler<CmapEvent> {
+/// Records that a connection to a server could not be made. The driver does not say why.
+fn recording_failures(has_failed: Arc<AtomicBool>) -> EventHandler<CmapEvent> {
     EventHandler::callback(move |event| {
         if let CmapEvent::ConnectionCheckoutFailed(failed) = event
             && failed.reason == ConnectionCheckoutFailedReason::ConnectionError

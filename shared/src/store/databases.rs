@@ -66,7 +66,7 @@ impl Databases {
         })
     }
 
-    pub(super) fn with_keyed_hash(self, pepper: Option<Pepper>) -> Self {
+    pub(super) fn with_pepper(self, pepper: Option<Pepper>) -> Self {
         Self { pepper, ..self }
     }
 

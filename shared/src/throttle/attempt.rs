@@ -1,78 +1,78 @@
-//! A guess at a password: whose it is decides which limits it meets.
+//! An attempt at a password. Who makes it decides which limits apply.
 //!
-//! Each address has its own few guesses at an account, so that nobody who guesses elsewhere keeps its admin out.
-//! All addresses that the admin has not logged in from have some more together, so that many of them guess no
-//! faster. Someone with a token guesses for its session: that keeps nobody from logging in.
+//! Each address has its own few attempts at an account, so a persistent attacker cannot lock out other addresses. All
+//! addresses that the account has not logged in from have a common limit as well, so many addresses are no faster. An
+//! attempt with a token is limited per session, so it does not limit logins.
 
-use mongodb::bson::oid::ObjectId;
 use tokio::time::Instant;
 
 use super::Outcome;
 use super::counter::{CountedRequest, count_attempt};
 use super::failure_backoff::{FailureBackoff, Reservation};
 use crate::http::ClientAddress;
+use crate::model::SessionId;
 use crate::problem::Problem;
 use crate::store::Databases;
 
-/// Guesses an hour of all addresses that are new to the account, in limits of one address. Alone, one address
-/// does not use them up: its own waits see to that.
-const NEW_ADDRESSES: u32 = 10;
-const NEW_ADDRESSES_AT_LEAST: u32 = 50;
+/// The common limit of all new addresses, per hour, as a multiple of the limit of one address. A single address does not
+/// use it up, because it has to wait between failures.
+const NEW_ADDRESSES_FACTOR: u32 = 10;
+const NEW_ADDRESSES_MINIMUM: u32 = 50;
 
-/// Who guesses.
+/// Who makes an attempt.
 #[derive(Clone, Copy)]
-pub enum Subject<'g> {
-    /// Anyone who names an account, known or unknown.
+pub enum Subject<'s> {
+    /// An address that names an account, known or unknown.
     Account {
-        email_key: &'g str,
+        email_key: &'s str,
         address: ClientAddress,
     },
-    /// Whoever has a token of this session.
-    Session(ObjectId),
+    /// The holder of a token of this session.
+    Session(SessionId),
 }
 
-/// A reserved guess. One that is not settled counts as a wrong one.
+/// A reserved attempt. Without an outcome it counts as wrong.
 #[must_use]
 pub struct Attempt<'a> {
-    bucket: FailureBackoff<'a>,
-    /// None where there is no limit.
+    backoff: FailureBackoff<'a>,
+    /// None if there is no limit.
     reservation: Option<Reservation>,
     of_new_addresses: Option<CountedRequest<'a>>,
 }
 
-/// Reserves a guess, or says how long to wait. `limit` is that of one subject; 0 means no limit.
+/// Reserves an attempt, or fails with the time to wait. `limit` is that of one subject; 0 means no limit.
 pub async fn reserve_attempt<'a>(
     databases: &'a Databases,
     subject: Subject<'_>,
     limit: u32,
     deadline: Instant,
 ) -> Result<Attempt<'a>, Problem> {
-    let mut guess = Attempt {
-        bucket: FailureBackoff::new(databases, &subject.key(), limit)?,
+    let mut attempt = Attempt {
+        backoff: FailureBackoff::new(databases, &subject.key(), limit)?,
         reservation: None,
         of_new_addresses: None,
     };
     if limit == 0 {
-        return Ok(guess);
+        return Ok(attempt);
     }
-    let reservation = guess.bucket.reserve(deadline).await?;
-    let known = reservation.known;
-    guess.reservation = Some(reservation);
+    let reservation = attempt.backoff.reserve(deadline).await?;
+    let is_known = reservation.is_known;
+    attempt.reservation = Some(reservation);
     if let Subject::Account { email_key, .. } = subject
-        && !known
+        && !is_known
     {
         let limit = limit
-            .saturating_mul(NEW_ADDRESSES)
-            .max(NEW_ADDRESSES_AT_LEAST);
+            .saturating_mul(NEW_ADDRESSES_FACTOR)
+            .max(NEW_ADDRESSES_MINIMUM);
         match count_attempt(databases, email_key, limit).await {
-            Ok(counted) => guess.of_new_addresses = Some(counted),
+            Ok(counted) => attempt.of_new_addresses = Some(counted),
             Err(problem) => {
-                guess.record(Outcome::Undecided).await?;
+                attempt.record(Outcome::Undecided).await?;
                 return Err(problem);
             }
         }
     }
-    Ok(guess)
+    Ok(attempt)
 }
 
 /// Whether the subject logged in lately.
@@ -85,7 +85,7 @@ pub(super) async fn is_known(databases: &Databases, subject: Subject<'_>) -> Res
 impl Attempt<'_> {
     pub async fn record(self, outcome: Outcome) -> Result<(), Problem> {
         if let Some(reservation) = self.reservation {
-            self.bucket.record(reservation, outcome).await?;
+            self.backoff.record(reservation, outcome).await?;
         }
         match self.of_new_addresses {
             Some(counted) if outcome != Outcome::Wrong => counted.refund().await,
@@ -95,7 +95,7 @@ impl Attempt<'_> {
 }
 
 impl Subject<'_> {
-    /// Of its bucket.
+    /// Names the subject's document.
     fn key(&self) -> Vec<String> {
         match self {
             Self::Account { email_key, address } => vec![

@@ -1,7 +1,7 @@
-//! Counters with a limit: calls from one client address and guesses of new addresses at one account by the hour, changes
-//! of one organization by the day.
+//! Counters with a limit: requests of one client address per hour, attempts of new addresses at one account per hour,
+//! changes of one organization per day.
 //!
-//! A call that is refused is not counted. The count starts anew when its window has passed.
+//! A refused request is not counted. The count starts again after its window.
 
 use std::time::Duration;
 
@@ -13,13 +13,14 @@ use serde::Deserialize;
 use super::{too_many, update};
 use crate::clock::{after, between};
 use crate::http::ClientAddress;
+use crate::model::OrganizationId;
 use crate::problem::Problem;
 use crate::store::Databases;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// What is counted, each for itself.
+/// Actions of an address. Each has a count of its own.
 #[derive(Clone, Copy, Debug)]
 pub enum LimitedAction {
     Login,
@@ -27,22 +28,22 @@ pub enum LimitedAction {
 }
 
 #[derive(Deserialize)]
-struct Calls {
+struct Count {
     granted: Option<ObjectId>,
     expires_at: DateTime,
 }
 
-/// A call that was counted.
+/// A request that was counted.
 pub struct CountedRequest<'a> {
     attempts: &'a Collection<Document>,
-    /// None where nothing is limited.
+    /// None if there is no limit.
     key: Option<String>,
 }
 
-/// The limit is reached; it ends after so long.
+/// The limit is reached. The window ends after this time.
 struct LimitReached(Duration);
 
-/// Counts a call from an address, or says how long to wait. `limit` is per hour; 0 means no limit.
+/// Counts a request of an address, or fails with the time to wait. `limit` is per hour; 0 means no limit.
 pub async fn count_request<'a>(
     databases: &'a Databases,
     address: ClientAddress,
@@ -54,7 +55,7 @@ pub async fn count_request<'a>(
     counted.map_err(|LimitReached(wait)| too_many(wait))
 }
 
-/// Counts a guess of an address that is new to the account.
+/// Counts an attempt of an address that the account has not logged in from.
 pub(super) async fn count_attempt<'a>(
     databases: &'a Databases,
     email_key: &str,
@@ -64,10 +65,10 @@ pub(super) async fn count_attempt<'a>(
     counted.map_err(|LimitReached(wait)| too_many(wait))
 }
 
-/// Counts a change that an organization makes, or says how long to wait. `limit` is per day; 0 means no limit.
+/// Counts a change of an organization, or fails with the time to wait. `limit` is per day; 0 means no limit.
 pub async fn count_change<'a>(
     databases: &'a Databases,
-    organization: ObjectId,
+    organization: OrganizationId,
     limit: u32,
 ) -> Result<CountedRequest<'a>, Problem> {
     let parts = ["organization-changes", &organization.to_hex()];
@@ -75,7 +76,7 @@ pub async fn count_change<'a>(
     counted.map_err(|LimitReached(wait)| Problem::quota_exceeded(wait))
 }
 
-/// Counts a call of what `parts` name, unless the limit is reached; 0 means no limit.
+/// Increments the count that `parts` name, unless the limit is reached; 0 means no limit.
 async fn count<'a>(
     databases: &'a Databases,
     parts: &[&str],
@@ -105,18 +106,18 @@ async fn count<'a>(
             "count": { "$cond": [{ "$eq": ["$granted", id] }, { "$add": ["$count", 1_i64] }, "$count"] },
         } },
     ];
-    let calls: Calls = update(attempts, &key, stages).await?;
-    Ok(match calls.granted == Some(id) {
+    let count: Count = update(attempts, &key, stages).await?;
+    Ok(match count.granted == Some(id) {
         true => Ok(CountedRequest {
             attempts,
             key: Some(key),
         }),
-        false => Err(LimitReached(between(now, calls.expires_at))),
+        false => Err(LimitReached(between(now, count.expires_at))),
     })
 }
 
 impl CountedRequest<'_> {
-    /// Takes the call back: it turned out to be none that is to be limited.
+    /// Takes the request back, because it turned out not to be one that is limited.
     pub async fn refund(self) -> Result<(), Problem> {
         let Some(key) = self.key else { return Ok(()) };
         let counted = doc! { "_id": key, "count": { "$gt": 0 } };

@@ -1,8 +1,8 @@
-//! The guesses of one subject at one password: a few are free, then the waits grow, and never end in a lock-out.
+//! The attempts of one subject at one password: a few are free, then growing waits begin. Nobody is locked out for good.
 //!
-//! A guess is reserved before its hash is computed, for known and unknown emails alike. Reservations and
-//! failures together stay below the limit, however many guesses come at once; a reservation that is not
-//! settled in time counts as a failure.
+//! An attempt is reserved before its hash is computed, for known and unknown emails alike. Reservations and failures
+//! together stay below the limit, however many attempts run at once. A reservation without an outcome counts as a failure
+//! after a while.
 
 use std::time::Duration;
 
@@ -16,23 +16,23 @@ use crate::clock::{after, before, between};
 use crate::problem::Problem;
 use crate::store::Databases;
 
-/// A request is answered within ten seconds; later nobody settles its reservation any more.
+/// A request takes at most ten seconds, so an older reservation gets no outcome any more.
 const RESERVATION_TTL: Duration = Duration::from_secs(15);
-/// After this long without a failure, earlier ones are forgotten.
+/// Failures are forgotten this long after the last one.
 const FAILURES_TTL: Duration = Duration::from_secs(24 * 3600);
-/// For so long a subject is known who was right.
+/// How long a subject is known after a login.
 const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The first wait; each failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
-/// How often a guess asks again whose place is taken by guesses that are not decided yet.
+/// How often a reservation is tried again while other attempts have no outcome yet.
 const RETRY_INTERVAL: Duration = Duration::from_millis(60);
-/// Left of a request's time for the hash itself.
+/// Kept back before the deadline for the hash.
 const TIME_TO_HASH: Duration = Duration::from_secs(3);
 
-/// A document of guesses, as far as decisions need it.
+/// A document of `attempts`: the fields that a decision needs.
 #[derive(Deserialize)]
-struct Guesses {
+struct State {
     granted: Option<ObjectId>,
     blocked_until: Option<DateTime>,
     known_until: Option<DateTime>,
@@ -44,17 +44,17 @@ pub(super) struct FailureBackoff<'a> {
     limit: u32,
 }
 
-/// A reserved guess.
+/// A reserved attempt.
 pub(super) struct Reservation {
     id: ObjectId,
-    /// Whether the subject was right before.
-    pub known: bool,
+    /// Whether the subject logged in lately.
+    pub is_known: bool,
 }
 
 enum Decision {
     Granted(Reservation),
     Blocked(Duration),
-    /// Others are guessing right now.
+    /// Other attempts have no outcome yet.
     Busy,
 }
 
@@ -75,7 +75,7 @@ impl<'a> FailureBackoff<'a> {
         Ok(self.databases.attempts.find_one(known).await?.is_some())
     }
 
-    /// Reserves a guess, or says how long to wait.
+    /// Reserves an attempt, or fails with the time to wait.
     pub async fn reserve(&self, deadline: Instant) -> Result<Reservation, Problem> {
         loop {
             match self.decide(self.databases.clock.now()).await? {
@@ -98,7 +98,7 @@ impl<'a> FailureBackoff<'a> {
         }
     }
 
-    /// A right guess clears the failures before it. Every login waits for this: it is an update without a pipeline.
+    /// A right password clears the failures before it. Every login waits for this, so it is an update without a pipeline.
     async fn reset(&self, reservation: Reservation, is_login: bool) -> Result<(), Problem> {
         let now = self.databases.clock.now();
         let abandoned = doc! { "at": { "$lte": before(now, RESERVATION_TTL) } };
@@ -116,7 +116,7 @@ impl<'a> FailureBackoff<'a> {
         Ok(())
     }
 
-    /// Ends a reservation that was not right, with so many failures.
+    /// Ends a reservation without a right password, and adds so many failures.
     async fn release(&self, reservation: Reservation, failures: i64) -> Result<(), Problem> {
         let now = self.databases.clock.now();
         let others = doc! { "$filter": { "input": "$in_flight", "cond": { "$ne": ["$$this.id", reservation.id] } } };
@@ -127,25 +127,25 @@ impl<'a> FailureBackoff<'a> {
         } });
         stages.push(self.failed(now, doc! { "$gt": [failures, 0] }));
         stages.push(kept(now));
-        update::<Guesses>(&self.databases.attempts, &self.key, stages).await?;
+        update::<State>(&self.databases.attempts, &self.key, stages).await?;
         Ok(())
     }
 
     async fn decide(&self, now: DateTime) -> Result<Decision, Problem> {
         let id = ObjectId::new();
         let stages = self.reservation_of(id, now);
-        let guesses: Guesses = update(&self.databases.attempts, &self.key, stages).await?;
-        if guesses.granted == Some(id) {
-            let known = guesses.known_until.is_some_and(|until| until > now);
-            return Ok(Decision::Granted(Reservation { id, known }));
+        let state: State = update(&self.databases.attempts, &self.key, stages).await?;
+        if state.granted == Some(id) {
+            let is_known = state.known_until.is_some_and(|until| until > now);
+            return Ok(Decision::Granted(Reservation { id, is_known }));
         }
-        let wait = guesses.blocked_until.map(|until| between(now, until));
+        let wait = state.blocked_until.map(|until| between(now, until));
         Ok(wait
             .filter(|wait| !wait.is_zero())
             .map_or(Decision::Busy, Decision::Blocked))
     }
 
-    /// Grants the reservation `id`, or leaves `granted` empty.
+    /// The pipeline that grants the reservation `id`, or leaves `granted` empty.
     fn reservation_of(&self, id: ObjectId, now: DateTime) -> Vec<Document> {
         let limit = i64::from(self.limit);
         let free = doc! { "$max": [1, { "$subtract": [limit, "$failures"] }] };
@@ -162,7 +162,7 @@ impl<'a> FailureBackoff<'a> {
         stages
     }
 
-    /// What time alone has changed: old failures are forgotten, abandoned reservations are failures.
+    /// The stages for the time that has passed: old failures are forgotten, abandoned reservations become failures.
     fn up_to_date(&self, now: DateTime) -> Vec<Document> {
         let start = before(now, RESERVATION_TTL);
         let in_flight = doc! { "$ifNull": ["$in_flight", []] };
@@ -179,8 +179,8 @@ impl<'a> FailureBackoff<'a> {
         ]
     }
 
-    /// Where `failed` holds, the failures are remembered anew; and where the limit is reached, the subject is
-    /// blocked for as long as they say.
+    /// The stage for a failure, if `failed` holds: it renews the time until failures are forgotten. At the limit it blocks
+    /// the subject for a time that grows with the failures.
     fn failed(&self, now: DateTime, failed: Document) -> Document {
         let limit = i64::from(self.limit);
         let millis = |wait: Duration| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
@@ -197,7 +197,7 @@ impl<'a> FailureBackoff<'a> {
     }
 }
 
-/// The document is kept for longer than anything in it counts.
+/// The stage that keeps the document until none of its fields counts any more.
 fn kept(now: DateTime) -> Document {
     doc! { "$set": { "expires_at": { "$max": ["$known_until", after(now, FAILURES_TTL)] } } }
 }

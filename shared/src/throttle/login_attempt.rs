@@ -1,4 +1,4 @@
-//! An attempt to log in: a call from an address, and a guess at an account.
+//! An attempt to log in: a request of an address, and an attempt at an account's password.
 
 use tokio::time::Instant;
 
@@ -10,17 +10,17 @@ use crate::http::ClientAddress;
 use crate::problem::{Code, Problem};
 use crate::store::Databases;
 
-/// A counted attempt. One that is not settled counts as a wrong guess.
+/// A counted attempt. Without an outcome it counts as wrong.
 #[must_use]
 pub struct LoginAttempt<'a> {
-    /// None for a known pair of account and address beyond the address's limit.
-    call: Option<CountedRequest<'a>>,
-    guess: Attempt<'a>,
+    /// None beyond the address's limit, if the account has logged in from this address.
+    request: Option<CountedRequest<'a>>,
+    attempt: Attempt<'a>,
 }
 
 impl<'a> LoginAttempt<'a> {
-    /// Counts an attempt at the account with this key, or says how long to wait. The limit of an address does not refuse
-    /// accounts that logged in from there: strangers at the same address may have used it up.
+    /// Counts an attempt at the account with this key, or fails with the time to wait. The limit of an address does not
+    /// apply to accounts that logged in from there: others at the same address may have used it up.
     pub async fn begin(
         databases: &'a Databases,
         limits: &Config,
@@ -30,27 +30,27 @@ impl<'a> LoginAttempt<'a> {
     ) -> Result<Self, Problem> {
         let subject = Subject::Account { email_key, address };
         let per_address = limits.login_attempts_per_address;
-        // The call first: one that is refused reserves no guess.
-        let call = match count_request(databases, address, LimitedAction::Login, per_address).await
-        {
+        // The request first: a refused one reserves no attempt.
+        let counted = count_request(databases, address, LimitedAction::Login, per_address).await;
+        let request = match counted {
             Err(problem)
                 if problem.code == Code::TooManyAttempts
                     && is_known(databases, subject).await? =>
             {
                 None
             }
-            call => Some(call?),
+            counted => Some(counted?),
         };
         let per_account = limits.login_attempts_per_account;
-        let guess = reserve_attempt(databases, subject, per_account, deadline).await?;
-        Ok(Self { call, guess })
+        let attempt = reserve_attempt(databases, subject, per_account, deadline).await?;
+        Ok(Self { request, attempt })
     }
 
     pub async fn record(self, outcome: Outcome) -> Result<(), Problem> {
-        self.guess.record(outcome).await?;
-        match (outcome, self.call) {
-            // The limit of an address is for guesses, not for an office full of admins.
-            (Outcome::LoggedIn, Some(call)) => call.refund().await,
+        self.attempt.record(outcome).await?;
+        match (outcome, self.request) {
+            // The limit of an address is for wrong passwords, not for an office full of admins.
+            (Outcome::LoggedIn, Some(request)) => request.refund().await,
             _ => Ok(()),
         }
     }

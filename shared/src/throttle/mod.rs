@@ -1,7 +1,8 @@
-//! Attempts, counted in MongoDB before they cost anything: guesses at an account, calls from an address.
+//! Rate limits, counted in MongoDB before a request costs anything: attempts at a password, requests of an address, changes
+//! of an organization.
 //!
-//! Every decision is one atomic update of one document, with the time of the process's clock. Where MongoDB
-//! cannot be asked, nothing is let through.
+//! Every decision is one atomic update of one document, with the time of the process's clock. If MongoDB cannot be reached,
+//! the request fails.
 
 mod attempt;
 mod counter;
@@ -26,13 +27,13 @@ pub use login_attempt::LoginAttempt;
 pub use outcome::Outcome;
 
 fn too_many(wait: Duration) -> Problem {
-    // Whole seconds, and never so few that the next attempt comes too early.
+    // Rounded up to whole seconds: an attempt after them is not too early.
     let seconds = u64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
     Problem::new(Code::TooManyAttempts, "Wait before the next attempt.")
         .retry_after(Duration::from_secs(seconds.max(1)))
 }
 
-/// Updates the document `key` by an aggregation pipeline, or makes it, and gives it as it is afterwards.
+/// Updates the document `key` by an aggregation pipeline, or inserts it. Returns the updated document.
 async fn update<T: for<'de> Deserialize<'de>>(
     attempts: &Collection<Document>,
     key: &str,
@@ -46,7 +47,7 @@ async fn update<T: for<'de> Deserialize<'de>>(
             .await
     };
     let updated = match once().await {
-        // Two made it at once: the second now finds it.
+        // Two requests inserted it at the same time. The second one now finds it.
         Err(error) if is_duplicate(&error) => once().await,
         result => result,
     }?;

@@ -1,13 +1,13 @@
-//! What came of a guess.
+//! The outcome of an attempt at a password.
 
-/// What came of a guess.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A login: the address is known to the account from now on.
+    /// A login. From now on the address is known for this account.
     LoggedIn,
-    /// Right, in a request that is no login.
+    /// The password was right, in a request that is no login.
     Right,
     Wrong,
-    /// No hash was compared; or it was right, and something failed then, or it says nothing of today's password.
+    /// Unknown: no hash was compared, a later step failed, or the matching password is no longer current.
     Undecided,
 }

@@ -15,7 +15,7 @@ pub struct AccessToken {
 }
 
 impl Tokens {
-    /// A token for `admin` that is good from `now` on, while the session is, and not promised to be longer.
+    /// A token for `admin` from `now` on. It expires with the session at the latest.
     pub(crate) async fn issue(
         &self,
         admin: &Admin,
@@ -38,7 +38,7 @@ impl Tokens {
         })
     }
 
-    /// In whole seconds, as tokens count.
+    /// In whole seconds.
     fn lifetime(&self, session: &Session, now: DateTime) -> Duration {
         let left = between(now, session.expires_at);
         Duration::from_secs(self.config.access_token_ttl.min(left).as_secs())

@@ -1,49 +1,43 @@
-//! The keys that sign and verify: the secret's current version, and for verifying the one before it, too.
+//! The keys of access tokens: the signing secret's current version signs and verifies, the version before it only verifies.
 //!
-//! A process knows the current one from its start on. It asks for both every few minutes, and when a token names
-//! a key that it does not know: the secret may have been rotated since. Where Secrets Manager is away, it carries on
-//! with what it knows.
+//! A process reads the current version at its start. It reads both versions every few minutes, and when a token names an
+//! unknown key: the secret may have been rotated. While Secrets Manager is down, it uses what it knows.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use mongodb::bson::DateTime;
 use secrecy::ExposeSecret;
-use tokio::sync::Mutex;
-use tokio::time::timeout;
 
 use super::claims::TYPE;
 use super::{SecretSource, SigningSecretError};
 use crate::clock::{after, between, numeric_date};
 use crate::metrics::{self, Metric};
-use crate::secrets::SecretVersion;
+use crate::secrets::{Refreshed, SecretVersion};
 
 /// In seconds.
 const DAY: f64 = 86_400.0;
-/// What is known is asked for again after so long, and after a failure sooner.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
-const REFRESH_INTERVAL_AFTER_FAILURE: Duration = Duration::from_secs(30);
-/// A caller who could be served with what is known waits for so long.
+/// The longest that a request with a known key waits for Secrets Manager.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
-/// Functions sign with the key before the current one until they next ask, so tokens that were issued so long after
-/// the current one was created still verify. Later ones are forgeries: somebody has the earlier key.
+/// Functions sign with the key before the current one until they next refresh. So tokens that were issued up to this long
+/// after the current one was created verify. A later one is a forgery with a leaked key.
 const PREVIOUS_KEY_OVERLAP: Duration = Duration::from_secs(360);
-/// Unknown keys are asked for that often in the long run, and [`UNKNOWN_KEY_BURST`] times at once: whoever makes them up
-/// must not make us flood Secrets Manager.
+/// Unknown keys are looked up this often in the long run, and [`UNKNOWN_KEY_BURST`] times at once: tokens with invented
+/// keys must not flood Secrets Manager.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(1);
 const UNKNOWN_KEY_BURST: u32 = 5;
 
-/// The keys of one moment.
+/// The keys at one time.
 pub(super) struct KeyRing {
     pub current: SigningKey,
     previous: Option<PreviousKey>,
 }
 
-/// The key before the current one. It verifies, and signs no more.
+/// The key before the current one. It only verifies.
 struct PreviousKey {
     key: SigningKey,
-    /// It verifies no token that was issued later.
+    /// Tokens that were issued later are refused.
     issued_until: DateTime,
 }
 
@@ -55,26 +49,19 @@ pub(super) struct SigningKey {
 
 pub(super) struct Keys {
     source: SecretSource,
-    known: RwLock<Option<Known>>,
-    /// Locked while the source is asked: all who need it wait for one answer.
-    asking: Mutex<UnknownKeys>,
+    ring: Refreshed<KeyRing>,
+    unknown_keys: Mutex<UnknownKeys>,
 }
 
-#[derive(Clone)]
-struct Known {
-    ring: Arc<KeyRing>,
-    refresh_at: DateTime,
-}
-
-/// How often the source is asked for keys that are unknown (the generic cell rate algorithm).
+/// Limits how often unknown keys are looked up (generic cell rate algorithm).
 #[derive(Default)]
 struct UnknownKeys {
-    /// When the burst will be whole again.
+    /// When the whole burst is available again.
     until: Option<DateTime>,
 }
 
 impl UnknownKeys {
-    fn may_ask(&mut self, now: DateTime) -> bool {
+    fn may_look_up(&mut self, now: DateTime) -> bool {
         let until = self.until.map_or(now, |until| until.max(now));
         let may = until <= after(now, UNKNOWN_KEY_INTERVAL * (UNKNOWN_KEY_BURST - 1));
         if may {
@@ -103,13 +90,21 @@ impl SigningKey {
 }
 
 impl KeyRing {
+    fn new(current: SecretVersion, previous: Option<SecretVersion>, now: DateTime) -> Self {
+        record_age(&current, now);
+        Self {
+            previous: previous_key(&current, previous),
+            current: SigningKey::new(current),
+        }
+    }
+
     pub fn find(&self, key_id: &str) -> Option<&SigningKey> {
         let previous = self.previous.as_ref().map(|previous| &previous.key);
         let mut keys = [Some(&self.current), previous].into_iter().flatten();
         keys.find(|key| key.is(key_id))
     }
 
-    /// Whether the key with this id may have signed a token that was issued at this moment, in seconds since 1970.
+    /// Whether the key with this id may have signed a token that was issued at `issued_at`, in seconds since 1970.
     pub fn may_have_signed(&self, key_id: &str, issued_at: i64) -> bool {
         match &self.previous {
             Some(previous) if previous.key.is(key_id) => {
@@ -120,7 +115,7 @@ impl KeyRing {
     }
 }
 
-/// The version before the current one as a key, if it is known how long it may have signed.
+/// The version before the current one as a key, if it is known until when it may have signed.
 fn previous_key(current: &SecretVersion, previous: Option<SecretVersion>) -> Option<PreviousKey> {
     let created_at = current.created_at?;
     Some(PreviousKey {
@@ -129,7 +124,7 @@ fn previous_key(current: &SecretVersion, previous: Option<SecretVersion>) -> Opt
     })
 }
 
-/// An alarm compares it with the days after which a rotation is due.
+/// An alarm compares this metric with the days after which a rotation is due.
 fn record_age(current: &SecretVersion, now: DateTime) {
     if let Some(created_at) = current.created_at {
         let days = between(created_at, now).as_secs_f64() / DAY;
@@ -141,91 +136,59 @@ impl Keys {
     pub fn new(source: SecretSource) -> Self {
         Self {
             source,
-            known: RwLock::default(),
-            asking: Mutex::default(),
+            ring: Refreshed::new("the signing secret", REFRESH_TIMEOUT),
+            unknown_keys: Mutex::default(),
         }
     }
 
-    /// The keys, as fresh as they must be.
+    /// The keys, refreshed when that is due.
     pub async fn ring(&self, now: DateTime) -> Result<Arc<KeyRing>, SigningSecretError> {
-        let Some(known) = self.known() else {
-            return self.first(now).await;
+        let Some(ring) = self.ring.known() else {
+            // Boxed, or every request would reserve the memory of what few of them do.
+            return Box::pin(self.ring.get_or_make(now, self.first(now))).await;
         };
-        if known.refresh_at > now {
-            return Ok(known.ring);
+        if !self.ring.is_due(now, false) {
+            return Ok(ring);
         }
-        // Those who come meanwhile need not wait for it.
-        self.set(&known.ring, after(now, REFRESH_INTERVAL_AFTER_FAILURE));
-        // Those who ask for unknown keys may be in line before it.
-        let asking = async {
-            let _asking = self.asking.lock().await;
-            self.ask(now).await
-        };
-        match timeout(REFRESH_TIMEOUT, asking).await {
-            Ok(Ok(ring)) => return Ok(ring),
-            Ok(Err(error)) => tracing::warn!(%error, "the signing secret is not refreshed"),
-            Err(_) => tracing::warn!("the signing secret is not refreshed: no answer in time"),
-        }
-        Ok(known.ring)
+        let fetching = async { self.fetch(now).await.map(Some) };
+        let refreshing = Box::pin(self.ring.refresh(now, fetching));
+        Ok(refreshing.await.unwrap_or(ring))
     }
 
-    /// The keys after asking the source for `key_id`; none where it has been asked for unknown keys too often.
+    /// The keys after a look-up of the unknown key `key_id`. None if unknown keys were looked up too often.
     pub async fn ring_with(
         &self,
         key_id: &str,
         now: DateTime,
     ) -> Result<Option<Arc<KeyRing>>, SigningSecretError> {
-        let mut unknown = self.asking.lock().await;
-        // Whoever was first may have found it for us.
-        let known = self.known().map(|known| known.ring);
-        if let Some(ring) = known.filter(|ring| ring.find(key_id).is_some()) {
-            return Ok(Some(ring));
-        }
-        match unknown.may_ask(now) {
-            true => self.ask(now).await.map(Some),
-            false => Ok(None),
-        }
-    }
-
-    async fn first(&self, now: DateTime) -> Result<Arc<KeyRing>, SigningSecretError> {
-        let _asking = self.asking.lock().await;
-        match self.known() {
-            Some(known) => Ok(known.ring),
-            // A start need not wait for the version before it, either: no token has named it yet.
-            None => Ok(self.keep(self.source.current().await?, None, now)),
+        let fetching = async {
+            match self.may_look_up(now) {
+                true => self.fetch(now).await.map_err(Some),
+                false => Err(None),
+            }
+        };
+        let is_known = |ring: &KeyRing| ring.find(key_id).is_some();
+        match Box::pin(self.ring.make_unless(now, is_known, fetching)).await {
+            Ok(ring) => Ok(Some(ring)),
+            Err(None) => Ok(None),
+            Err(Some(error)) => Err(error),
         }
     }
 
-    async fn ask(&self, now: DateTime) -> Result<Arc<KeyRing>, SigningSecretError> {
+    fn may_look_up(&self, now: DateTime) -> bool {
+        let unknown_keys = self.unknown_keys.lock();
+        unknown_keys
+            .unwrap_or_else(PoisonError::into_inner)
+            .may_look_up(now)
+    }
+
+    /// A start does not wait for the version before the current one: no token has named it yet.
+    async fn first(&self, now: DateTime) -> Result<KeyRing, SigningSecretError> {
+        Ok(KeyRing::new(self.source.current().await?, None, now))
+    }
+
+    async fn fetch(&self, now: DateTime) -> Result<KeyRing, SigningSecretError> {
         let (current, previous) = self.source.versions().await?;
-        Ok(self.keep(current, previous, now))
-    }
-
-    fn keep(
-        &self,
-        current: SecretVersion,
-        previous: Option<SecretVersion>,
-        now: DateTime,
-    ) -> Arc<KeyRing> {
-        record_age(&current, now);
-        let ring = Arc::new(KeyRing {
-            previous: previous_key(&current, previous),
-            current: SigningKey::new(current),
-        });
-        self.set(&ring, after(now, REFRESH_INTERVAL));
-        ring
-    }
-
-    fn known(&self) -> Option<Known> {
-        self.known.read().ok()?.clone()
-    }
-
-    fn set(&self, ring: &Arc<KeyRing>, refresh_at: DateTime) {
-        if let Ok(mut known) = self.known.write() {
-            *known = Some(Known {
-                ring: Arc::clone(ring),
-                refresh_at,
-            });
-        }
+        Ok(KeyRing::new(current, previous, now))
     }
 }

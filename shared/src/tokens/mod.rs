@@ -1,4 +1,4 @@
-//! Access tokens: JWTs that say which admin of which organization is calling (RFC 9068).
+//! Access tokens: JWTs that name the admin and the organization of a caller (RFC 9068).
 
 mod claims;
 mod issuer;
@@ -21,7 +21,7 @@ pub use signing_secret::{SecretSource, SigningSecretError};
 pub use token_response::TokenResponse;
 pub use verifier::VerifiedToken;
 
-/// Makes and checks tokens.
+/// Issues and verifies access tokens.
 pub struct Tokens {
     config: TokenConfig,
     keys: Keys,
@@ -35,7 +35,7 @@ impl Tokens {
         }
     }
 
-    /// Fetches the signing secret, if there is one and that has not been done yet, and says why it cannot.
+    /// Fetches the signing secret, if this process has one.
     pub async fn prepare(&self, now: DateTime) -> Result<(), SigningSecretError> {
         match self.keys.ring(now).await {
             Ok(_) | Err(SigningSecretError::Unused) => Ok(()),
@@ -44,7 +44,7 @@ impl Tokens {
     }
 }
 
-/// The reason goes to the log.
+/// The error goes to the log.
 fn unavailable(error: SigningSecretError) -> Problem {
     tracing::error!(%error, "the signing secret cannot be used");
     Problem::unavailable()

@@ -1,6 +1,6 @@
-//! Rotation of the signing secret: the four steps in which Secrets Manager asks for it.
+//! Rotation of the signing secret, in Secrets Manager's four steps.
 //!
-//! Each step may be repeated, and done by another process than the one before. See
+//! Each step may be repeated, and may run in another process than the step before. See
 //! <https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_lambda-functions.html>.
 
 use std::time::Duration;
@@ -13,20 +13,20 @@ use super::signing_secret::MIN_BYTES;
 use crate::clock::before;
 use crate::secrets::{CURRENT, PENDING, SecretError, SecretVersion, SecretsManager};
 
-/// A version becomes the current one within so long of its creation, or never: functions accept tokens of the version
-/// before for six minutes after the creation, and sign with it for up to five after it became the current one.
+/// A version becomes the current one within this time of its creation, or never. Functions accept tokens of the version
+/// before for six minutes after the creation, and sign with it for up to five minutes after the new one became current.
 const MAX_PENDING: Duration = Duration::from_secs(45);
 
 /// Random bytes of a new secret; it is written in twice as many hexadecimal digits.
 const RANDOM_BYTES: usize = 32;
 
-/// What Secrets Manager sends.
+/// Secrets Manager's event.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RotationEvent {
     /// ARN of the secret.
     pub secret_id: String,
-    /// Id of the version that is to become the current one.
+    /// Id of the version that becomes the current one.
     pub client_request_token: String,
     pub step: Step,
 }
@@ -44,7 +44,7 @@ pub enum Step {
 pub enum RotationError {
     #[error(transparent)]
     Secret(#[from] SecretError),
-    #[error("there is no randomness")]
+    #[error("the system has no random bytes")]
     NoRandomness,
     #[error("version {0} is not staged as AWSPENDING")]
     NotPending(String),
@@ -53,11 +53,11 @@ pub enum RotationError {
          rotation again: aws secretsmanager rotate-secret"
     )]
     TooLate(String),
-    #[error("the new secret has {0} bytes, {MIN_BYTES} are the least")]
+    #[error("the new secret has {0} bytes; it needs at least {MIN_BYTES}")]
     TooShort(usize),
 }
 
-/// Does one step.
+/// Runs one step.
 pub async fn rotate(secrets: &SecretsManager, event: &RotationEvent) -> Result<(), RotationError> {
     let (id, version) = (&event.secret_id, &event.client_request_token);
     let stages = secrets.stages(id).await?;
@@ -66,7 +66,7 @@ pub async fn rotate(secrets: &SecretsManager, event: &RotationEvent) -> Result<(
         labels.is_some_and(|labels| labels.iter().any(|found| found == label))
     };
     if has(CURRENT) {
-        // An earlier delivery of the event has done it, but perhaps not all of it.
+        // An earlier delivery of the event did this, perhaps not completely.
         return match has(PENDING) {
             true => Ok(secrets.move_stage(id, PENDING, Some(version), None).await?),
             false => Ok(()),
@@ -77,7 +77,7 @@ pub async fn rotate(secrets: &SecretsManager, event: &RotationEvent) -> Result<(
     }
     match event.step {
         Step::CreateSecret => create(secrets, id, version).await,
-        // Functions read the secret from Secrets Manager: there is nowhere else to set it.
+        // Functions read the secret from Secrets Manager. No other system needs it.
         Step::SetSecret => Ok(()),
         Step::TestSecret => test(secrets, id, version).await.map(drop),
         Step::FinishSecret => {

@@ -1,4 +1,4 @@
-//! The secret that signs tokens: where it comes from, and what it must be.
+//! The signing secret: where it comes from, and its minimum length.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use crate::secrets::{SecretError, SecretVersion, SecretsManager};
 pub(super) const MIN_BYTES: usize = 32;
 
 pub enum SecretSource {
-    /// None: this process neither makes nor checks tokens.
+    /// None: this process neither issues nor verifies tokens.
     Unused,
-    /// The local server's own, in a file.
+    /// A file of the local server.
     Local(SecretVersion),
     SecretsManager {
         client: Arc<SecretsManager>,
@@ -22,7 +22,7 @@ pub enum SecretSource {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SigningSecretError {
-    #[error("the signing secret has {0} bytes, {MIN_BYTES} are the least")]
+    #[error("the signing secret has {0} bytes; it needs at least {MIN_BYTES}")]
     TooShort(usize),
     #[error("this function is not configured with JWT_SECRET_ID")]
     Unused,
@@ -31,7 +31,7 @@ pub enum SigningSecretError {
 }
 
 impl SigningSecretError {
-    /// Whether the operator must do something before a new start can succeed.
+    /// Whether only the operator can fix it.
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Secret(SecretError::Unavailable { .. }))
     }
@@ -51,7 +51,7 @@ impl SecretSource {
         }
     }
 
-    /// As [`Self::current`], and the version before it, which verifies, too.
+    /// The version to sign with, and the version before it, which only verifies.
     pub(super) async fn versions(
         &self,
     ) -> Result<(SecretVersion, Option<SecretVersion>), SigningSecretError> {
@@ -59,7 +59,7 @@ impl SecretSource {
             match self {
                 Self::Unused | Self::Local(_) => Ok(None),
                 Self::SecretsManager { client, id } => match client.previous(id).await {
-                    // The current one is good without it, and tokens of the one before it live for a short time.
+                    // Only tokens that were signed shortly before the rotation need it.
                     Err(error @ SecretError::Unusable { .. }) => {
                         tracing::warn!(%error, "the signing secret before the current one is left out");
                         Ok(None)

@@ -1,4 +1,4 @@
-//! What a login or a refresh answers with (RFC 6749, section 5.1).
+//! The response to a login or a refresh (RFC 6749, section 5.1).
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub struct TokenResponse {
 }
 
 impl TokenResponse {
-    /// `session` is what is left of the session's time.
+    /// `session` is the time until the session expires.
     pub(crate) fn new(access: AccessToken, refresh_token: String, session: Duration) -> Self {
         Self {
             access_token: access.jwt,

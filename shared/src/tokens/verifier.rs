@@ -1,35 +1,35 @@
-//! Checks access tokens, everything that the JWT crate does not check by itself included.
+//! Verifies access tokens, with the checks that the JWT crate leaves out.
 //!
-//! What is asked of a token: RFC 8725 (best current practices) and RFC 9068 (access tokens).
+//! The checks follow RFC 8725 (best current practices) and RFC 9068 (access tokens).
 
 use std::sync::Arc;
 
 use jsonwebtoken::{Algorithm, Validation};
 use mongodb::bson::DateTime;
-use mongodb::bson::oid::ObjectId;
 use serde_json::{Map, Value};
 
 use super::claims::TYPE;
 use super::keys::{KeyRing, SigningKey};
 use super::{Claims, Tokens, unavailable};
 use crate::clock::numeric_date;
+use crate::model::{AdminId, OrganizationId, SessionId};
 use crate::problem::Problem;
 
-/// Clocks of two functions may differ by so much, in seconds.
+/// How much the clocks of two functions may differ, in seconds.
 const CLOCK_SKEW: i64 = 5;
-/// No token of ours comes near; a longer one is not even decoded.
+/// A longer token is not decoded. The service's tokens are much shorter. In bytes.
 const MAX_LENGTH: usize = 4096;
 
-/// Whom a good token is for.
+/// What a valid token names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
-    pub admin_id: ObjectId,
-    pub organization_id: ObjectId,
-    pub session_id: ObjectId,
+    pub admin_id: AdminId,
+    pub organization_id: OrganizationId,
+    pub session_id: SessionId,
 }
 
 impl Tokens {
-    /// Whom `token` is for at `now`, or why it is refused.
+    /// What `token` names, if it is valid at `now`.
     pub async fn verify(&self, token: &str, now: DateTime) -> Result<VerifiedToken, Problem> {
         let not_ours = || refused("The token was not issued by this service.");
         let key_id = key_id(token).ok_or_else(not_ours)?;
@@ -43,11 +43,11 @@ impl Tokens {
         if claims.exp <= now {
             return Err(refused("The token has expired."));
         }
-        self.whom(&claims, now)
+        self.validate(&claims, now)
             .ok_or_else(|| refused("The token's claims are invalid."))
     }
 
-    /// Keys among which the one is that signed the token, if there is one.
+    /// The keys with the one of this id. None if there is no such key.
     async fn ring_for(&self, key_id: &str, now: DateTime) -> Result<Option<Arc<KeyRing>>, Problem> {
         let ring = self.keys.ring(now).await.map_err(unavailable)?;
         if ring.find(key_id).is_some() {
@@ -57,22 +57,22 @@ impl Tokens {
         ring.map_err(unavailable)
     }
 
-    fn whom(&self, claims: &Claims, now: i64) -> Option<VerifiedToken> {
+    fn validate(&self, claims: &Claims, now: i64) -> Option<VerifiedToken> {
         let latest = now.checked_add(CLOCK_SKEW)?;
         let lifetime = claims.exp.checked_sub(claims.iat)?;
         let longest = i64::try_from(self.config.access_token_ttl.as_secs()).ok()?;
-        let good = claims.iss == self.config.issuer
+        let is_valid = claims.iss == self.config.issuer
             && claims.aud == self.config.audience
             && !claims.jti.is_empty()
             && (0..=latest).contains(&claims.iat)
             && (0..=latest).contains(&claims.nbf)
             && (1..=longest).contains(&lifetime);
         Some(VerifiedToken {
-            admin_id: ObjectId::parse_str(&claims.sub).ok()?,
-            organization_id: ObjectId::parse_str(&claims.org).ok()?,
-            session_id: ObjectId::parse_str(&claims.sid).ok()?,
+            admin_id: AdminId::parse(&claims.sub)?,
+            organization_id: OrganizationId::parse(&claims.org)?,
+            session_id: SessionId::parse(&claims.sid)?,
         })
-        .filter(|_| good)
+        .filter(|_| is_valid)
     }
 }
 
@@ -80,8 +80,7 @@ fn refused(detail: &str) -> Problem {
     Problem::invalid_token(detail)
 }
 
-/// The claims, where header and signature are right. `exp` and the like are checked on the claims, with the
-/// caller's clock.
+/// The claims, if header and signature are valid. Times are checked afterwards, with the process's clock.
 fn decode(token: &str, key: &SigningKey) -> Option<Claims> {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.validate_exp = false;
@@ -91,8 +90,8 @@ fn decode(token: &str, key: &SigningKey) -> Option<Claims> {
     decoded.ok().map(|token| token.claims)
 }
 
-/// The `kid` of the header, where that says what ours say, and nothing that asks for more: a `jwk`, `jku`,
-/// `x5u`, `x5c` or `crit` is in none of ours.
+/// The `kid` of the header, if the header has exactly the service's three fields. So `jwk`, `jku`, `x5u`, `x5c` and `crit`
+/// are refused.
 fn key_id(token: &str) -> Option<String> {
     use base64::Engine;
     if token.len() > MAX_LENGTH {
@@ -103,6 +102,6 @@ fn key_id(token: &str) -> Option<String> {
     let bytes = engine.decode(encoded).ok()?;
     let header: Map<String, Value> = serde_json::from_slice(&bytes).ok()?;
     let text = |name: &str| header.get(name).and_then(Value::as_str);
-    let ours = header.len() == 3 && text("alg") == Some("HS256") && text("typ") == Some(TYPE);
-    text("kid").filter(|_| ours).map(str::to_owned)
+    let is_ours = header.len() == 3 && text("alg") == Some("HS256") && text("typ") == Some(TYPE);
+    text("kid").filter(|_| is_ours).map(str::to_owned)
 }

@@ -1,15 +1,15 @@
-//! Passwords as people choose them, under NIST SP 800-63B-4: length and a list of common ones, nothing else.
+//! Passwords. The rules are those of NIST SP 800-63B-4: a minimum length and a list of common passwords, nothing else.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::text::{caseless_key, fold_white_space, nfc, opaque_string};
 use crate::problem::FieldError;
 
-/// A password, prepared as RFC 8265 says (OpaqueString). It does not print, and is never truncated.
+/// A password, prepared as RFC 8265 says (OpaqueString). It is never printed or truncated.
 #[derive(Clone, Debug)]
 pub struct Password {
     prepared: SecretString,
-    /// In NFC alone, where that differs: hashes of before the preparation were made of it.
+    /// Only in NFC, if that differs: older hashes were made of this form.
     unprepared: Option<SecretString>,
 }
 
@@ -19,16 +19,17 @@ pub struct PasswordPolicy<'a> {
     pub field: &'static str,
     /// In characters (code points).
     pub min_length: usize,
-    /// What everyone can guess about this admin: the email, the organization's name.
+    /// What is easy to guess about this admin: the email, the organization's name.
     pub context: &'a [&'a str],
 }
 
-/// Of the 20,000 most common passwords those that are long enough, from Django (see the file's neighbour `common-passwords.md`).
+/// The 20,000 most common passwords, without those that are too short. From Django, see `common-passwords.md`.
 const COMMON: &str = include_str!("common-passwords.txt");
 
 impl Password {
-    /// Any text, as a login sends it: whether it is right is the hash's business.
-    pub fn presented(text: &str) -> Self {
+    /// Any text, as a login sends it.
+    pub fn new(text: &SecretString) -> Self {
+        let text = text.expose_secret();
         let (prepared, unprepared) = (opaque_string(text), nfc(text));
         Self {
             unprepared: (unprepared != prepared).then(|| unprepared.into()),
@@ -37,8 +38,8 @@ impl Password {
     }
 
     /// A new password, if `policy` allows it.
-    pub fn choose(text: &str, policy: &PasswordPolicy<'_>) -> Result<Self, FieldError> {
-        let password = Self::presented(text);
+    pub fn choose(text: &SecretString, policy: &PasswordPolicy<'_>) -> Result<Self, FieldError> {
+        let password = Self::new(text);
         let invalid = |code, message| FieldError {
             field: policy.field,
             code,
@@ -67,7 +68,7 @@ impl Password {
         self.prepared.expose_secret()
     }
 
-    /// The password as it was hashed before passwords were prepared, where that differs.
+    /// The form that older hashes were made of, if it differs.
     pub(crate) fn unprepared(&self) -> Option<Self> {
         let prepared = self.unprepared.clone()?;
         Some(Self {
@@ -77,9 +78,16 @@ impl Password {
     }
 }
 
+#[cfg(test)]
+impl Password {
+    pub(super) fn of(text: &str) -> Self {
+        Self::new(&text.into())
+    }
+}
+
 fn is_common(password: &str) -> bool {
     let password = password.to_lowercase();
-    // Read through: beside the hash that comes next, a faster search would save nothing.
+    // A linear search: the hash that follows takes much longer.
     COMMON.lines().any(|common| common == password)
 }
 
@@ -93,7 +101,7 @@ mod tests {
             min_length: 8,
             context: &["admin@example.com", "Akshay Pvt Ltd"],
         };
-        Password::choose(text, &policy)
+        Password::choose(&text.into(), &policy)
             .err()
             .map(|error| error.code)
     }

@@ -1,7 +1,7 @@
-//! Stored passwords: passlib's `bcrypt_sha256` version 2, and the plain bcrypt of an older service.
+//! Password hashes: passlib's `bcrypt_sha256` version 2, and plain bcrypt of an older service.
 //!
-//! The new form is bcrypt over base64(HMAC-SHA-256(key = salt text, password)): no 72-byte limit and no
-//! trouble with NUL. See <https://passlib.readthedocs.io/en/stable/lib/passlib.hash.bcrypt_sha256.html>.
+//! `bcrypt_sha256` is bcrypt of base64(HMAC-SHA-256(key = salt text, password)). It has no limit of 72 bytes, and accepts
+//! NUL. See <https://passlib.readthedocs.io/en/stable/lib/passlib.hash.bcrypt_sha256.html>.
 
 use aws_lc_rs::{hmac, rand};
 use base64::alphabet;
@@ -11,20 +11,20 @@ use serde::{Deserialize, Serialize};
 use super::Password;
 
 const PREFIX: &str = "$bcrypt-sha256$v=2,t=2b,r=";
-/// A hash of a higher cost is not ours: computing it would hang the service.
+/// The highest cost that is accepted. A higher one would hang the service.
 const MAX_COST: u32 = 15;
 const SALT_TEXT: usize = 22;
-/// Plain bcrypt reads no further, in bytes.
+/// Plain bcrypt reads no more bytes than these.
 const PLAIN_BCRYPT_READS: usize = 72;
 const BCRYPT_BASE64: GeneralPurpose =
     GeneralPurpose::new(&alphabet::BCRYPT, general_purpose::NO_PAD);
 
-/// A hash as it stands in the database.
+/// A hash as the database stores it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PasswordHash(String);
 
-/// The parts of a stored hash that can be computed again.
+/// The parts of a stored hash.
 struct Parts<'a> {
     sha256: bool,
     cost: u32,
@@ -39,7 +39,7 @@ struct Parts<'a> {
 pub struct HashingFailed;
 
 impl PasswordHash {
-    /// A new hash with a random salt. Takes 2^`cost` rounds of one core's time.
+    /// A new hash with a random salt. Takes 2^`cost` rounds.
     pub fn compute(password: &Password, cost: u32) -> Result<Self, HashingFailed> {
         let mut salt = [0; 16];
         rand::fill(&mut salt).map_err(|_| HashingFailed)?;
@@ -59,21 +59,21 @@ impl PasswordHash {
         Ok(Self(format!("{PREFIX}{cost}${salt_text}${digest}")))
     }
 
-    /// As it stands in the database.
+    /// The text that the database stores.
     pub(crate) fn as_stored(&self) -> &str {
         &self.0
     }
 
-    /// A hash that no password has, to spend the same time on an admin who does not exist.
+    /// A hash that no password has. Comparing with it takes as long as with that of an existing admin.
     pub fn dummy(cost: u32) -> Self {
         let (salt, digest) = (".".repeat(SALT_TEXT), ".".repeat(31));
         Self(format!("{PREFIX}{cost}${salt}${digest}"))
     }
 
-    /// Whether this is `password`'s hash. A damaged hash is nobody's, and answers at once.
+    /// Whether this is `password`'s hash. A malformed hash matches no password.
     ///
-    /// A plain hash is compared as the older service did it: by the first 72 bytes. Where a NUL is among them,
-    /// bcrypt itself cannot tell it from the end, and no password of such a service had one.
+    /// A plain hash is compared as the older service did it: by the first 72 bytes. bcrypt reads a NUL as the end, so a
+    /// password with a NUL never matches.
     pub fn verify(&self, password: &Password) -> bool {
         let Some(parts) = self.parts() else {
             return false;
@@ -88,8 +88,8 @@ impl PasswordHash {
         verified.unwrap_or(false)
     }
 
-    /// Whether every character of `password` was compared: a plain hash says nothing about what comes after its
-    /// 72 bytes, so none of what was presented may become the password in its place.
+    /// Whether the hash covers all of `password`. A plain hash covers only 72 bytes, so a longer password that matches it may
+    /// not replace it.
     pub fn covers(&self, password: &Password) -> bool {
         let unprepared = password.unprepared();
         let mut forms = [Some(password), unprepared.as_ref()].into_iter().flatten();
@@ -97,13 +97,13 @@ impl PasswordHash {
             || forms.all(|form| form.expose().len() < PLAIN_BCRYPT_READS)
     }
 
-    /// Of computing it; none where it is damaged.
+    /// The cost of computing it. None if it is malformed.
     pub fn cost(&self) -> Option<u32> {
         self.parts().map(|parts| parts.cost)
     }
 
-    /// Spends what a hash of `cost` takes longer than this one: 2^cost rounds are those of all lower costs from
-    /// this one's on, and its own once more.
+    /// Takes the time that a hash of `cost` would have taken longer. 2^cost rounds are the sum of the rounds of all costs from
+    /// this one's up to `cost`, plus this one's.
     pub(crate) fn equalize_cost(&self, cost: u32, password: &Password) {
         let costs = match self.cost() {
             Some(own) => own..cost,
@@ -114,7 +114,7 @@ impl PasswordHash {
         }
     }
 
-    /// Whether the hash should be replaced: the older form, or a lower cost.
+    /// Whether the hash should be replaced: it is a plain one, or its cost is lower than `cost`.
     pub fn is_outdated(&self, cost: u32) -> bool {
         self.parts()
             .is_none_or(|parts| !parts.sha256 || parts.cost < cost)
@@ -183,7 +183,7 @@ mod tests {
         .try_into()
         .unwrap();
         for (password, vector) in [("Admin@123", ADMIN_123), (&*"x".repeat(100), HUNDRED_X)] {
-            let password = Password::presented(password);
+            let password = Password::of(password);
             assert_eq!(
                 PasswordHash::with_salt(&password, 10, salt).unwrap().0,
                 vector
@@ -206,7 +206,7 @@ mod tests {
         for one in &vectors {
             for other in &vectors {
                 let same = nfc(&one.password) == nfc(&other.password);
-                let password = Password::presented(&other.password);
+                let password = Password::of(&other.password);
                 assert_eq!(one.hash.verify(&password), same, "{:?}", other.password);
             }
         }
@@ -215,30 +215,26 @@ mod tests {
     #[test]
     fn p3_p4_no_length_is_truncated_and_nul_is_distinct() {
         for length in [71, 72, 73, 74, 100] {
-            let hash = PasswordHash::compute(&Password::presented(&("x".repeat(length) + "a")), 4)
-                .unwrap();
+            let hash =
+                PasswordHash::compute(&Password::of(&("x".repeat(length) + "a")), 4).unwrap();
             assert!(
-                !hash.verify(&Password::presented(&("x".repeat(length) + "b"))),
+                !hash.verify(&Password::of(&("x".repeat(length) + "b"))),
                 "{length}"
             );
         }
         let texts = ["", "\0", "a\0b", "a"];
         for a in texts {
-            let hash = PasswordHash::compute(&Password::presented(a), 4).unwrap();
+            let hash = PasswordHash::compute(&Password::of(a), 4).unwrap();
             for b in texts {
-                assert_eq!(
-                    hash.verify(&Password::presented(b)),
-                    a == b,
-                    "{a:?} and {b:?}"
-                );
+                assert_eq!(hash.verify(&Password::of(b)), a == b, "{a:?} and {b:?}");
             }
         }
     }
 
     #[test]
     fn p5_spellings_of_one_character_are_one_password() {
-        let hash = PasswordHash::compute(&Password::presented("caf\u{e9}"), 4).unwrap();
-        assert!(hash.verify(&Password::presented("cafe\u{301}")));
+        let hash = PasswordHash::compute(&Password::of("caf\u{e9}"), 4).unwrap();
+        assert!(hash.verify(&Password::of("cafe\u{301}")));
     }
 
     #[test]
@@ -246,8 +242,8 @@ mod tests {
         let plain = bcrypt::hash("Admin@123", 4).unwrap();
         for version in ["$2a$", "$2b$", "$2y$"] {
             let hash = stored(&plain.replacen("$2b$", version, 1));
-            assert!(hash.verify(&Password::presented("Admin@123")));
-            assert!(!hash.verify(&Password::presented("Admin@124")));
+            assert!(hash.verify(&Password::of("Admin@123")));
+            assert!(!hash.verify(&Password::of("Admin@124")));
             assert!(hash.is_outdated(4));
         }
         assert!(stored(ADMIN_123).is_outdated(12));
@@ -261,12 +257,12 @@ mod tests {
     #[test]
     fn p4_a_plain_hash_is_of_no_password_with_a_nul() {
         let plain = stored(PLAIN);
-        assert!(plain.verify(&Password::presented("Admin@123")));
+        assert!(plain.verify(&Password::of("Admin@123")));
         for text in ["Admin@123\0", "Admin@123\0Admin@123", "Admin@123\0x"] {
-            assert!(!plain.verify(&Password::presented(text)), "{text:?}");
+            assert!(!plain.verify(&Password::of(text)), "{text:?}");
         }
         let empty = stored(&bcrypt::hash("", 4).unwrap());
-        assert!(!empty.verify(&Password::presented("\0")));
+        assert!(!empty.verify(&Password::of("\0")));
     }
 
     #[test]
@@ -279,7 +275,7 @@ mod tests {
             ("x".repeat(72) + "another", true, false),
             ("x".repeat(71) + "y", false, false),
         ] {
-            let password = Password::presented(&text);
+            let password = Password::of(&text);
             assert_eq!(plain.verify(&password), same, "{text}");
             assert_eq!(plain.covers(&password), whole, "{text}");
             assert!(new.covers(&password));
@@ -295,14 +291,14 @@ mod tests {
             other in ".{0,90}",
             change in any::<prop::sample::Index>(),
         ) {
-            let hash = PasswordHash::compute(&Password::presented(&one), 4).unwrap();
+            let hash = PasswordHash::compute(&Password::of(&one), 4).unwrap();
             let again: PasswordHash = serde_json::from_value(hash.as_stored().into()).unwrap();
-            prop_assert!(again.verify(&Password::presented(&one)));
+            prop_assert!(again.verify(&Password::of(&one)));
             let at = one.char_indices().map(|(at, _)| at).nth(change.index(one.chars().count() + 1));
             let (before, after) = one.split_at(at.unwrap_or(one.len()));
             for text in [other, format!("{before}x{after}"), format!("{before}\0{after}")] {
                 let same = nfc(&text) == nfc(&one);
-                prop_assert_eq!(again.verify(&Password::presented(&text)), same);
+                prop_assert_eq!(again.verify(&Password::of(&text)), same);
             }
         }
     }
@@ -325,11 +321,8 @@ mod tests {
             &broken_version,
             &ADMIN_123[..60],
         ] {
-            assert!(
-                !stored(text).verify(&Password::presented("Admin@123")),
-                "{text}"
-            );
+            assert!(!stored(text).verify(&Password::of("Admin@123")), "{text}");
         }
-        assert!(!PasswordHash::dummy(4).verify(&Password::presented("")));
+        assert!(!PasswordHash::dummy(4).verify(&Password::of("")));
     }
 }

@@ -50,7 +50,7 @@ async fn t3_f14_a_function_whose_secrets_cannot_be_used_does_not_start() {
     let wrong_password = stack.mongod.uri_with("service:wrong@", "replicaSet=rs0");
     stack.keep("wrong-password", &wrong_password).await;
     for (setting, secret, reason) in [
-        ("JWT_SECRET_ID", "short", "31 bytes, 32 are the least"),
+        ("JWT_SECRET_ID", "short", "31 bytes; it needs at least 32"),
         ("PEPPER_SECRET_ID", "short", "the pepper has 31 bytes"),
         (
             "PEPPER_SECRET_ID",

@@ -10,6 +10,7 @@ use lambda_http::request::LambdaRequest;
 use lambda_http::{Context, LambdaEvent, Service};
 use mongodb::bson::doc;
 use serde_json::{Value, json};
+use shared::http::REQUEST_TIMEOUT;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::harness::{Answer, PASSWORD, PEPPER, TestService};
@@ -162,7 +163,7 @@ async fn documented_refusals_are_answered_word_for_word() {
 async fn pages_of_an_allowed_origin_can_read_every_header_that_says_something() {
     let service = TestService::start().await;
     let origin = "https://app.example";
-    let router = shared::http::service(server::routes(&service.state))
+    let router = shared::http::service(server::routes(&service.state), REQUEST_TIMEOUT)
         .layer(server::cors(vec![origin.parse().unwrap()]));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());

@@ -105,9 +105,9 @@ async fn t3_f14_a_secret_that_cannot_be_used_refuses_the_start() {
     manager.keep_binary("binary", &[7; 32]);
     for (id, reason) in [
         ("binary", "it is binary, a string is expected"),
-        ("empty", "0 bytes, 32 are the least"),
-        ("one", "1 bytes, 32 are the least"),
-        ("short", "31 bytes, 32 are the least"),
+        ("empty", "0 bytes; it needs at least 32"),
+        ("one", "1 bytes; it needs at least 32"),
+        ("short", "31 bytes; it needs at least 32"),
         ("missing", "secret missing cannot be used"),
     ] {
         let settings = manager.settings(id);
@@ -463,7 +463,10 @@ async fn white_space_around_secrets_is_no_part_of_them() {
     let settings = with_uri_in_secret(manager.settings("jwt"));
     let refused = move || refused(TempDir::new().unwrap().path(), &borrowed(&settings));
     let message = tokio::task::spawn_blocking(refused).await.unwrap();
-    assert!(message.contains("0 bytes, 32 are the least"), "{message}");
+    assert!(
+        message.contains("0 bytes; it needs at least 32"),
+        "{message}"
+    );
     manager.rotate("jwt", GOOD);
     let folder = TempDir::new().unwrap();
     let settings = with_uri_in_secret(manager.settings("jwt"));

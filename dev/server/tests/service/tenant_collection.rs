@@ -1,12 +1,14 @@
 //! The handle that code has on an admin's own collection: it reaches no other.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::Request;
 use mongodb::bson::{Document, doc};
 use shared::auth::Caller;
-use shared::http::ClientAddress;
+use shared::http::{ClientAddress, Deadline, RequestLog};
+use tokio::time::Instant;
 
 use crate::harness::TestService;
 use crate::isolation::Tenant;
@@ -23,6 +25,9 @@ async fn authenticated(service: &TestService, tenant: &Tenant) -> Caller {
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
     let address = ClientAddress(Ipv4Addr::LOCALHOST.into());
     parts.extensions.insert(address);
+    let soon = Instant::now() + Duration::from_secs(10);
+    parts.extensions.insert(Deadline(soon));
+    parts.extensions.insert(RequestLog::new("test".to_owned()));
     let state = service.state.clone();
     Caller::from_request_parts(&mut parts, &state)
         .await
@@ -32,7 +37,10 @@ async fn authenticated(service: &TestService, tenant: &Tenant) -> Caller {
 #[tokio::test]
 async fn an_admins_handle_reaches_the_own_collection_alone() {
     let (service, one, other) = service_with_two_tenants().await;
-    let invoices = authenticated(&service, &one).await.collection::<Document>();
+    let invoices = authenticated(&service, &one)
+        .await
+        .tenant()
+        .collection::<Document>();
     assert_eq!(invoices.name(), one.collection);
     let more = doc! { "_id": 7, "invoice": "another", "amount": 3 };
     invoices.insert_one(&more).await.unwrap();
@@ -57,6 +65,7 @@ async fn an_admins_handle_reaches_the_own_collection_alone() {
     );
     let others = authenticated(&service, &other)
         .await
+        .tenant()
         .collection::<Document>();
     assert_eq!(others.count_documents(doc! {}).await.unwrap(), 1);
     assert_eq!(others.find_one(doc! { "_id": 7 }).await.unwrap(), None);
@@ -65,7 +74,10 @@ async fn an_admins_handle_reaches_the_own_collection_alone() {
 #[tokio::test]
 async fn an_aggregation_cannot_leave_the_own_collection() {
     let (service, one, other) = service_with_two_tenants().await;
-    let invoices = authenticated(&service, &one).await.collection::<Document>();
+    let invoices = authenticated(&service, &one)
+        .await
+        .tenant()
+        .collection::<Document>();
     let from = &other.collection;
     let inner = doc! { "$unionWith": from };
     for stage in [

@@ -15,6 +15,7 @@ use mongodb::Client;
 use mongodb::bson::DateTime;
 use shared::clock::Clock;
 use shared::config::{Config, ConfiguredSecret, Settings, TokenConfig};
+use shared::http::REQUEST_TIMEOUT;
 use shared::secrets::{SecretVersion, SecretsManager};
 use shared::state::AppState;
 use shared::tokens::{self, SecretSource};
@@ -194,7 +195,7 @@ fn new_name() -> String {
 
 /// The URL of a server with these routes, in front of which is what every request goes through.
 async fn serve(router: axum::Router) -> String {
-    let router = shared::http::service(router);
+    let router = shared::http::service(router, REQUEST_TIMEOUT);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, server::connected(router)).into_future());

@@ -1,4 +1,4 @@
-//! The one way to a tenant's data: a handle that an authenticated admin yields.
+//! The tenant's data: the only way to it is a handle that the caller yields.
 //!
 //! ```
 //! # use axum::http::StatusCode;
@@ -9,23 +9,24 @@
 //!     caller: Caller,
 //!     JsonBody(invoice): JsonBody<Invoice>,
 //! ) -> Result<StatusCode, Problem> {
-//!     caller.collection::<Invoice>().insert_one(&invoice).await?;
+//!     let invoices = caller.tenant().collection::<Invoice>();
+//!     invoices.insert_one(&invoice).await?;
 //!     Ok(StatusCode::CREATED)
 //! }
 //! ```
 //!
-//! It is no [`mongodb::Collection`], from which one could reach the client, and by it every other tenant. What
-//! it offers stays in the tenant's own collection. The following does not compile, and nothing like it does:
+//! A [`mongodb::Collection`] would lead to the client, and so to all other tenants. The handle offers only what stays in the
+//! tenant's collection. The following does not compile:
 //!
 //! ```compile_fail,E0616
-//! async fn of_another_tenant(app: &shared::state::AppState) {
-//!     let databases = app.mongo.databases().await.unwrap();
+//! async fn of_another_tenant(state: &shared::state::AppState) {
+//!     let databases = state.mongo.databases().await.unwrap();
 //!     databases.tenants.collection::<mongodb::bson::Document>("org_another");
 //! }
 //! ```
 //!
 //! ```compile_fail,E0616
-//! fn a_way_out(collection: shared::organizations::TenantCollection<mongodb::bson::Document>) {
+//! fn to_the_client(collection: shared::tenant::TenantCollection<mongodb::bson::Document>) {
 //!     collection.inner.client();
 //! }
 //! ```
@@ -36,13 +37,14 @@ use mongodb::action::{
 };
 use mongodb::bson::Document;
 use mongodb::options::UpdateModifications;
-use mongodb::{Collection, IndexModel};
+use mongodb::{Collection, Database, IndexModel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::auth::Caller;
+use crate::values::CollectionName;
 
-/// The stages of an aggregation that read nothing but the collection they begin with, and write nothing.
+/// The stages of an aggregation that read only the collection that they begin with, and write nothing.
 const STAGES: &[&str] = &[
     "$addFields",
     "$bucket",
@@ -67,24 +69,39 @@ const STAGES: &[&str] = &[
     "$unwind",
 ];
 
-/// The collection of an admin's own organization, with documents of the type `T`. Methods are those of
-/// [`mongodb::Collection`].
+/// The data of one tenant.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    database: Database,
+    collection_name: CollectionName,
+}
+
+/// The tenant's collection, with documents of the type `T`. Methods are those of [`mongodb::Collection`].
 #[derive(Clone, Debug)]
 pub struct TenantCollection<T: Send + Sync> {
     inner: Collection<T>,
 }
 
-/// A stage that could leave the tenant's collection.
+/// A stage that could read or write other collections.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("an aggregation over a tenant's collection cannot have the stage {0:?}")]
 pub struct ForbiddenStage(pub String);
 
 impl Caller {
-    /// The collection of the admin's organization.
+    /// The data of the caller's organization.
+    pub fn tenant(&self) -> Tenant {
+        Tenant {
+            database: self.databases().tenants.clone(),
+            collection_name: self.organization().collection_name.clone(),
+        }
+    }
+}
+
+impl Tenant {
+    /// The tenant's collection.
     pub fn collection<T: Send + Sync>(&self) -> TenantCollection<T> {
-        let name = self.organization().collection_name.as_str();
         TenantCollection {
-            inner: self.tenants().collection(name),
+            inner: self.database.collection(self.collection_name.as_str()),
         }
     }
 }

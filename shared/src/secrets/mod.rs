@@ -1,5 +1,7 @@
 //! Secrets Manager: reads secrets by id, with the SDK's standard variables (`AWS_ENDPOINT_URL` among them).
 
+mod refreshed;
+
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 
 use crate::config::ConfiguredSecret;
+
+pub(crate) use refreshed::Refreshed;
 
 /// Staging labels: the version in use, the one before it, and the one that a rotation prepares.
 pub(crate) const CURRENT: &str = "AWSCURRENT";

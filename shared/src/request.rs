@@ -1,0 +1,94 @@
+//! The request that a use case serves.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use mongodb::ClientSession;
+use mongodb::bson::DateTime;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::http::{ClientAddress, Deadline, RequestLog};
+use crate::mongo::{Scope, Writes};
+use crate::problem::Problem;
+use crate::state::AppState;
+use crate::store::Databases;
+
+/// What a use case needs to know of its request, and the application's state.
+pub struct RequestContext {
+    state: Arc<AppState>,
+    address: ClientAddress,
+    deadline: Instant,
+    log: RequestLog,
+    /// All statements of a request use the same connection.
+    databases: OnceCell<Arc<Databases>>,
+}
+
+impl RequestContext {
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.state.config
+    }
+
+    /// The client's address.
+    pub fn address(&self) -> ClientAddress {
+        self.address
+    }
+
+    /// The request gets 503 if it is not answered by then.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The request's id in logs and errors.
+    pub fn id(&self) -> &str {
+        self.log.request_id()
+    }
+
+    pub(crate) fn log(&self) -> &RequestLog {
+        &self.log
+    }
+
+    /// The time by which expiries are decided.
+    pub fn now(&self) -> DateTime {
+        self.state.clock.now()
+    }
+
+    /// Connects to MongoDB, if that has not been done yet.
+    pub(crate) async fn databases(&self) -> Result<&Arc<Databases>, Problem> {
+        let connecting = || self.state.mongo.databases();
+        self.databases.get_or_try_init(connecting).await
+    }
+
+    /// Runs a transaction until shortly before the deadline, see [`run_transaction`](crate::mongo::run_transaction).
+    pub(crate) async fn transaction<'env, T>(
+        &'env self,
+        run: impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, Problem>
+        + Sync,
+    ) -> Result<T, Problem> {
+        let databases = self.databases().await?;
+        databases.transaction(self.deadline, run).await
+    }
+}
+
+impl FromRequestParts<Arc<AppState>> for RequestContext {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Problem> {
+        let address = ClientAddress::from_request_parts(parts, state).await?;
+        let Deadline(deadline) = Deadline::from_request_parts(parts, state).await?;
+        let log = parts.extensions.get::<RequestLog>();
+        Ok(Self {
+            state: Arc::clone(state),
+            address,
+            deadline,
+            log: log.cloned().ok_or_else(Problem::internal)?,
+            databases: OnceCell::new(),
+        })
+    }
+}

@@ -1,0 +1,132 @@
+//! A value made from a secret, which may get a new version while the process runs.
+
+use std::fmt::Display;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use mongodb::bson::DateTime;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use crate::clock::{after, before};
+
+/// How often the value is refreshed, and how soon after a failure.
+pub(crate) const REFRESH_INTERVAL: Duration = Duration::from_secs(300);
+const INTERVAL_AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// A value that seems to be outdated is refreshed no more often than this.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The first request makes the value. Later requests get what is known; one of them at a time refreshes it when that is
+/// due. If a refresh fails, the known value stays in use.
+pub(crate) struct Refreshed<T> {
+    /// For messages.
+    name: &'static str,
+    /// The longest that a request waits for a refresh.
+    timeout: Duration,
+    known: RwLock<Option<Known<T>>>,
+    /// Locked while the value is made.
+    making: Mutex<()>,
+}
+
+struct Known<T> {
+    value: Arc<T>,
+    /// When it was last refreshed without getting a new value.
+    checked_at: Option<DateTime>,
+    refresh_at: DateTime,
+}
+
+impl<T> Refreshed<T> {
+    pub const fn new(name: &'static str, timeout: Duration) -> Self {
+        Self {
+            name,
+            timeout,
+            known: RwLock::new(None),
+            making: Mutex::const_new(()),
+        }
+    }
+
+    /// The value, without a refresh.
+    pub fn known(&self) -> Option<Arc<T>> {
+        self.read(|known| Arc::clone(&known.value))
+    }
+
+    /// The value. If there is none yet, one request makes it and the others wait.
+    pub async fn get_or_make<E>(
+        &self,
+        now: DateTime,
+        make: impl Future<Output = Result<T, E>>,
+    ) -> Result<Arc<T>, E> {
+        match self.known() {
+            Some(value) => Ok(value),
+            None => self.make_unless(now, |_| true, make).await,
+        }
+    }
+
+    /// Makes the value anew, unless the known value is `current` by the time that other requests have made theirs.
+    pub async fn make_unless<E>(
+        &self,
+        now: DateTime,
+        current: impl Fn(&T) -> bool,
+        make: impl Future<Output = Result<T, E>>,
+    ) -> Result<Arc<T>, E> {
+        let _making = self.making.lock().await;
+        match self.known().filter(|value| current(value)) {
+            Some(value) => Ok(value),
+            None => Ok(self.set(make.await?, now)),
+        }
+    }
+
+    /// Whether it is time for a refresh. A value that seems `outdated` is refreshed sooner.
+    pub fn is_due(&self, now: DateTime, outdated: bool) -> bool {
+        let is_due = self.read(|known| {
+            let may_check = known
+                .checked_at
+                .is_none_or(|checked_at| checked_at <= before(now, MIN_INTERVAL));
+            known.refresh_at <= now || outdated && may_check
+        });
+        is_due.unwrap_or_default()
+    }
+
+    /// Refreshes the value, unless another request is making it. `make` gives none if the value is current. The result
+    /// is the new value.
+    pub async fn refresh<E: Display>(
+        &self,
+        now: DateTime,
+        make: impl Future<Output = Result<Option<T>, E>>,
+    ) -> Option<Arc<T>> {
+        let _making = self.making.try_lock().ok()?;
+        // Other requests need not wait for this one.
+        self.schedule(now, INTERVAL_AFTER_FAILURE);
+        match timeout(self.timeout, make).await {
+            Ok(Ok(Some(value))) => return Some(self.set(value, now)),
+            Ok(Ok(None)) => self.schedule(now, REFRESH_INTERVAL),
+            Ok(Err(error)) => tracing::warn!(%error, "{} is not refreshed", self.name),
+            Err(_) => tracing::warn!("{} is not refreshed: no response in time", self.name),
+        }
+        None
+    }
+
+    fn set(&self, value: T, now: DateTime) -> Arc<T> {
+        let value = Arc::new(value);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        *known = Some(Known {
+            value: Arc::clone(&value),
+            checked_at: None,
+            refresh_at: after(now, REFRESH_INTERVAL),
+        });
+        value
+    }
+
+    fn schedule(&self, now: DateTime, interval: Duration) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_mut() {
+            known.checked_at = Some(now);
+            known.refresh_at = after(now, interval);
+        }
+    }
+
+    fn read<R>(&self, read: impl FnOnce(&Known<T>) -> R) -> Option<R> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(read)
+    }
+}
