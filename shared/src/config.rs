@@ -14,7 +14,7 @@ const DAY: u64 = 86_400;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub mongodb: ConfiguredSecret,
-    /// The key of keyed hashes; none in a function that makes none.
+    /// None in a function that does not use it.
     pub pepper: Option<ConfiguredSecret>,
     /// To each node, unless the connection string says otherwise. None: as many as the driver takes.
     pub max_connections: Option<u32>,

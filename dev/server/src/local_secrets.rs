@@ -27,7 +27,7 @@ pub fn token_secret(
     }
 }
 
-/// The key of keyed hashes: the secret `id`, or the file `pepper` in `folder` where there is no id.
+/// The pepper: the secret `id`, or the file `pepper` in `folder` if there is no id.
 pub fn pepper(id: Option<String>, folder: &Path) -> io::Result<ConfiguredSecret> {
     match id {
         Some(id) => Ok(ConfiguredSecret::Id(id)),

@@ -36,7 +36,7 @@ pub use self::payload::{NEEDS_VERSION_2, Payload};
 pub enum Secret {
     /// Signs access tokens.
     Signing,
-    /// The key of keyed hashes.
+    /// The key of the service's hashes.
     Pepper,
 }
 

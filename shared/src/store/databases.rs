@@ -13,7 +13,7 @@ use crate::pepper::Pepper;
 use crate::problem::Problem;
 
 /// The service's databases, ready for use. Nobody outside this crate can name a tenant's collection: see
-/// [`TenantCollection`](crate::organizations::TenantCollection).
+/// [`Tenant`](crate::tenant::Tenant).
 pub struct Databases {
     pub(crate) client: Client,
     pub(crate) organizations: Collection<Organization>,
@@ -70,7 +70,7 @@ impl Databases {
         Self { pepper, ..self }
     }
 
-    /// What keyed hashes are made with.
+    /// Fails in a function that is not configured with it.
     pub(crate) fn pepper(&self) -> Result<&Pepper, Problem> {
         self.pepper.as_ref().ok_or_else(|| {
             tracing::error!("this function is not configured with PEPPER_SECRET_ID");

@@ -28,7 +28,6 @@ pub use database::all;
 
 pub const PASSWORD: &str = "Admin@123";
 pub const SIGNING_SECRET: &str = "a signing secret of 32 bytes or more";
-/// The key of keyed hashes.
 pub const PEPPER: &str = "a canary pepper of 32 bytes or more";
 
 /// One mongod for all tests of this process, ended with it.
