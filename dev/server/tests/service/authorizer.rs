@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::TestService;
 use crate::logs::lines_of;
-use crate::tokens::{claims_of, expired, foreign};
+use crate::access_tokens::{claims_of, expired, foreign};
 
 const EMAIL: &str = "admin@example.com";
 
@@ -82,7 +82,7 @@ async fn service_with_admin() -> (TestService, Value) {
 }
 
 #[tokio::test]
-async fn a_good_token_is_handed_on_as_admin_organization_and_collection() {
+async fn a_valid_token_yields_admin_organization_and_collection() {
     let (service, created) = service_with_admin().await;
     let token = service.token_of(EMAIL).await;
     let decision = ask_with(&service, &token).await;
@@ -99,7 +99,7 @@ async fn a_good_token_is_handed_on_as_admin_organization_and_collection() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_bad_or_whose_session_has_ended_is_refused_without_a_context() {
+async fn invalid_tokens_and_ended_sessions_are_refused_without_a_context() {
     let (service, _) = service_with_admin().await;
     let token = service.token_of(EMAIL).await;
     let claims = claims_of(&token);
@@ -124,7 +124,7 @@ async fn a_token_that_is_bad_or_whose_session_has_ended_is_refused_without_a_con
 }
 
 #[tokio::test]
-async fn without_a_database_the_authorizer_fails_and_lets_nobody_in() {
+async fn the_authorizer_fails_closed_without_mongodb() {
     let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=300";
     let (good, _) = service_with_admin().await;
     let token = good.token_of(EMAIL).await;
@@ -135,7 +135,7 @@ async fn without_a_database_the_authorizer_fails_and_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_database_that_hangs_is_given_up_a_second_before_the_functions_deadline() {
+async fn the_authorizer_responds_a_second_before_the_functions_deadline() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;
     let authorization = format!("Bearer {}", service.token_of(EMAIL).await);

@@ -14,7 +14,7 @@ use shared::http::REQUEST_TIMEOUT;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::harness::{Answer, PASSWORD, PEPPER, TestService};
-use crate::tokens::{claims_of, expired};
+use crate::access_tokens::{claims_of, expired};
 
 /// Method and path, such as `POST /org/create`.
 pub type Routes = BTreeSet<String>;
@@ -54,7 +54,7 @@ async fn the_openapi_document_is_made_from_the_code() {
 }
 
 #[tokio::test]
-async fn every_answer_is_documented_with_an_example() {
+async fn every_response_is_documented_with_an_example() {
     let service = TestService::start().await;
     let document = service.get("/openapi.json").await.body;
     assert_eq!(document["openapi"], "3.1.0");
@@ -84,7 +84,7 @@ async fn every_answer_is_documented_with_an_example() {
 }
 
 #[tokio::test]
-async fn documented_refusals_are_answered_word_for_word() {
+async fn responses_match_the_documented_examples() {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", "admin@example.com").await;
     let token = service.token_of("admin@example.com").await;
@@ -160,7 +160,7 @@ async fn documented_refusals_are_answered_word_for_word() {
 }
 
 #[tokio::test]
-async fn pages_of_an_allowed_origin_can_read_every_header_that_says_something() {
+async fn cors_exposes_every_header_of_the_api() {
     let service = TestService::start().await;
     let origin = "https://app.example";
     let router = shared::http::service(server::routes(&service.state), REQUEST_TIMEOUT)
@@ -221,7 +221,7 @@ async fn document_and_server_have_the_same_routes() {
 }
 
 #[tokio::test]
-async fn pages_have_a_policy_and_what_names_no_file_is_not_there() {
+async fn pages_have_a_content_security_policy_and_unknown_files_are_404() {
     let service = TestService::start().await;
     for page in ["/docs", "/docs/", "/docs/index.html"] {
         let answer = service.get(page).await;
@@ -242,7 +242,7 @@ async fn pages_have_a_policy_and_what_names_no_file_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_service_without_documentation_answers_as_if_there_were_none() {
+async fn with_api_docs_disabled_the_documentation_is_404() {
     let service = TestService::start_with(&[("API_DOCS", "Disabled")]).await;
     for path in [
         "/docs",
@@ -342,7 +342,7 @@ fn only_functions_that_are_run_as_tests_are_tests() {
 }
 
 #[test]
-fn each_row_of_the_table_of_guarantees_names_tests_that_there_are() {
+fn each_row_of_the_table_of_guarantees_names_existing_tests() {
     let document = fs::read_to_string(root().join("docs/testing.md")).unwrap();
     let (tests, mut named) = (tests(), BTreeSet::new());
     let (promises, _) = document.split_once("## Measured").unwrap();
@@ -392,7 +392,7 @@ async fn health_with(service: &TestService, left: Duration) -> Value {
 }
 
 #[tokio::test]
-async fn a_function_answers_before_its_own_deadline() {
+async fn a_function_responds_before_its_own_deadline() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     let left = Duration::from_secs(4);
     assert_eq!(health_with(&service, left).await["statusCode"], 200);

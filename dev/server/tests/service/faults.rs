@@ -15,7 +15,7 @@ use crate::harness::{PASSWORD, TestService, all, mongod};
 const LATEST: Duration = Duration::from_millis(10_500);
 
 #[tokio::test]
-async fn f1_a_transient_error_is_tried_again() {
+async fn f1_transient_errors_are_retried() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     for (command, code) in [("insert", 112), ("create", 112), ("commitTransaction", 91)] {
         let labels = ["TransientTransactionError"];
@@ -95,7 +95,7 @@ async fn f2_each_write_of_a_creation_may_fail() {
 }
 
 #[tokio::test]
-async fn f3_a_commit_whose_outcome_is_unknown_is_asked_for_again() {
+async fn f3_a_commit_with_an_unknown_outcome_is_retried() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     let timeout = doc! { "code": 64, "codeName": "WriteConcernTimeout", "errmsg": "timed out" };
     let faults = [
@@ -112,7 +112,7 @@ async fn f3_a_commit_whose_outcome_is_unknown_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn f3_a_commit_that_never_answers_ends_by_the_deadline_with_all_or_nothing() {
+async fn f3_a_commit_that_never_returns_ends_by_the_deadline() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     let data = doc! { "failCommands": ["commitTransaction"], "closeConnection": true };
     service.failpoint(doc! { "times": 1_000_000 }, data).await;
@@ -146,27 +146,27 @@ async fn hangs_at(command: &str, millis: i32) {
 }
 
 #[tokio::test]
-async fn f5_an_insert_that_hangs_is_given_up() {
+async fn f5_a_hanging_insert_ends_by_the_deadline() {
     hangs_at("insert", 12_000).await;
 }
 
 #[tokio::test]
-async fn f5_a_create_that_hangs_is_given_up() {
+async fn f5_a_hanging_create_ends_by_the_deadline() {
     hangs_at("create", 12_000).await;
 }
 
 #[tokio::test]
-async fn f5_a_commit_that_hangs_is_given_up() {
+async fn f5_a_hanging_commit_ends_by_the_deadline() {
     hangs_at("commitTransaction", 12_000).await;
 }
 
 #[tokio::test]
-async fn f5_what_hangs_for_40_seconds_is_given_up_as_soon() {
+async fn f5_a_hang_of_40_seconds_ends_by_the_deadline() {
     hangs_at("insert", 40_000).await;
 }
 
 #[tokio::test]
-async fn f5_a_login_and_a_read_that_hang_are_given_up() {
+async fn f5_hanging_logins_and_reads_end_by_the_deadline() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     let own = service.session_of("a@example.com").await;
@@ -187,7 +187,7 @@ async fn f5_a_login_and_a_read_that_hang_are_given_up() {
 }
 
 #[tokio::test]
-async fn f5_where_no_session_can_be_killed_its_transaction_is_aborted() {
+async fn f5_a_transaction_is_aborted_if_its_session_cannot_be_killed() {
     let (service, mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     let command_not_found = doc! { "failCommands": ["killSessions"], "errorCode": 59 };
@@ -232,7 +232,7 @@ async fn f5_where_no_session_can_be_killed_its_transaction_is_aborted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f23_an_exhausted_pool_ends_in_answers() {
+async fn f23_an_exhausted_pool_blocks_no_request() {
     let uri = format!("{}&maxPoolSize=2", mongod().uri());
     let service = TestService::start_on(&uri, &[]).await;
     service.create("Acme", "a@example.com").await;

@@ -21,7 +21,7 @@ async fn create(service: &TestService, key: &str, body: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn the_same_key_and_body_get_the_same_answer() {
+async fn the_same_key_and_body_return_the_same_organization() {
     let service = TestService::start_with(&[("MAX_ORGANIZATIONS", "1")]).await;
     let first = create(&service, KEY, &acme()).await;
     assert_eq!(first.status, 201);
@@ -33,7 +33,7 @@ async fn the_same_key_and_body_get_the_same_answer() {
 }
 
 #[tokio::test]
-async fn another_body_under_the_same_key_is_refused() {
+async fn another_body_with_the_same_key_is_refused() {
     let service = TestService::start().await;
     assert_eq!(create(&service, KEY, &acme()).await.status, 201);
     for (field, value) in [("organization_name", "Acme 2"), ("password", "Admin@124")] {
@@ -73,7 +73,7 @@ async fn a_bad_key_is_a_malformed_request() {
 }
 
 #[tokio::test]
-async fn many_requests_with_one_key_end_in_one_organization() {
+async fn parallel_requests_with_one_key_create_one_organization() {
     let service = TestService::start().await;
     let body = acme();
     let answers = (0..16).map(|_| create(&service, KEY, &body));
@@ -91,7 +91,7 @@ async fn many_requests_with_one_key_end_in_one_organization() {
 }
 
 #[tokio::test]
-async fn an_answer_may_be_asked_for_again_many_times_at_once() {
+async fn parallel_retries_return_the_same_organization() {
     let service = TestService::start().await;
     let body = acme();
     let first = create(&service, KEY, &body).await;
@@ -102,7 +102,7 @@ async fn an_answer_may_be_asked_for_again_many_times_at_once() {
 }
 
 #[tokio::test]
-async fn a_refused_request_leaves_its_key_free() {
+async fn a_refused_request_does_not_use_its_key() {
     let service = TestService::start().await;
     service.create("Acme", "other@example.com").await;
     create(&service, KEY, &acme())
@@ -115,7 +115,7 @@ async fn a_refused_request_leaves_its_key_free() {
 }
 
 #[tokio::test]
-async fn a_key_is_forgotten_after_a_day() {
+async fn a_key_expires_after_a_day() {
     let service = TestService::start().await;
     assert_eq!(create(&service, KEY, &acme()).await.status, 201);
     let mut other = acme();
@@ -132,7 +132,7 @@ async fn a_key_is_forgotten_after_a_day() {
 }
 
 #[tokio::test]
-async fn while_a_request_is_in_flight_another_with_its_key_is_told_so() {
+async fn a_key_of_a_request_in_flight_is_a_conflict() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.get("/health").await.status, 200);
     let data = doc! { "failCommands": ["commitTransaction"], "blockConnection": true, "blockTimeMS": 6000 };
@@ -150,7 +150,7 @@ async fn while_a_request_is_in_flight_another_with_its_key_is_told_so() {
 }
 
 #[tokio::test]
-async fn after_an_unknown_outcome_the_same_request_converges() {
+async fn a_retry_after_an_unknown_outcome_creates_one_organization() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.get("/health").await.status, 200);
     let data = doc! { "failCommands": ["commitTransaction"], "closeConnection": true };
@@ -165,7 +165,7 @@ async fn after_an_unknown_outcome_the_same_request_converges() {
 }
 
 #[tokio::test]
-async fn callers_do_not_share_a_namespace_of_keys() {
+async fn keys_are_separate_for_each_email() {
     let service = TestService::start().await;
     let other =
         json!({"organization_name": "Other", "email": "b@example.com", "password": PASSWORD});
@@ -176,7 +176,7 @@ async fn callers_do_not_share_a_namespace_of_keys() {
 }
 
 #[tokio::test]
-async fn a_repeat_shows_the_organization_as_it_is() {
+async fn a_retry_returns_the_current_organization() {
     let service = TestService::start().await;
     let first = create(&service, KEY, &acme()).await;
     let token = service.token_of("a@example.com").await;
@@ -191,7 +191,7 @@ async fn a_repeat_shows_the_organization_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_repeat_after_a_deletion_says_so_until_the_organization_is_purged() {
+async fn a_retry_after_a_deletion_is_refused_until_the_purge() {
     let service = TestService::start_with(&[("DELETION_GRACE_SECONDS", "3600")]).await;
     let first = create(&service, KEY, &acme()).await;
     let token = service.token_of("a@example.com").await;
@@ -218,7 +218,7 @@ async fn a_repeat_after_a_deletion_says_so_until_the_organization_is_purged() {
 }
 
 #[tokio::test]
-async fn a_record_whose_organization_is_gone_is_replaced_by_one_of_many_repeats() {
+async fn parallel_retries_after_a_purge_create_one_organization() {
     let service = TestService::start().await;
     create(&service, KEY, &acme()).await;
     // As a purge that was cut off leaves it: the record is there, the organization is not.

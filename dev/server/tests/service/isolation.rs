@@ -5,7 +5,7 @@ use mongodb::bson::{Document, doc};
 use serde_json::{Map, Value, json};
 
 use crate::harness::{Answer, TestService, all};
-use crate::tokens::{claims_of, expired, foreign};
+use crate::access_tokens::{claims_of, expired, foreign};
 
 /// Routes for those who have no token, or none yet.
 const PUBLIC: &[&str] = &[
@@ -296,7 +296,7 @@ async fn z1_no_secured_route_shows_or_changes_another_organization() {
 }
 
 #[tokio::test]
-async fn each_secured_route_works_with_the_example_and_a_good_token() {
+async fn each_secured_route_accepts_a_valid_token() {
     let service = TestService::start().await;
     for (number, operation) in secured_operations(&service).await.iter().enumerate() {
         let tenant = Tenant::create(&service, number).await;

@@ -40,7 +40,7 @@ fn comparable(answer: Answer) -> Value {
 }
 
 #[tokio::test]
-async fn an_admin_gets_a_bearer_token() {
+async fn a_login_returns_a_bearer_token() {
     let service = service_with_admin().await;
     let answer = service.log_in(" ADMIN@example.com ", PASSWORD).await;
     assert_eq!(answer.status, 200);
@@ -52,7 +52,7 @@ async fn an_admin_gets_a_bearer_token() {
 }
 
 #[tokio::test]
-async fn the_token_says_who_it_is_for() {
+async fn the_token_names_admin_organization_and_session() {
     let service = service_with_admin().await;
     let login = service.log_in(EMAIL, PASSWORD).await;
     let token = login.body["access_token"].as_str().unwrap();
@@ -85,7 +85,7 @@ async fn the_token_says_who_it_is_for() {
 }
 
 #[tokio::test]
-async fn a1_whatever_is_wrong_looks_the_same() {
+async fn a1_refused_logins_have_the_same_response() {
     let service = service_with_admin().await;
     let wrong_password = service.log_in(EMAIL, "Admin@124").await;
     wrong_password.problem(401, "invalid_credentials");
@@ -116,7 +116,7 @@ async fn a1_whatever_is_wrong_looks_the_same() {
 }
 
 #[tokio::test]
-async fn a1_an_older_hash_takes_a_wrong_password_as_long() {
+async fn a1_refused_logins_take_the_same_time_for_every_hash() {
     let settings = [("LOGIN_ATTEMPTS_PER_ACCOUNT", "0"), ("BCRYPT_COST", "12")];
     let service = TestService::start_with(&settings).await;
     assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);
@@ -140,7 +140,7 @@ async fn a1_an_older_hash_takes_a_wrong_password_as_long() {
 }
 
 #[tokio::test]
-async fn p2_p3_a_password_counts_to_its_last_character() {
+async fn p2_p3_every_character_of_a_password_counts() {
     let service = TestService::start().await;
     let passwords = [
         ("x".repeat(71) + "a", "x".repeat(71) + "b"),
@@ -162,7 +162,7 @@ async fn p2_p3_a_password_counts_to_its_last_character() {
 }
 
 #[tokio::test]
-async fn p5_two_spellings_of_one_password_are_one() {
+async fn p5_unicode_spellings_of_a_password_are_equal() {
     let service = TestService::start().await;
     let body =
         json!({"organization_name": "Acme", "email": EMAIL, "password": "caf\u{e9} cr\u{e8}me"});
@@ -177,7 +177,7 @@ async fn p5_two_spellings_of_one_password_are_one() {
 }
 
 #[tokio::test]
-async fn p10_every_space_in_a_password_is_a_space() {
+async fn p10_unicode_spaces_in_a_password_are_equal() {
     let service = TestService::start().await;
     for (number, space) in ["\u{a0}", "\u{3000}", "\u{2009}"].iter().enumerate() {
         let (chosen, typed) = (format!("correct{space}horse"), "correct horse");
@@ -248,7 +248,7 @@ async fn p8_a_hash_of_an_older_service_is_accepted_and_replaced() {
 const LEGACY_LONG: &str = "$2b$10$n79VH.0Q2TMWmt3Oqt9ukusLGeqY7rQ0MnSkGkK6ByQHfXzOC7Whu";
 
 #[tokio::test]
-async fn p8_what_an_older_service_did_not_read_does_not_become_the_password() {
+async fn p8_a_truncated_password_does_not_replace_a_plain_hash() {
     let service = service_with_admin().await;
     set(&service, doc! { "password_hash": LEGACY_LONG }).await;
     let (right, as_good, wrong) = ("x".repeat(80), "x".repeat(72) + "y", "x".repeat(71) + "y");
@@ -267,7 +267,7 @@ async fn p8_what_an_older_service_did_not_read_does_not_become_the_password() {
 }
 
 #[tokio::test]
-async fn p4_a_nul_stands_for_nothing_in_a_hash_of_an_older_service() {
+async fn p4_a_nul_never_matches_a_plain_hash() {
     let service = service_with_admin().await;
     set(&service, doc! { "password_hash": LEGACY }).await;
     for password in ["Admin@123\0", "Admin@123\0Admin@123"] {
@@ -281,7 +281,7 @@ async fn p4_a_nul_stands_for_nothing_in_a_hash_of_an_older_service() {
 }
 
 #[tokio::test]
-async fn p9_a_damaged_hash_lets_nobody_in() {
+async fn p9_a_malformed_hash_matches_no_password() {
     let service = service_with_admin().await;
     let cost_31 = LEGACY.replace("$10$", "$31$");
     let broken_version = LEGACY.replace("$2b$", "$2x$");

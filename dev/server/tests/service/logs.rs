@@ -92,7 +92,7 @@ pub fn lines_of(request_id: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn l1_each_request_has_one_line_that_says_what_it_was() {
+async fn l1_each_request_has_one_line_in_the_log() {
     let service = TestService::start().await;
     let created = service.create("Acme", "a@example.com").await;
     let organization = created.body["id"].clone();
@@ -140,7 +140,7 @@ async fn l1_each_request_has_one_line_that_says_what_it_was() {
 }
 
 #[tokio::test]
-async fn l1_nothing_of_a_request_gets_into_the_log() {
+async fn l1_the_log_contains_nothing_that_a_client_sent() {
     let service = TestService::start().await;
     let evil = "canary\r\n{\"level\":\"INFO\",\"message\":\"canary\"}";
     let body = json!({"organization_name": evil, "email": evil, "password": evil});
@@ -219,7 +219,7 @@ fn line_about(answer: &Answer, message: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_went_wrong_is_logged_under_the_requests_id() {
+async fn errors_are_logged_with_the_request_id() {
     let service = TestService::start().await;
     service.create("Acme", "a@example.com").await;
     let unreadable = doc! { "$set": { "role": "nobody" } };
@@ -236,7 +236,7 @@ async fn what_went_wrong_is_logged_under_the_requests_id() {
 }
 
 #[tokio::test]
-async fn a_request_that_ran_out_of_time_is_logged_with_its_route() {
+async fn a_timed_out_request_is_logged_with_its_route() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     let hangs = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 12_000 };
     service.failpoint(doc! { "times": 1 }, hangs).await;
@@ -246,7 +246,7 @@ async fn a_request_that_ran_out_of_time_is_logged_with_its_route() {
 }
 
 #[tokio::test]
-async fn l1_a_made_up_method_is_not_logged() {
+async fn l1_an_invented_method_is_not_logged() {
     let service = TestService::start().await;
     let answer = service.send(service.request("HUNTED", "/org/create")).await;
     answer.problem(405, "method_not_allowed");
@@ -254,7 +254,7 @@ async fn l1_a_made_up_method_is_not_logged() {
 }
 
 #[tokio::test]
-async fn a_panic_is_logged_under_the_requests_id() {
+async fn a_panic_is_logged_with_the_request_id() {
     async fn panics() {
         panic!("of a handler");
     }
@@ -266,7 +266,7 @@ async fn a_panic_is_logged_under_the_requests_id() {
 }
 
 #[tokio::test]
-async fn each_creation_says_how_much_room_is_left() {
+async fn each_creation_logs_the_remaining_capacity() {
     let service = TestService::start_with(&[("MAX_ORGANIZATIONS", "2")]).await;
     let metric = |answer: &Answer, name: &str| {
         line_about(answer, &format!("metric {name}"))["value"].as_f64()

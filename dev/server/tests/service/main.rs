@@ -8,13 +8,13 @@
     reason = "a test fails by panicking"
 )]
 
-mod attempts;
-mod audit;
-mod authority;
+mod rate_limits;
+mod audit_trail;
+mod session_guard;
 mod authorizer;
-mod bodies;
-mod cargo_run;
-mod deletion;
+mod request_bodies;
+mod local_server;
+mod delete_organization;
 mod documents;
 mod failover;
 mod faults;
@@ -23,16 +23,16 @@ mod idempotency;
 mod isolation;
 mod login;
 mod logs;
-mod onboarding;
+mod create_organization;
 mod outages;
-mod processes;
+mod crashes;
 mod properties;
 mod purge;
-mod queries;
-mod recorded;
-mod renaming;
+mod indexes;
+mod audit_atomicity;
+mod rename_organization;
 mod secrets;
 mod secrets_manager;
 mod sessions;
-mod tenant_collection;
-mod tokens;
+mod tenant_handle;
+mod access_tokens;

@@ -24,7 +24,7 @@ async fn says_that_its_database_is_away(service: &TestService) {
 }
 
 #[tokio::test]
-async fn f8_away_at_the_start_is_said_within_the_selection_timeout() {
+async fn f8_an_outage_at_the_start_is_reported_within_the_selection_timeout() {
     let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0";
     let service = TestService::start_on(uri, &[]).await;
     let started = Instant::now();
@@ -38,7 +38,7 @@ async fn f8_away_at_the_start_is_said_within_the_selection_timeout() {
 }
 
 #[tokio::test]
-async fn f8_f19_e1_without_a_database_every_answer_says_so() {
+async fn f8_f19_e1_without_mongodb_requests_get_503() {
     let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=300";
     let service = TestService::start_on(uri, &[]).await;
     says_that_its_database_is_away(&service).await;
@@ -49,7 +49,7 @@ async fn f8_f19_e1_without_a_database_every_answer_says_so() {
 }
 
 #[tokio::test]
-async fn f6_f19_a_database_that_dies_is_missed_and_nothing_else() {
+async fn f6_f19_requests_get_503_after_mongodb_dies() {
     let mongod = start_mongod().await;
     let uri = format!("{}&serverSelectionTimeoutMS=300", mongod.uri());
     let service = TestService::start_on(&uri, &[]).await;
@@ -59,7 +59,7 @@ async fn f6_f19_a_database_that_dies_is_missed_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn an_outage_is_noticed_once_and_then_refused_sooner() {
+async fn requests_fail_fast_during_a_known_outage() {
     let mongod = start_mongod().await;
     // The driver would wait for eight seconds.
     let uri = format!("{}&serverSelectionTimeoutMS=8000", mongod.uri());
@@ -82,7 +82,7 @@ async fn an_outage_is_noticed_once_and_then_refused_sooner() {
 }
 
 #[tokio::test]
-async fn many_processes_make_the_control_plane_ready_at_once() {
+async fn many_processes_create_the_indexes_at_once() {
     let service = TestService::start().await;
     let mut processes = Vec::new();
     for _ in 0..16 {
@@ -183,7 +183,7 @@ async fn give_up_on(service: &TestService, number: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_give_up_hold_nobody_up() {
+async fn disconnecting_clients_do_not_block_other_requests() {
     let service = TestService::start().await;
     assert_eq!(service.get("/health").await.status, 200);
     for _ in 0..5 {
@@ -193,7 +193,7 @@ async fn clients_that_give_up_hold_nobody_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn requests_that_run_out_of_time_hold_nobody_up() {
+async fn timed_out_requests_do_not_block_other_requests() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     service.create("Acme", "a@example.com").await;
     let token = service.token_of("a@example.com").await;

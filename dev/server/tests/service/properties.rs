@@ -100,7 +100,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn any_fields_get_an_answer_of_the_contract(
+    fn any_fields_get_a_documented_response(
         path in route(),
         fields in prop::collection::vec((field(), value()), 0..5),
         password in "secret-\\PC{8,70}",
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_get_an_answer_of_the_contract(
+    fn any_bytes_get_a_documented_response(
         path in route(),
         media_type in prop_oneof!["application/json", "[ -~]{0,30}"],
         body in prop::collection::vec(any::<u8>(), 0..200),
@@ -127,14 +127,14 @@ proptest! {
     }
 
     #[test]
-    fn any_made_up_token_is_refused(token in "[!-~]{0,300}") {
+    fn any_invented_token_is_refused(token in "[!-~]{0,300}") {
         let bearer = format!("Bearer {token}");
         let answer = send("GET", "/org", &[("authorization", bearer.as_bytes())], Vec::new());
         answer.problem(401, "invalid_token");
     }
 
     #[test]
-    fn any_change_of_a_good_token_is_refused(
+    fn any_changed_token_is_refused(
         place in any::<prop::sample::Index>(),
         change in "[A-Za-z0-9_.=-]{0,3}",
         length in 0_usize..4,
@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn any_header_and_query_get_an_answer_of_the_contract(
+    fn any_header_and_query_get_a_documented_response(
         header in prop::collection::vec(prop_oneof![0x20..=0x7e_u8, 0x80..=0xff_u8], 0..80),
         query in "[!-\"$-~]{0,80}",
     ) {

@@ -7,7 +7,7 @@ use mongodb::bson::doc;
 use serde_json::json;
 use shared::organizations::PurgeReport;
 
-use crate::deletion::{EMAIL, NAME, create, end_grace, purge};
+use crate::delete_organization::{EMAIL, NAME, create, end_grace, purge};
 use crate::harness::{PASSWORD, TestService};
 
 const ONE_PURGED: PurgeReport = PurgeReport {
@@ -33,7 +33,7 @@ async fn nobody_gets_in(service: &TestService) {
 }
 
 #[tokio::test]
-async fn a_purge_leaves_nothing_but_the_name_of_the_collection() {
+async fn a_purge_leaves_only_the_retired_collection_name() {
     let service = TestService::start().await;
     service.create("Other", "other@example.com").await;
     let body = json!({"organization_name": NAME, "email": EMAIL, "password": PASSWORD});
@@ -83,7 +83,7 @@ async fn cut_after(service: &TestService, steps: i32) {
 }
 
 #[tokio::test]
-async fn a_purge_that_is_cut_off_between_any_two_steps_is_taken_up_again() {
+async fn purge_resumes_after_any_interruption() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     let mut cuts = 0;
     loop {
@@ -106,7 +106,7 @@ async fn a_purge_that_is_cut_off_between_any_two_steps_is_taken_up_again() {
 }
 
 #[tokio::test]
-async fn one_organization_that_cannot_be_purged_does_not_hold_up_the_others() {
+async fn a_failing_purge_of_one_organization_does_not_stop_the_others() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     for number in 0..3 {
         let email = format!("{number}@example.com");
@@ -134,7 +134,7 @@ async fn one_organization_that_cannot_be_purged_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn an_organization_that_cannot_be_read_does_not_hold_up_the_others() {
+async fn an_unreadable_organization_does_not_stop_the_others() {
     let service = TestService::start().await;
     for number in 0..3 {
         let email = format!("{number}@example.com");
@@ -153,7 +153,7 @@ async fn an_organization_that_cannot_be_read_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn a_refused_login_that_a_purge_overtakes_leaves_nothing_behind() {
+async fn a_refused_login_during_a_purge_leaves_no_event() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     delete_and_end_grace(&service).await;
     let of_organization = doc! { "organization_id": { "$ne": null } };
@@ -179,7 +179,7 @@ async fn a_refused_login_that_a_purge_overtakes_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn purges_at_the_same_time_do_not_hurt_each_other() {
+async fn concurrent_purges_do_not_interfere() {
     let service = TestService::start().await;
     delete_and_end_grace(&service).await;
     let purges = join_all((0..4).map(|_| service.purge())).await;
@@ -188,7 +188,7 @@ async fn purges_at_the_same_time_do_not_hurt_each_other() {
 }
 
 #[tokio::test]
-async fn a_collection_that_a_late_write_makes_after_the_purge_is_dropped() {
+async fn a_collection_of_a_late_write_is_dropped() {
     let service = TestService::start().await;
     service.create("Other", "other@example.com").await;
     delete_and_end_grace(&service).await;
@@ -216,7 +216,7 @@ async fn a_collection_that_a_late_write_makes_after_the_purge_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_collection_of_a_live_organization_is_not_dropped_although_its_name_is_retired() {
+async fn a_live_organizations_collection_is_never_dropped() {
     let service = TestService::start().await;
     service.create("Acme", "a@example.com").await;
     // As after a restored backup of some of the collections.

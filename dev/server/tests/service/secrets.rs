@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use shared::tokens::{RotationEvent, Step, rotate};
 use tempfile::TempDir;
 
-use crate::cargo_run::{Server, refused};
+use crate::local_server::{Server, refused};
 use crate::harness::{PASSWORD, TestService, Tokens, mongod, start_mongod};
 use crate::secrets_manager::{Mood, SecretsManager, with_uri_in_secret};
-use crate::tokens::{claims_of, signed_with, with_key_id};
+use crate::access_tokens::{claims_of, signed_with, with_key_id};
 
 const GOOD: &str = "a signing secret of 32 bytes or more";
 
@@ -40,7 +40,7 @@ async fn log_in(server: &Server) -> (u16, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f13_a_cold_process_answers_503_until_secrets_manager_is_back() {
+async fn f13_a_cold_process_responds_with_503_until_secrets_manager_recovers() {
     for mood in [Mood::Down, Mood::Throttling, Mood::Hanging] {
         let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
         manager.be(mood);
@@ -61,7 +61,7 @@ async fn f13_a_cold_process_answers_503_until_secrets_manager_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f13_where_nobody_listens_a_process_answers_503_until_somebody_does() {
+async fn f13_a_cold_process_responds_with_503_until_secrets_manager_listens() {
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
@@ -81,7 +81,7 @@ async fn f13_where_nobody_listens_a_process_answers_503_until_somebody_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f13_a_warm_process_carries_on_with_what_it_knows() {
+async fn f13_a_warm_process_works_without_secrets_manager() {
     let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
     let folder = TempDir::new().unwrap();
     let mut server = server_with_admin(folder.path(), &manager.settings("jwt")).await;
@@ -164,7 +164,7 @@ async fn the_connection_string_can_come_from_a_secret() {
 }
 
 #[tokio::test]
-async fn f24_the_connection_string_is_read_again_every_few_minutes() {
+async fn f24_the_connection_string_is_refreshed_every_few_minutes() {
     let manager = SecretsManager::start(&[]).await;
     let mongod = start_mongod().await;
     let service = TestService::start_with_uri_secret(&mongod.uri(), &manager).await;
@@ -197,7 +197,7 @@ async fn f24_the_connection_string_is_read_again_every_few_minutes() {
 }
 
 #[tokio::test]
-async fn f24_denied_commands_read_the_connection_string_once_a_second_at_most() {
+async fn f24_denied_commands_refresh_the_connection_string_at_most_once_a_second() {
     let manager = SecretsManager::start(&[]).await;
     let mongod = start_mongod().await;
     let service = TestService::start_with_uri_secret(&mongod.uri(), &manager).await;
@@ -282,7 +282,7 @@ async fn f15_a_rotation_refuses_no_valid_token() {
 }
 
 #[tokio::test]
-async fn f17_a_flood_of_unknown_keys_asks_a_few_times() {
+async fn f17_a_flood_of_unknown_keys_causes_few_lookups() {
     let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
     let service = service_with_admin(&manager).await;
     let good = service.session_of("a@example.com").await;
@@ -308,7 +308,7 @@ async fn f17_a_flood_of_unknown_keys_asks_a_few_times() {
 }
 
 #[tokio::test]
-async fn an_unusable_version_before_the_current_one_is_left_out() {
+async fn an_unusable_previous_version_is_ignored() {
     let manager = SecretsManager::start(&[]).await;
     manager.keep_binary("jwt", &[7; 32]);
     manager.rotate("jwt", GOOD);
@@ -320,7 +320,7 @@ async fn an_unusable_version_before_the_current_one_is_left_out() {
 }
 
 #[tokio::test]
-async fn f13_known_keys_go_on_while_secrets_manager_is_away_and_are_refreshed_when_it_is_back() {
+async fn f13_known_keys_work_during_an_outage_and_are_refreshed_after_it() {
     let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
     let service = service_with_admin(&manager).await;
     let tokens = service.session_of("a@example.com").await;
@@ -343,7 +343,7 @@ async fn f13_known_keys_go_on_while_secrets_manager_is_away_and_are_refreshed_wh
 }
 
 #[tokio::test]
-async fn f13_a_flood_of_unknown_keys_does_not_hold_a_known_one_up() {
+async fn f13_a_flood_of_unknown_keys_does_not_delay_a_known_one() {
     let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
     let service = service_with_admin(&manager).await;
     let tokens = service.session_of("a@example.com").await;
@@ -371,7 +371,7 @@ async fn f13_a_flood_of_unknown_keys_does_not_hold_a_known_one_up() {
 }
 
 #[tokio::test]
-async fn t_a_leaked_key_signs_no_more_once_the_secret_is_rotated() {
+async fn t_a_leaked_key_is_useless_after_the_rotation() {
     let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
     let service = service_with_admin(&manager).await;
     let before = service.session_of("a@example.com").await;
@@ -397,7 +397,7 @@ async fn t_a_leaked_key_signs_no_more_once_the_secret_is_rotated() {
 }
 
 #[tokio::test]
-async fn t_a_version_that_was_pending_for_long_does_not_become_the_current_one() {
+async fn t_a_version_that_was_pending_too_long_does_not_become_current() {
     let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
     let client = manager.client().await;
     manager.begin_rotation("jwt", "slow");
@@ -421,7 +421,7 @@ async fn t_a_version_that_was_pending_for_long_does_not_become_the_current_one()
 }
 
 #[tokio::test]
-async fn t_no_step_is_done_for_a_version_that_is_not_pending() {
+async fn t_steps_for_a_version_that_is_not_pending_are_refused() {
     let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
     let client = manager.client().await;
     for not_pending in STEPS {
@@ -441,7 +441,7 @@ async fn t_no_step_is_done_for_a_version_that_is_not_pending() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn white_space_around_secrets_is_no_part_of_them() {
+async fn white_space_around_secrets_is_ignored() {
     let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
     let service = service_with_admin(&manager).await;
     let tokens = service.session_of("a@example.com").await;
@@ -491,7 +491,7 @@ const STEPS: [Step; 4] = [
 ];
 
 #[tokio::test]
-async fn a_rotation_keeps_the_version_before_and_each_step_can_be_repeated() {
+async fn each_step_of_a_rotation_can_be_repeated() {
     let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
     let service = service_with_admin(&manager).await;
     let before = service.session_of("a@example.com").await;
@@ -523,7 +523,7 @@ async fn a_rotation_keeps_the_version_before_and_each_step_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn a_rotation_is_not_finished_without_its_beginning() {
+async fn a_rotation_does_not_finish_without_its_first_step() {
     let manager = SecretsManager::start(&[("jwt", GOOD)]).await;
     let client = manager.client().await;
     assert!(

@@ -7,7 +7,7 @@ use mongodb::bson::doc;
 use serde_json::{Value, json};
 
 use crate::harness::{PASSWORD, TestService, Tokens};
-use crate::tokens::claims_of;
+use crate::access_tokens::claims_of;
 
 const EMAIL: &str = "admin@example.com";
 const NEW_PASSWORD: &str = "correct horse battery staple";
@@ -35,7 +35,7 @@ async fn alive(service: &TestService, tokens: &Tokens) {
 }
 
 #[tokio::test]
-async fn a_refresh_gives_new_tokens_of_the_same_session() {
+async fn a_refresh_returns_new_tokens_of_the_same_session() {
     let service = service_with_admin().await;
     let login = service.log_in(EMAIL, PASSWORD).await;
     assert_eq!(login.body["refresh_expires_in"], 2_592_000);
@@ -72,7 +72,7 @@ async fn only_a_hash_of_a_refresh_token_is_stored() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_given_again_for_a_short_time() {
+async fn a_lost_response_is_repeated_within_the_replay_window() {
     let service = service_with_admin().await;
     let first = service.session_of(EMAIL).await;
     let second = Tokens::of(&service.refresh(&first.refresh).await);
@@ -83,7 +83,7 @@ async fn a_lost_answer_is_given_again_for_a_short_time() {
 }
 
 #[tokio::test]
-async fn a_replaced_token_that_comes_back_ends_the_session() {
+async fn reuse_of_a_replaced_token_ends_the_session() {
     let service = service_with_admin().await;
     let other = service.session_of(EMAIL).await;
     let first = service.session_of(EMAIL).await;
@@ -111,7 +111,7 @@ async fn a_replaced_token_that_comes_back_ends_the_session() {
 }
 
 #[tokio::test]
-async fn a_token_from_before_the_last_one_ends_the_session_at_once() {
+async fn reuse_of_an_older_token_ends_the_session_immediately() {
     let service = service_with_admin().await;
     let first = service.session_of(EMAIL).await;
     let second = Tokens::of(&service.refresh(&first.refresh).await);
@@ -126,7 +126,7 @@ async fn a_token_from_before_the_last_one_ends_the_session_at_once() {
 }
 
 #[tokio::test]
-async fn an_invented_refresh_token_ends_nothing() {
+async fn an_invented_refresh_token_ends_no_session() {
     let service = service_with_admin().await;
     let tokens = service.session_of(EMAIL).await;
     let mut changed = tokens.refresh.clone();
@@ -147,7 +147,7 @@ async fn an_invented_refresh_token_ends_nothing() {
 }
 
 #[tokio::test]
-async fn sixteen_refreshes_at_once_get_one_and_the_same_successor() {
+async fn parallel_refreshes_get_the_same_successor() {
     let service = service_with_admin().await;
     let first = service.session_of(EMAIL).await;
     let answers = join_all((0..16).map(|_| service.refresh(&first.refresh))).await;
@@ -160,7 +160,7 @@ async fn sixteen_refreshes_at_once_get_one_and_the_same_successor() {
 }
 
 #[tokio::test]
-async fn a_session_ends_with_its_time_even_if_its_document_is_still_there() {
+async fn an_expired_session_is_dead_before_its_document_is_removed() {
     let service = service_with_admin().await;
     let tokens = service.session_of(EMAIL).await;
     let day = Duration::from_secs(24 * 3600);
@@ -172,7 +172,7 @@ async fn a_session_ends_with_its_time_even_if_its_document_is_still_there() {
 }
 
 #[tokio::test]
-async fn an_access_token_is_not_promised_to_outlive_its_session() {
+async fn an_access_token_does_not_outlive_its_session() {
     let service = TestService::start_with(&[("SESSION_TTL_SECONDS", "600")]).await;
     service.create("Akshay Pvt Ltd", EMAIL).await;
     let login = service.log_in(EMAIL, PASSWORD).await;
@@ -188,7 +188,7 @@ async fn an_access_token_is_not_promised_to_outlive_its_session() {
 }
 
 #[tokio::test]
-async fn a_logout_ends_its_own_session() {
+async fn a_logout_ends_only_its_session() {
     let service = service_with_admin().await;
     let (one, other) = (
         service.session_of(EMAIL).await,
@@ -204,7 +204,7 @@ async fn a_logout_ends_its_own_session() {
 }
 
 #[tokio::test]
-async fn a_logout_everywhere_ends_every_session_of_this_admin_alone() {
+async fn a_logout_everywhere_ends_only_the_admins_sessions() {
     let service = service_with_admin().await;
     service.create("Other", "other@example.com").await;
     let foreign = service.session_of("other@example.com").await;
@@ -237,7 +237,7 @@ async fn a_logout_everywhere_ends_every_session_of_this_admin_alone() {
 }
 
 #[tokio::test]
-async fn t9_a_new_password_ends_all_sessions_but_its_own() {
+async fn t9_a_password_change_ends_all_other_sessions() {
     let service = service_with_admin().await;
     let (own, other) = (
         service.session_of(EMAIL).await,
@@ -262,7 +262,7 @@ async fn t9_a_new_password_ends_all_sessions_but_its_own() {
 }
 
 #[tokio::test]
-async fn a_new_password_follows_the_rules_and_needs_the_current_one() {
+async fn a_password_change_requires_the_current_password_and_a_valid_new_one() {
     let service = service_with_admin().await;
     let tokens = service.session_of(EMAIL).await;
     for (new, code) in [
@@ -289,7 +289,7 @@ async fn a_new_password_follows_the_rules_and_needs_the_current_one() {
 }
 
 #[tokio::test]
-async fn a_found_token_does_not_help_to_guess_the_password() {
+async fn a_stolen_token_does_not_help_to_guess_the_password() {
     let service = service_with_admin().await;
     let tokens = service.session_of(EMAIL).await;
     for _ in 0..5 {
@@ -314,7 +314,7 @@ async fn a_found_token_does_not_help_to_guess_the_password() {
 }
 
 #[tokio::test]
-async fn a4_who_guesses_at_the_login_keeps_no_session_from_confirming_its_password() {
+async fn a4_failed_logins_do_not_block_reauthentication() {
     let service = service_with_admin().await;
     let own = service.session_of(EMAIL).await;
     for _ in 0..6 {
@@ -328,7 +328,7 @@ async fn a4_who_guesses_at_the_login_keeps_no_session_from_confirming_its_passwo
 }
 
 #[tokio::test]
-async fn of_logins_and_a_new_password_at_the_same_time_no_old_session_survives() {
+async fn no_session_of_the_old_password_survives_a_concurrent_login() {
     let service = service_with_admin().await;
     let own = service.session_of(EMAIL).await;
     let logins = join_all((0..8).map(|_| service.log_in(EMAIL, PASSWORD)));
@@ -342,7 +342,7 @@ async fn of_logins_and_a_new_password_at_the_same_time_no_old_session_survives()
 }
 
 #[tokio::test]
-async fn logging_out_everywhere_cannot_be_outrun_by_refreshing() {
+async fn refresh_cannot_survive_logout_everywhere() {
     let service = service_with_admin().await;
     let (own, other) = (
         service.session_of(EMAIL).await,
@@ -377,7 +377,7 @@ async fn insert_many_sessions(service: &TestService) {
 }
 
 #[tokio::test]
-async fn any_number_of_sessions_ends_at_once() {
+async fn ten_thousand_sessions_end_with_one_logout() {
     let service = service_with_admin().await;
     let own = service.session_of(EMAIL).await;
     insert_many_sessions(&service).await;
@@ -458,7 +458,7 @@ async fn q1_a_login_beyond_the_limit_of_sessions_ends_the_least_recently_refresh
 }
 
 #[tokio::test]
-async fn q1_sessions_of_before_a_lower_limit_end_with_the_next_logins() {
+async fn q1_after_a_lower_limit_the_next_logins_end_the_excess() {
     let service = service_with_admin().await;
     service.session_of(EMAIL).await;
     insert_many_sessions(&service).await;
@@ -471,7 +471,7 @@ async fn q1_sessions_of_before_a_lower_limit_end_with_the_next_logins() {
 }
 
 #[tokio::test]
-async fn q1_many_logins_at_once_leave_no_more_sessions_than_the_next_login_ends() {
+async fn q1_parallel_logins_exceed_the_limit_only_until_the_next_login() {
     let service =
         TestService::start_with(&[("MAX_SESSIONS", "5"), ("LOGIN_ATTEMPTS_PER_ACCOUNT", "0")])
             .await;

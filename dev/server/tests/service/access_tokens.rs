@@ -134,7 +134,7 @@ fn refused(answer: &Answer) {
 }
 
 #[tokio::test]
-async fn a_token_opens_the_admins_own_organization() {
+async fn a_token_gives_access_to_the_admins_organization() {
     let session = Session::start().await;
     let answer = session.show(&session.token).await;
     assert_eq!(answer.status, 200);
@@ -146,7 +146,7 @@ async fn a_token_opens_the_admins_own_organization() {
 }
 
 #[tokio::test]
-async fn without_a_token_the_answer_says_how_to_send_one() {
+async fn a_missing_token_gets_a_challenge() {
     let session = Session::start().await;
     for authorization in [None, Some("Basic YTpi"), Some("Bearer"), Some("")] {
         let mut request = session.service.request("GET", "/org");
@@ -209,7 +209,7 @@ async fn t1_hs256_is_the_only_algorithm() {
 }
 
 #[tokio::test]
-async fn t2_a_header_names_our_key_and_brings_none() {
+async fn t2_a_key_in_the_header_is_refused() {
     let session = Session::start().await;
     let long = "k".repeat(10_000);
     for kid in [
@@ -329,7 +329,7 @@ async fn t5_to_t8_type_and_claims_are_exact() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_changed_or_made_up_is_refused() {
+async fn changed_and_invented_tokens_are_refused() {
     let session = Session::start().await;
     let claims = session.claims.to_string();
     for secret in ["", "another secret of thirty-two bytes"] {
@@ -356,7 +356,7 @@ async fn a_token_that_was_changed_or_made_up_is_refused() {
 }
 
 #[tokio::test]
-async fn t9_a_token_dies_with_its_admin_and_its_organization() {
+async fn t9_a_token_ends_with_its_admin_and_its_organization() {
     let session = Session::start().await;
     for collection in [session.service.organizations(), session.service.admins()] {
         for status in ["suspended", "disabled"] {
@@ -375,7 +375,7 @@ async fn t9_a_token_dies_with_its_admin_and_its_organization() {
 }
 
 #[tokio::test]
-async fn z1_a_token_reaches_no_other_organization() {
+async fn z1_a_token_gives_access_to_no_other_organization() {
     let session = Session::start().await;
     let service = &session.service;
     let other = service.create("Other", "other@example.com").await;

@@ -35,7 +35,7 @@ async fn authenticated(service: &TestService, tenant: &Tenant) -> Caller {
 }
 
 #[tokio::test]
-async fn an_admins_handle_reaches_the_own_collection_alone() {
+async fn a_handle_reaches_only_the_tenants_collection() {
     let (service, one, other) = service_with_two_tenants().await;
     let invoices = authenticated(&service, &one)
         .await
@@ -72,7 +72,7 @@ async fn an_admins_handle_reaches_the_own_collection_alone() {
 }
 
 #[tokio::test]
-async fn an_aggregation_cannot_leave_the_own_collection() {
+async fn an_aggregation_cannot_leave_the_tenants_collection() {
     let (service, one, other) = service_with_two_tenants().await;
     let invoices = authenticated(&service, &one)
         .await

@@ -36,7 +36,7 @@ async fn leaves_nothing(service: &TestService, request: impl Future<Output = Ans
 }
 
 #[tokio::test]
-async fn what_cannot_be_recorded_does_not_happen() {
+async fn an_action_without_its_event_is_rolled_back() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     leaves_nothing(&service, service.create("Akshay Pvt Ltd", EMAIL)).await;
     assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);

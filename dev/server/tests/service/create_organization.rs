@@ -20,7 +20,7 @@ async fn parallel<F: Future<Output = Answer>>(requests: impl Iterator<Item = F>)
 }
 
 #[tokio::test]
-async fn the_example_of_the_original_service_answers_to_the_letter() {
+async fn the_example_of_the_original_service_works_to_the_letter() {
     let service = TestService::start_with(&[("BCRYPT_COST", "")]).await;
     let request = service
         .request("POST", "/org/create")
@@ -37,7 +37,7 @@ async fn the_example_of_the_original_service_answers_to_the_letter() {
 }
 
 #[tokio::test]
-async fn the_documents_are_those_of_the_data_model() {
+async fn the_stored_documents_match_the_data_model() {
     let service = TestService::start().await;
     service
         .create("  Jörg &\tSöhne ", " Jörg@Bücher.example ")
@@ -90,7 +90,7 @@ async fn the_documents_are_those_of_the_data_model() {
 }
 
 #[tokio::test]
-async fn names_and_emails_are_unique_whatever_their_spelling() {
+async fn names_and_emails_are_unique_in_every_spelling() {
     let service = TestService::start().await;
     assert_eq!(
         service.create("ACME Straße", "a@example.com").await.status,
@@ -119,7 +119,7 @@ async fn names_and_emails_are_unique_whatever_their_spelling() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_shown_as_another_is_refused() {
+async fn a_name_with_invisible_characters_is_refused() {
     let service = TestService::start().await;
     for name in [
         "Acme\u{202e}dtL",
@@ -197,7 +197,7 @@ async fn names_with_one_slug_get_collections_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_later_collection_is_named_after_the_organizations_id() {
+async fn a_second_collection_of_a_slug_is_named_after_the_organization_id() {
     let service = TestService::start().await;
     service.create("Acme", "a@example.com").await;
     let second = service.create("Acme!", "b@example.com").await;
@@ -209,7 +209,7 @@ async fn a_later_collection_is_named_after_the_organizations_id() {
 }
 
 #[tokio::test]
-async fn the_longest_names_have_legal_collections() {
+async fn the_longest_names_have_valid_collection_names() {
     let service = TestService::start().await;
     for (number, name) in [
         "x".repeat(100),
@@ -229,7 +229,7 @@ async fn the_longest_names_have_legal_collections() {
 }
 
 #[tokio::test]
-async fn f12_a_stray_collection_is_never_adopted() {
+async fn f12_an_existing_collection_is_never_adopted() {
     let service = TestService::start().await;
     let stray = service.tenants().collection::<Document>("org_acme");
     stray.insert_one(doc! { "left": "behind" }).await.unwrap();
@@ -328,7 +328,7 @@ async fn refusals(service: &TestService, token: &str, password: &str) -> Vec<(u1
 }
 
 #[tokio::test]
-async fn p1_the_least_length_is_the_one_that_is_set() {
+async fn p1_the_minimum_length_is_configurable() {
     let service = TestService::start_with(&[("PASSWORD_MIN_LENGTH", "12")]).await;
     let acme =
         json!({"organization_name": "Acme", "email": "a@example.com", "password": "Admin@123456"});
@@ -367,7 +367,7 @@ async fn p7_common_passwords_are_refused_over_http() {
 }
 
 #[tokio::test]
-async fn every_field_that_is_wrong_is_named_at_once() {
+async fn all_invalid_fields_are_named_at_once() {
     let service = TestService::start().await;
     let body = json!({"organization_name": "\u{7}", "email": "nobody", "password": "short"});
     let errors = service
@@ -380,7 +380,7 @@ async fn every_field_that_is_wrong_is_named_at_once() {
 }
 
 #[tokio::test]
-async fn a_wrong_value_of_a_field_is_refused() {
+async fn invalid_fields_are_refused() {
     let service = TestService::start().await;
     let long_email = format!("{}@example.com", "a".repeat(244));
     let cases = [
@@ -417,7 +417,7 @@ async fn a_wrong_value_of_a_field_is_refused() {
 }
 
 #[tokio::test]
-async fn past_the_tenant_limit_nobody_is_taken_in_and_nobody_else_suffers() {
+async fn at_the_tenant_limit_only_creations_are_refused() {
     let service = TestService::start_with(&[("MAX_ORGANIZATIONS", "1")]).await;
     assert_eq!(service.create("First", "a@example.com").await.status, 201);
     service

@@ -40,7 +40,7 @@ async fn a_new_name_follows_the_rules_and_is_unique() {
 }
 
 #[tokio::test]
-async fn who_repeats_a_new_name_changes_nothing() {
+async fn a_repeated_rename_changes_nothing() {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", "admin@example.com").await;
     let token = service.token_of("admin@example.com").await;
@@ -57,7 +57,7 @@ async fn who_repeats_a_new_name_changes_nothing() {
 }
 
 #[tokio::test]
-async fn q1_renames_are_limited_by_the_day() {
+async fn q1_renames_have_a_daily_limit() {
     let service = TestService::start_with(&[("ORGANIZATION_CHANGES_PER_DAY", "3")]).await;
     service.create("Acme", "a@example.com").await;
     service.create("Other", "b@example.com").await;
@@ -112,7 +112,7 @@ async fn q1_renames_are_limited_by_the_day() {
 }
 
 #[tokio::test]
-async fn q1_the_limit_of_renames_is_exact_at_once() {
+async fn q1_the_limit_is_exact_for_parallel_renames() {
     let service = TestService::start_with(&[("ORGANIZATION_CHANGES_PER_DAY", "5")]).await;
     service.create("Acme", "a@example.com").await;
     let token = service.token_of("a@example.com").await;

@@ -11,7 +11,7 @@ use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::cargo_run::Server;
+use crate::local_server::Server;
 use crate::harness::{PASSWORD, TestService, all, mongod_binary};
 use crate::secrets::borrowed;
 use crate::secrets_manager::{Mood, SecretsManager, with_uri_in_secret};
@@ -175,7 +175,7 @@ async fn f6_a_stepdown_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f8_a_service_recovers_when_its_database_comes() {
+async fn f8_the_service_recovers_with_its_database() {
     let mut database = Database::start().await;
     database.kill();
     let uri = format!("{}&serverSelectionTimeoutMS=300", database.uri());
@@ -202,7 +202,7 @@ fn acme() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f9_a_thawed_process_serves_its_first_request_from_a_restarted_database() {
+async fn f9_the_first_request_after_a_database_restart_succeeds() {
     let mut database = Database::start().await;
     let folder = TempDir::new().unwrap();
     let mut server = server(&database, folder.path());
@@ -228,7 +228,7 @@ async fn f9_a_thawed_process_serves_its_first_request_from_a_restarted_database(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f6_f13_a_database_is_found_again_without_secrets_manager() {
+async fn f6_f13_a_restarted_database_is_found_without_secrets_manager() {
     let mut database = Database::start().await;
     let signing = "a signing secret of 32 bytes or more";
     let manager = SecretsManager::start(&[("jwt", signing), ("uri", &database.uri())]).await;
@@ -311,7 +311,7 @@ async fn has_acme_and_nothing_else(database: &Database) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f10_a_process_killed_at_any_step_of_a_creation_leaves_all_or_nothing() {
+async fn f10_a_process_killed_during_a_creation_leaves_all_or_nothing() {
     for command in ["insert", "create", "commitTransaction"] {
         killed_during(command).await;
     }

@@ -7,7 +7,7 @@ use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 use shared::organizations::PurgeReport;
 
-use crate::attempts::guess_in_flight;
+use crate::rate_limits::guess_in_flight;
 use crate::harness::{PASSWORD, TestService, Tokens};
 use crate::sessions::assert_revoked;
 
@@ -35,7 +35,7 @@ pub async fn purge(service: &TestService) -> PurgeReport {
 }
 
 #[tokio::test]
-async fn t9_a_deleted_organization_is_closed_at_once_and_keeps_its_data() {
+async fn t9_a_deleted_organization_is_closed_and_keeps_its_data() {
     let (service, tokens) = service_with_admin().await;
     let other = service.session_of(EMAIL).await;
     let answer = service.delete(&tokens.access, PASSWORD).await;
@@ -68,7 +68,7 @@ async fn t9_a_deleted_organization_is_closed_at_once_and_keeps_its_data() {
 }
 
 #[tokio::test]
-async fn deleting_asks_for_the_password_again() {
+async fn a_deletion_requires_the_password() {
     let (service, tokens) = service_with_admin().await;
     service
         .delete(&tokens.access, "not this one")
@@ -91,7 +91,7 @@ async fn deleting_asks_for_the_password_again() {
 }
 
 #[tokio::test]
-async fn a_restored_organization_is_as_it_was_and_old_tokens_stay_dead() {
+async fn a_restored_organization_is_unchanged_and_old_tokens_stay_revoked() {
     let (service, tokens) = service_with_admin().await;
     let before = service.show(&tokens.access).await.body;
     let collection = service.tenants().collection("org_akshay_pvt_ltd");
@@ -128,7 +128,7 @@ async fn a_restored_organization_is_as_it_was_and_old_tokens_stay_dead() {
 }
 
 #[tokio::test]
-async fn an_admin_who_is_disabled_meanwhile_restores_nothing() {
+async fn an_admin_disabled_meanwhile_cannot_restore() {
     // A hash that takes long enough to be met on its way.
     let service = TestService::start_with(&[("BCRYPT_COST", "13")]).await;
     let tokens = create(&service).await;
@@ -146,7 +146,7 @@ async fn an_admin_who_is_disabled_meanwhile_restores_nothing() {
 }
 
 #[tokio::test]
-async fn only_a_deleted_organization_in_its_time_is_restored() {
+async fn only_a_deleted_organization_within_its_grace_period_is_restored() {
     let (service, tokens) = service_with_admin().await;
     service.delete(&tokens.access, PASSWORD).await;
     end_grace(&service);
@@ -169,7 +169,7 @@ async fn only_a_deleted_organization_in_its_time_is_restored() {
 }
 
 #[tokio::test]
-async fn guesses_at_a_restoration_are_limited_like_those_at_a_login() {
+async fn restorations_have_the_limits_of_logins() {
     let (service, tokens) = service_with_admin().await;
     service.delete(&tokens.access, PASSWORD).await;
     for _ in 0..5 {
@@ -185,7 +185,7 @@ async fn guesses_at_a_restoration_are_limited_like_those_at_a_login() {
 }
 
 #[tokio::test]
-async fn a_restoration_at_the_last_moment_saves_all_or_nothing() {
+async fn a_restoration_beside_a_purge_is_complete_or_refused() {
     let (service, mut tokens) = service_with_admin().await;
     for round in 0..6 {
         service.delete(&tokens.access, PASSWORD).await;
@@ -216,7 +216,7 @@ async fn a_restoration_at_the_last_moment_saves_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn a_deletion_wins_over_logins_refreshes_and_renames_of_the_same_moment() {
+async fn no_login_refresh_or_rename_survives_a_concurrent_deletion() {
     let (service, tokens) = service_with_admin().await;
     let other = service.session_of(EMAIL).await;
     let logins = join_all((0..6).map(|_| service.log_in(EMAIL, PASSWORD)));
@@ -250,7 +250,7 @@ async fn a_deletion_wins_over_logins_refreshes_and_renames_of_the_same_moment() 
 }
 
 #[tokio::test]
-async fn a_repeated_restoration_is_recorded_as_a_login_is() {
+async fn a_repeated_restoration_is_recorded_as_a_login() {
     let (service, tokens) = service_with_admin().await;
     assert_eq!(service.delete(&tokens.access, PASSWORD).await.status, 200);
     assert_eq!(service.restore(EMAIL, PASSWORD).await.status, 200);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
-use crate::deletion::end_grace;
+use crate::delete_organization::end_grace;
 use crate::documents::openapi_routes;
 use crate::harness::{PASSWORD, TestService, all};
 

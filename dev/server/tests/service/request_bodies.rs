@@ -240,7 +240,7 @@ async fn f21_a_body_of_16_kib_is_read_and_one_byte_more_is_too_large() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_problem_too() {
+async fn unknown_routes_and_methods_are_problems() {
     let service = TestService::start().await;
     service.get("/").await.problem(404, "not_found");
     service.get("/org/../admin").await.problem(404, "not_found");
@@ -260,7 +260,7 @@ async fn what_is_not_there_is_a_problem_too() {
 }
 
 #[tokio::test]
-async fn the_service_says_that_it_is_well_and_how_it_is_used() {
+async fn health_and_documentation_are_served() {
     let service = TestService::start().await;
     let health = service.get("/health").await;
     assert_eq!(
@@ -289,7 +289,7 @@ async fn the_service_says_that_it_is_well_and_how_it_is_used() {
 }
 
 #[tokio::test]
-async fn f21_a_body_that_says_it_is_too_large_is_not_waited_for() {
+async fn f21_a_body_with_too_large_a_content_length_is_refused_unread() {
     let service = TestService::start().await;
     let address = service.address();
     let mut connection = TcpStream::connect(address).await.unwrap();

@@ -131,7 +131,7 @@ impl Server {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deleted_organizations_are_purged_when_their_time_is_over() {
+async fn deleted_organizations_are_purged_after_their_grace_period() {
     let service = TestService::start().await;
     for (name, email) in [("One", "one@example.com"), ("Two", "two@example.com")] {
         service.create(name, email).await;
@@ -168,7 +168,7 @@ async fn deleted_organizations_are_purged_when_their_time_is_over() {
 }
 
 #[test]
-fn the_printed_lines_can_be_pasted_and_ctrl_c_leaves_nothing_behind() {
+fn the_printed_commands_work_and_ctrl_c_ends_all_processes() {
     let folder = TempDir::new().unwrap();
     let mut server = Server::start(folder.path());
     let created = server.paste(0);
@@ -186,7 +186,7 @@ fn the_printed_lines_can_be_pasted_and_ctrl_c_leaves_nothing_behind() {
 }
 
 #[test]
-fn data_and_secret_outlive_every_end() {
+fn data_and_secrets_survive_a_restart_and_a_kill() {
     let folder = TempDir::new().unwrap();
     let mut server = Server::start(folder.path());
     assert!(server.paste(0)["id"].is_string());
@@ -217,7 +217,7 @@ fn data_and_secret_outlive_every_end() {
 }
 
 #[test]
-fn of_all_executables_cargo_run_starts_this_one() {
+fn cargo_run_starts_the_server() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut cargo = Command::new(env!("CARGO"));
     let cargo = cargo.args([
@@ -238,7 +238,7 @@ fn of_all_executables_cargo_run_starts_this_one() {
 }
 
 #[test]
-fn a_taken_port_is_said_in_one_line() {
+fn a_used_port_is_reported_in_one_line() {
     let folder = TempDir::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
@@ -250,7 +250,7 @@ fn a_taken_port_is_said_in_one_line() {
 }
 
 #[test]
-fn one_message_names_every_fault_and_the_environment_wins_over_the_file() {
+fn one_message_names_every_error_and_the_environment_overrides_the_file() {
     let folder = TempDir::new().unwrap();
     let file =
         "BCRYPT_COST=16\nMAX_ORGANIZATIONS=0\nJWT_ISSUER='of the file'\nRUST_LOG=info=loud=very\n";
@@ -278,7 +278,7 @@ fn one_message_names_every_fault_and_the_environment_wins_over_the_file() {
 }
 
 #[test]
-fn without_any_mongodb_the_choices_are_listed() {
+fn without_mongodb_the_message_lists_the_choices() {
     let folder = TempDir::new().unwrap();
     let home = folder.path().to_str().unwrap();
     let settings = [("PATH", home), ("HOME", home), ("XDG_CACHE_HOME", home)];
@@ -289,7 +289,7 @@ fn without_any_mongodb_the_choices_are_listed() {
 }
 
 #[test]
-fn a_malformed_file_of_settings_is_refused() {
+fn a_malformed_env_file_is_refused() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join(".env"), "BCRYPT COST 10\n").unwrap();
     assert!(refused(folder.path(), &[]).contains(".env"));
@@ -309,7 +309,7 @@ fn documented_settings(readme: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_setting_is_documented_and_in_the_file_of_examples() {
+fn every_setting_is_documented_and_in_env_example() {
     let read = RefCell::new(BTreeSet::new());
     let lookup = |name: &str| {
         read.borrow_mut().insert(name.to_owned());
@@ -362,7 +362,7 @@ fn l1_a_malformed_env_file_is_refused_without_its_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_whose_own_mongod_ends_says_so_and_ends() {
+async fn the_server_ends_with_its_mongod_and_says_so() {
     let folder = TempDir::new().unwrap();
     let mut server = Server::start_with(folder.path(), &[]);
     let uri = format!("{}&directConnection=true", server.mongodb);
@@ -375,7 +375,7 @@ async fn a_server_whose_own_mongod_ends_says_so_and_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_origins_options_is_a_method_like_any_other() {
+async fn without_cors_options_is_an_unknown_method() {
     let folder = TempDir::new().unwrap();
     let mut server = Server::start_with(folder.path(), &[("MONGODB_URI", &mongod().uri())]);
     for (path, status) in [("/org/create", 405), ("/nothing", 404)] {
@@ -392,7 +392,7 @@ async fn without_origins_options_is_a_method_like_any_other() {
 }
 
 #[test]
-fn the_printed_addresses_are_those_that_work() {
+fn the_printed_addresses_can_be_reached() {
     let mongodb = mongod().uri();
     for (host, begin) in [
         ("127.0.0.2", "http://127.0.0.2:"),
@@ -421,7 +421,7 @@ fn the_printed_addresses_are_those_that_work() {
 }
 
 #[test]
-fn the_file_of_settings_is_that_of_the_current_folder_and_is_read_literally() {
+fn the_env_file_of_the_current_folder_is_read_literally() {
     let parent = TempDir::new().unwrap();
     let folder = parent.path().join("project");
     std::fs::create_dir(&folder).unwrap();
@@ -440,7 +440,7 @@ fn the_file_of_settings_is_that_of_the_current_folder_and_is_read_literally() {
     let mut server = Server::start(&folder);
     server.paste(0);
     let token = server.paste(1)["access_token"].as_str().unwrap().to_owned();
-    let claims = crate::tokens::claims_of(&token);
+    let claims = crate::access_tokens::claims_of(&token);
     assert_eq!(
         (&claims["iss"], &claims["aud"]),
         (&"pa$$word".into(), &"$HOME \"x\"".into())
@@ -449,7 +449,7 @@ fn the_file_of_settings_is_that_of_the_current_folder_and_is_read_literally() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unfinished_bodies_hold_nobody_up() {
+async fn unfinished_bodies_do_not_block_other_requests() {
     use tokio::io::AsyncWriteExt;
     let service = TestService::start().await;
     service.create("Acme", "a@example.com").await;

@@ -33,7 +33,7 @@ async fn guesses(service: &TestService, count: usize) -> Vec<Answer> {
 }
 
 #[tokio::test]
-async fn a3_of_50_parallel_guesses_at_most_the_limit_reach_the_hash() {
+async fn a3_of_50_parallel_attempts_only_the_limit_reaches_the_hash() {
     let service = service_with_admin(&[]).await;
     let hashes = service.hashes();
     let answers = guesses(&service, 50).await;
@@ -71,7 +71,7 @@ async fn a4_waits_grow_and_end_and_the_right_password_ends_them() {
 }
 
 #[tokio::test]
-async fn a4_guesses_at_unknown_accounts_are_limited_just_the_same() {
+async fn a4_unknown_accounts_have_the_same_limits() {
     let service = service_with_admin(&[]).await;
     for email in ["nobody@example.com", "no email at all"] {
         for _ in 0..5 {
@@ -113,7 +113,7 @@ pub async fn guess_in_flight(service: &TestService) {
 }
 
 #[tokio::test]
-async fn a3_an_abandoned_guess_counts_as_a_wrong_one_and_an_old_one_is_forgotten() {
+async fn a3_abandoned_attempts_count_as_wrong_and_old_ones_expire() {
     // A hash that takes long enough to be met on its way.
     let service = service_with_admin(&[("BCRYPT_COST", "13")]).await;
     guesses(&service, 4).await;
@@ -133,7 +133,7 @@ async fn a3_an_abandoned_guess_counts_as_a_wrong_one_and_an_old_one_is_forgotten
 }
 
 #[tokio::test]
-async fn a4_who_guesses_on_and_on_at_one_address_keeps_nobody_else_out() {
+async fn a4_a_persistent_attacker_cannot_lock_out_other_addresses() {
     let service = service_with_admin(&[]).await;
     let (attacker, traveller) = (service.at("127.0.0.2"), service.at("127.0.0.3"));
     for round in 0..40 {
@@ -151,7 +151,7 @@ async fn a4_who_guesses_on_and_on_at_one_address_keeps_nobody_else_out() {
 }
 
 #[tokio::test]
-async fn a3_a4_many_addresses_have_a_limit_together_and_the_admins_own_is_not_among_them() {
+async fn a3_a4_new_addresses_share_a_limit_that_known_ones_do_not_have() {
     let service = service_with_admin(&[]).await;
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
     let hashes = service.hashes();
@@ -170,7 +170,7 @@ async fn a3_a4_many_addresses_have_a_limit_together_and_the_admins_own_is_not_am
 }
 
 #[tokio::test]
-async fn a3_a_repeated_creation_is_a_guess_like_any_other() {
+async fn a3_idempotent_retries_count_as_attempts() {
     let service = TestService::start().await;
     let create = async |password: &str| {
         let body =
@@ -199,7 +199,7 @@ async fn a3_a_repeated_creation_is_a_guess_like_any_other() {
 }
 
 #[tokio::test]
-async fn a3_a_repeated_creation_makes_up_for_no_wrong_guess() {
+async fn a3_idempotent_retry_does_not_reset_failures() {
     let service = TestService::start().await;
     let body = json!({"organization_name": "Akshay Pvt Ltd", "email": EMAIL, "password": PASSWORD});
     let create = async || {
@@ -220,7 +220,7 @@ async fn a3_a_repeated_creation_makes_up_for_no_wrong_guess() {
 }
 
 #[tokio::test]
-async fn a1_refused_logins_at_once_get_into_each_others_way_at_every_account() {
+async fn a1_concurrent_refused_logins_conflict_for_known_and_unknown_accounts() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);
     for account in [EMAIL, "nobody@example.com", "no email at all"] {
@@ -266,7 +266,7 @@ async fn login_from(
 }
 
 #[tokio::test]
-async fn n1_behind_api_gateway_the_connections_address_counts_and_no_header() {
+async fn n1_behind_api_gateway_headers_do_not_change_the_address() {
     const NOBODY: &str = "nobody@example.com";
     let settings = [
         ("LOGIN_ATTEMPTS_PER_ADDRESS", "3"),
@@ -291,7 +291,7 @@ async fn n1_behind_api_gateway_the_connections_address_counts_and_no_header() {
 }
 
 #[tokio::test]
-async fn a2_n1_an_address_has_a_limit_of_its_own() {
+async fn a2_n1_each_address_has_its_own_limit() {
     let settings = [
         ("LOGIN_ATTEMPTS_PER_ADDRESS", "3"),
         ("ONBOARDINGS_PER_ADDRESS", "2"),
@@ -322,7 +322,7 @@ async fn a2_n1_an_address_has_a_limit_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_is_kept_names_nobody() {
+async fn stored_limits_name_no_account_and_no_address() {
     let service = service_with_admin(&[("LOGIN_ATTEMPTS_PER_ADDRESS", "9")]).await;
     service.log_in(EMAIL, "Admin@124").await;
     let mut kept = service.attempts().find(doc! {}).await.unwrap();
@@ -352,7 +352,7 @@ async fn fail(service: &TestService, commands: &[&str], collection: Collection<D
 }
 
 #[tokio::test]
-async fn f19_without_the_attempts_nobody_gets_in() {
+async fn f19_logins_fail_while_limits_cannot_be_counted() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     let own = service.session_of("a@example.com").await;
@@ -378,7 +378,7 @@ async fn f19_without_the_attempts_nobody_gets_in() {
 }
 
 #[tokio::test]
-async fn a3_a_wrong_guess_counts_even_if_it_cannot_be_recorded() {
+async fn a3_a_wrong_password_counts_even_if_its_event_cannot_be_written() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     fail(&service, &["insert"], service.audit_events()).await;
@@ -392,7 +392,7 @@ async fn a3_a_wrong_guess_counts_even_if_it_cannot_be_recorded() {
 }
 
 #[tokio::test]
-async fn a_proven_login_stands_even_if_its_attempt_cannot_be_settled() {
+async fn a_login_succeeds_even_if_its_outcome_cannot_be_recorded() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     fail(&service, &["update"], service.attempts()).await;
@@ -402,7 +402,7 @@ async fn a_proven_login_stands_even_if_its_attempt_cannot_be_settled() {
 }
 
 #[tokio::test]
-async fn a4_strangers_at_an_address_do_not_keep_its_admins_out() {
+async fn a4_others_at_an_address_cannot_lock_out_its_known_admins() {
     let settings = [("LOGIN_ATTEMPTS_PER_ADDRESS", "10")];
     let service = service_with_admin(&settings).await;
     service.create("Other", "other@example.com").await;
@@ -427,7 +427,7 @@ async fn a4_strangers_at_an_address_do_not_keep_its_admins_out() {
 }
 
 #[tokio::test]
-async fn a_restoration_does_not_make_an_address_a_known_one() {
+async fn a_restoration_does_not_make_an_address_known() {
     let settings = [("LOGIN_ATTEMPTS_PER_ADDRESS", "10")];
     let service = service_with_admin(&settings).await;
     for _ in 0..3 {

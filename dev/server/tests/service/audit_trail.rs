@@ -20,7 +20,7 @@ fn events(page: &Answer) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn everything_that_happens_is_recorded_with_who_and_where() {
+async fn every_action_is_recorded_with_admin_session_and_address() {
     let service = TestService::start().await;
     let created = service.create("Akshay Pvt Ltd", EMAIL).await;
     service.log_in(EMAIL, "wrong password").await;
@@ -82,7 +82,7 @@ async fn everything_that_happens_is_recorded_with_who_and_where() {
 }
 
 #[tokio::test]
-async fn what_ends_sessions_says_how_many_and_why() {
+async fn actions_that_end_sessions_record_count_and_reason() {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;
     service.create("Other", "other@example.com").await;
@@ -147,7 +147,7 @@ async fn what_ends_sessions_says_how_many_and_why() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_in_two_ways_at_once_is_counted_once() {
+async fn a_session_that_is_ended_twice_at_once_is_counted_once() {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;
     let everywhere = "/admin/logout?everywhere=true";
@@ -167,7 +167,7 @@ async fn a_session_that_ends_in_two_ways_at_once_is_counted_once() {
 }
 
 #[tokio::test]
-async fn what_did_not_happen_is_not_recorded() {
+async fn failed_actions_are_not_recorded() {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;
     service.create("Other", "other@example.com").await;
@@ -193,7 +193,7 @@ async fn what_did_not_happen_is_not_recorded() {
 }
 
 #[tokio::test]
-async fn pages_give_every_event_once() {
+async fn pages_contain_every_event_once() {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;
     let token = service.token_of(EMAIL).await;
@@ -300,7 +300,7 @@ async fn a_cursor_that_was_tampered_with_is_refused() {
 }
 
 #[tokio::test]
-async fn a_refused_login_with_an_unknown_email_is_in_nobodys_trail() {
+async fn a_refused_login_with_an_unknown_email_is_in_no_trail() {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;
     service

@@ -46,7 +46,7 @@ async fn log_out_everywhere(service: &TestService, tokens: &Tokens) -> Answer {
 }
 
 #[tokio::test]
-async fn t9_no_deletion_comes_after_a_logout_everywhere() {
+async fn t9_a_deletion_does_not_commit_after_a_logout_everywhere() {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;
     for wait in [10, 20, 30, 40] {
@@ -72,7 +72,7 @@ async fn t9_no_deletion_comes_after_a_logout_everywhere() {
 }
 
 #[tokio::test]
-async fn t9_of_a_deletion_and_a_new_password_one_happens() {
+async fn t9_concurrent_deletion_and_password_change_have_one_winner() {
     let service = TestService::start().await;
     for number in 0..10 {
         let email = format!("{number}@example.com");
@@ -97,7 +97,7 @@ async fn t9_of_a_deletion_and_a_new_password_one_happens() {
 }
 
 #[tokio::test]
-async fn t9_a_rename_that_was_let_in_does_not_come_after_a_logout() {
+async fn t9_a_rename_does_not_commit_after_a_logout() {
     let (service, _mongod) = service_on_own_mongod().await;
     let (own, found) = (
         service.session_of(EMAIL).await,
@@ -114,7 +114,7 @@ async fn t9_a_rename_that_was_let_in_does_not_come_after_a_logout() {
 }
 
 #[tokio::test]
-async fn t9_a_logout_is_not_answered_before_what_its_session_is_writing() {
+async fn t9_a_logout_waits_for_its_sessions_writes() {
     let (service, _mongod) = service_on_own_mongod().await;
     let (own, other) = (
         service.session_of(EMAIL).await,
@@ -130,7 +130,7 @@ async fn t9_a_logout_is_not_answered_before_what_its_session_is_writing() {
 }
 
 #[tokio::test]
-async fn t9_a_session_lives_through_the_new_password_that_it_sets() {
+async fn t9_a_password_change_keeps_its_own_session() {
     let (service, _mongod) = service_on_own_mongod().await;
     let tokens = service.session_of(EMAIL).await;
     let passwords = [
@@ -160,7 +160,7 @@ async fn t9_a_session_lives_through_the_new_password_that_it_sets() {
 }
 
 #[tokio::test]
-async fn of_two_new_passwords_at_once_one_is_set_and_the_other_hears_that_the_current_one_is_wrong()
+async fn concurrent_password_changes_have_one_winner()
 {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;
