@@ -1,11 +1,11 @@
-//! What time it is, and arithmetic with the moments that documents hold. MongoDB's dates have milliseconds.
+//! The clock, and arithmetic with timestamps of documents. MongoDB's dates have millisecond precision.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::bson::DateTime;
 
-/// The clock that decides what has expired, whose turn it is and when. A test brings its own.
+/// Source of the current time, for expiry and limits. Tests supply their own.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> DateTime + Send + Sync>);
 
@@ -19,14 +19,14 @@ impl Clock {
     }
 }
 
-/// The system's clock.
+/// The system clock.
 impl Default for Clock {
     fn default() -> Self {
         Self::new(DateTime::now)
     }
 }
 
-/// In whole seconds since 1970, as tokens count (NumericDate, RFC 7519, section 2).
+/// Whole seconds since 1970: the NumericDate of tokens (RFC 7519, section 2).
 pub(crate) fn numeric_date(moment: DateTime) -> i64 {
     moment.timestamp_millis().div_euclid(1000)
 }
@@ -41,7 +41,7 @@ pub(crate) fn before(now: DateTime, wait: Duration) -> DateTime {
     DateTime::from_millis(now.timestamp_millis().saturating_sub(wait))
 }
 
-/// Zero where `later` is past.
+/// Zero if `later` is in the past.
 pub(crate) fn between(now: DateTime, later: DateTime) -> Duration {
     let wait = later
         .timestamp_millis()
@@ -49,11 +49,11 @@ pub(crate) fn between(now: DateTime, later: DateTime) -> Duration {
     Duration::from_millis(u64::try_from(wait).unwrap_or_default())
 }
 
-/// The last millisecond of the year 9999, counted from 1970. RFC 3339 writes no later one.
+/// The last millisecond of the year 9999, since 1970: the latest timestamp of RFC 3339.
 const LAST_MILLIS: i64 = 253_402_300_799_999;
 
-/// As RFC 3339 writes it, always with milliseconds: texts sort as moments do. A moment that it cannot write becomes the
-/// nearest one that it can.
+/// Formats a timestamp as RFC 3339, always with milliseconds, so the strings sort chronologically. Times before 1970 or
+/// after 9999 are clamped.
 pub fn date_time(moment: DateTime) -> String {
     let moment = DateTime::from_millis(moment.timestamp_millis().clamp(0, LAST_MILLIS));
     let text = moment.try_to_rfc3339_string().unwrap_or_default();
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_moment_has_milliseconds() {
+    fn timestamps_always_have_milliseconds() {
         for (millis, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
             (1_764_072_000_120, "2025-11-25T12:00:00.120Z"),

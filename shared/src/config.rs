@@ -1,4 +1,4 @@
-//! The configuration, read once at start from environment variables and checked all together.
+//! The configuration. Read from environment variables once at startup; all errors are reported together.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-/// In seconds.
+/// One day, in seconds.
 const DAY: u64 = 86_400;
 
-/// Everything but the tokens' settings, which not every function needs (see [`TokenConfig`]).
+/// All settings except those of tokens, which not every function needs (see [`TokenConfig`]).
 #[derive(Clone, Debug)]
 pub struct Config {
     pub mongodb: ConfiguredSecret,
-    /// None in a function that does not use it.
+    /// None if the function does not use it.
     pub pepper: Option<ConfiguredSecret>,
-    /// To each node, unless the connection string says otherwise. None: as many as the driver takes.
+    /// Per node. The connection string takes precedence. None: the driver's default.
     pub max_connections: Option<u32>,
     /// Database of the control plane: `organizations`, `admins`.
     pub master_db: String,
-    /// Database that holds the tenants' collections.
+    /// Database of the tenants' collections.
     pub tenant_db: String,
     pub bcrypt_cost: u32,
     pub trusted_proxy: TrustedProxy,
@@ -28,24 +28,24 @@ pub struct Config {
     pub password_min_length: usize,
     /// Tenant limit of the cluster.
     pub max_organizations: u64,
-    /// Wrong guesses before growing waits begin; 0: no limit.
+    /// Failed attempts before increasing delays begin; 0: no limit.
     pub login_attempts_per_account: u32,
-    /// An hour; 0: no limit.
+    /// Per hour; 0: no limit.
     pub login_attempts_per_address: u32,
-    /// An hour; 0: no limit.
+    /// Per hour; 0: no limit.
     pub onboardings_per_address: u32,
-    /// A day; 0: no limit.
+    /// Per day; 0: no limit.
     pub organization_changes_per_day: u32,
-    /// Live sessions of one admin.
+    /// Maximum number of live sessions per admin.
     pub max_sessions: u32,
-    /// From a login to the end of its session.
+    /// Lifetime of a session, from its login.
     pub session_ttl: Duration,
     /// How long a deleted organization can be restored.
     pub deletion_grace: Duration,
     pub api_docs: ApiDocs,
 }
 
-/// Whether the documentation is served.
+/// Whether the API documentation is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiDocs {
     Enabled,
@@ -70,7 +70,7 @@ impl ApiDocs {
     }
 }
 
-/// A secret as it is configured.
+/// A configured secret: its value, or its id in Secrets Manager.
 #[derive(Clone, Debug)]
 pub enum ConfiguredSecret {
     Plain(SecretString),
@@ -78,16 +78,16 @@ pub enum ConfiguredSecret {
     Id(String),
 }
 
-/// A proxy in front of the service, which proves by a secret that a request comes from it.
+/// A proxy in front of the service. A secret authenticates its requests.
 #[derive(Clone, Debug)]
 pub struct TrustedProxy {
-    /// None: there is no such proxy.
+    /// None if there is no trusted proxy.
     pub secret: Option<SecretString>,
-    /// Proxies between the caller and the service, this one included.
+    /// Number of proxies between the client and the service, including this one.
     pub hops: usize,
 }
 
-/// How access tokens are made.
+/// Settings of access tokens.
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
     pub issuer: String,
@@ -95,19 +95,19 @@ pub struct TokenConfig {
     pub access_token_ttl: Duration,
 }
 
-/// The faults of a configuration, all of them.
+/// All errors of a configuration.
 #[derive(Debug, thiserror::Error)]
-#[error("the configuration has {} fault(s): {}", .0.len(), .0.join("; "))]
+#[error("invalid configuration, {} error(s): {}", .0.len(), .0.join("; "))]
 pub struct ConfigErrors(Vec<String>);
 
-/// Reads settings by name and gathers what is missing or wrong, so that one message can name it all.
+/// Reads settings by name and collects all errors, so that one message can report them.
 pub struct Settings<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     faults: Vec<String>,
 }
 
 impl<'a> Settings<'a> {
-    /// `lookup` answers a variable's name with its value, as [`std::env::var`] does.
+    /// `lookup` returns the value of a variable, like [`std::env::var`].
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             lookup,
@@ -115,7 +115,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Ends the reading: the faults found on the way, if any.
+    /// Returns the collected errors, if any.
     pub fn finish(self) -> Result<(), ConfigErrors> {
         if self.faults.is_empty() {
             Ok(())
@@ -124,8 +124,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Without white space around it. A variable that is set to nothing counts as not set: templates cannot leave one
-    /// out.
+    /// The trimmed value. An empty variable counts as unset, because templates cannot omit a variable.
     fn get(&self, name: &str) -> Option<String> {
         let value = (self.lookup)(name)?;
         let value = value.trim();
@@ -139,7 +138,7 @@ impl<'a> Settings<'a> {
         })
     }
 
-    /// Any text, or nothing where the variable is not set.
+    /// Any text. None if the variable is unset.
     pub fn optional(&self, name: &str) -> Option<String> {
         self.get(name)
     }
@@ -148,7 +147,7 @@ impl<'a> Settings<'a> {
         self.get(name).unwrap_or_else(|| default.to_owned())
     }
 
-    /// A whole number within `range`, or `default` where the variable is not set.
+    /// An integer within `range`, or `default` if the variable is unset.
     pub fn number<N>(&mut self, name: &str, default: N, range: RangeInclusive<N>) -> N
     where
         N: FromStr + PartialOrd + Display + Copy,
@@ -168,12 +167,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// As [`Self::number`], a time.
+    /// Like [`Self::number`], as a duration in seconds.
     fn seconds(&mut self, name: &str, default: u64, range: RangeInclusive<u64>) -> Duration {
         Duration::from_secs(self.number(name, default, range))
     }
 
-    /// A value that can be parsed; `expected` says what that is.
+    /// A parsed value. `expected` describes the valid values in the error message.
     pub fn parsed<T: FromStr>(
         &mut self,
         name: &str,
@@ -190,12 +189,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Notes that something is wrong; `fault` names the variable, never its value.
+    /// Records an error. `fault` names the variable, never its value.
     pub fn fault(&mut self, fault: impl Into<String>) {
         self.faults.push(fault.into());
     }
 
-    /// The control plane's and the tenants'. MongoDB keeps no two whose names differ by letter case alone.
+    /// Names of the control plane's and the tenants' databases. MongoDB rejects names that differ only in letter case.
     fn databases(&mut self) -> (String, String) {
         let master = self.database("MASTER_DB", "master_db");
         let tenants = self.database("TENANT_DB", "tenants");
@@ -205,7 +204,7 @@ impl<'a> Settings<'a> {
         (master, tenants)
     }
 
-    /// A database's name as Atlas takes it: at most 38 bytes, none of MongoDB's reserved characters.
+    /// A database name that Atlas accepts: at most 38 bytes, without MongoDB's reserved characters.
     fn database(&mut self, name: &str, default: &str) -> String {
         let database = self.text(name, default);
         let reserved = |c: char| "/\\. \"$*<>:|?".contains(c) || c.is_control();
@@ -245,7 +244,7 @@ impl<'a> Settings<'a> {
             (found, _) => {
                 self.fault(match found {
                     Some(_) => {
-                        "MONGODB_URI and MONGODB_URI_SECRET_ID are both set: keep one".to_owned()
+                        "MONGODB_URI and MONGODB_URI_SECRET_ID are both set: set only one".to_owned()
                     }
                     None => "one of MONGODB_URI and MONGODB_URI_SECRET_ID is required".to_owned(),
                 });
@@ -256,7 +255,7 @@ impl<'a> Settings<'a> {
 }
 
 impl Config {
-    /// Faults stay in `settings`; the configuration is to be used only when it has none.
+    /// Errors are recorded in `settings`. The result is valid only if there are none.
     pub fn read(settings: &mut Settings<'_>) -> Self {
         let (master_db, tenant_db) = settings.databases();
         Self {
@@ -283,7 +282,7 @@ impl Config {
             ),
             max_sessions: settings.number("MAX_SESSIONS", 100, 1..=10_000),
             session_ttl: settings.seconds("SESSION_TTL_SECONDS", 30 * DAY, 300..=365 * DAY),
-            // A minute is more than any request takes: nobody works on the collection when it is dropped.
+            // The minimum exceeds the duration of any request, so no request uses the collection when it is dropped.
             deletion_grace: settings.seconds("DELETION_GRACE_SECONDS", 7 * DAY, 60..=365 * DAY),
             api_docs: ApiDocs::read(settings),
         }
@@ -291,7 +290,7 @@ impl Config {
 }
 
 impl TokenConfig {
-    /// Faults stay in `settings`; the configuration is to be used only when it has none.
+    /// Errors are recorded in `settings`. The result is valid only if there are none.
     pub fn read(settings: &mut Settings<'_>) -> Self {
         Self {
             issuer: settings.text("JWT_ISSUER", "org-management"),
@@ -318,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_those_of_the_documentation() {
+    fn defaults_match_the_documentation() {
         let (config, tokens, faults) = read(&[
             ("MONGODB_URI", "mongodb://h"),
             ("JWT_SECRET_ID", "s"),
@@ -387,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_a_setting_is_no_part_of_it() {
+    fn settings_are_trimmed() {
         let (config, tokens, faults) = read(&[
             ("MONGODB_URI", " mongodb://h\n"),
             ("JWT_SECRET_ID", "s\r\n"),
@@ -408,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_never_prints_the_connection_string() {
+    fn errors_do_not_contain_the_connection_string() {
         let (_, _, faults) = read(&[("MONGODB_URI", "http://user:hunter2@host")]);
         assert!(!faults.unwrap_err().contains("hunter2"));
     }

@@ -1,4 +1,4 @@
-//! Logs: structured, filtered by `RUST_LOG`.
+//! Structured logging, filtered by `RUST_LOG`.
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
@@ -8,13 +8,13 @@ use tracing_subscriber::{Layer, Registry};
 
 use crate::config::Settings;
 
-/// The crates whose lines below INFO are known to hold no secret. The functions' own are too small to have any.
+/// Crates whose log output below INFO contains no secrets. The functions' own crates log nothing below INFO.
 const OURS: [&str; 2] = ["shared", "server"];
 
-/// What is logged: `RUST_LOG`'s directives, such as `info,shared=debug`.
+/// The filter of `RUST_LOG`, such as `info,shared=debug`.
 ///
-/// Below INFO libraries write down what passes through them: Lambda's runtime whole events, the AWS SDK whole
-/// requests, with passwords and secrets in them. No directive reaches that far.
+/// Dependencies are capped at INFO because their debug output may contain passwords and secrets: Lambda's runtime logs
+/// whole events, the AWS SDK whole requests.
 pub fn filter(settings: &mut Settings<'_>) -> Targets {
     let default = || Targets::new().with_default(LevelFilter::INFO);
     capped(&settings.parsed(
@@ -42,7 +42,7 @@ fn is_ours(target: &str) -> bool {
     OURS.contains(&name)
 }
 
-/// One JSON object a line: as CloudWatch reads them.
+/// Logs one JSON object per line, for CloudWatch.
 pub fn start_json<W>(filter: Targets, writer: W)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -56,7 +56,7 @@ where
     start(filter, format);
 }
 
-/// Lines for people, on the error output.
+/// Logs plain text to stderr.
 pub fn start_text(filter: Targets) {
     let format = tracing_subscriber::fmt::layer()
         .with_target(false)
@@ -69,7 +69,7 @@ fn start<L>(filter: Targets, format: L)
 where
     L: Layer<Registry> + Send + Sync,
 {
-    // A process that has a subscriber already keeps it.
+    // An existing subscriber is kept.
     let _ = tracing_subscriber::registry()
         .with(format.with_filter(filter))
         .try_init();
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn directives_reach_our_own_lines() {
+    fn directives_apply_to_our_own_crates() {
         for directives in [
             "trace",
             "shared=trace",

@@ -1,4 +1,4 @@
-//! What operators count: written as CloudWatch's embedded metric format on Lambda, as log lines elsewhere.
+//! Metrics: in CloudWatch's embedded metric format on Lambda, as log entries elsewhere.
 //!
 //! See <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 
@@ -12,28 +12,28 @@ use crate::config::Settings;
 
 const DEFAULT_NAMESPACE: &str = "OrganizationService";
 
-/// Set where metrics go to the standard output, from which Lambda hands them to CloudWatch.
+/// Set if metrics are written to stdout, which Lambda forwards to CloudWatch.
 static EMBEDDED: OnceLock<Source> = OnceLock::new();
 
-/// Where metrics come from.
+/// Source of the metrics.
 struct Source {
     namespace: String,
-    /// Name and version, as Lambda gives them to a function.
+    /// Name and version of the Lambda function.
     function: Option<(String, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     OrganizationsCreated,
-    /// Organizations that there are, in percent of `MAX_ORGANIZATIONS`.
+    /// Number of organizations, in percent of `MAX_ORGANIZATIONS`.
     CapacityUsed,
     /// Onboardings refused because the limit is reached.
     CapacityRefusals,
     LoginsSucceeded,
     LoginsRefused,
-    /// Days since the signing secret got its current version.
+    /// Age of the signing secret's current version, in days.
     SigningSecretAge,
-    /// Responses with a status of 500 or more, but for those of a tenant limit that is reached.
+    /// Responses with a status of 500 or more, except those for a reached tenant limit.
     ServerErrors,
 }
 
@@ -59,14 +59,13 @@ impl Metric {
         }
     }
 
-    /// Whether it is also counted for each version of each function. Alarms watch a version while it is deployed.
+    /// Whether the metric is also recorded per function version. Alarms watch a version during its deployment.
     const fn has_version(self) -> bool {
         matches!(self, Self::ServerErrors)
     }
 }
 
-/// From now on metrics are written in the embedded format. `METRICS_NAMESPACE` tells apart what is counted by
-/// several deployments in one account.
+/// Switches to the embedded metric format. `METRICS_NAMESPACE` separates several deployments in one account.
 pub(crate) fn start_embedded(settings: &Settings<'_>) {
     let namespace = settings.optional("METRICS_NAMESPACE");
     let name = settings.optional("AWS_LAMBDA_FUNCTION_NAME");
@@ -79,7 +78,7 @@ pub(crate) fn start_embedded(settings: &Settings<'_>) {
 
 pub(crate) fn record(metric: Metric, value: f64) {
     match EMBEDDED.get() {
-        // A metric that cannot be written is no reason to fail a request.
+        // A failure to write a metric does not fail the request.
         Some(source) => {
             let _ = writeln!(std::io::stdout(), "{}", embedded(source, metric, value));
         }
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_form_that_cloudwatch_reads() {
+    fn metrics_have_the_embedded_metric_format() {
         let line = embedded(&source(), Metric::CapacityUsed, 12.5);
         assert_eq!(line["CapacityUsed"], 12.5);
         let directive = &line["_aws"]["CloudWatchMetrics"][0];

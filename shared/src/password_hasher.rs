@@ -1,4 +1,4 @@
-//! Runs bcrypt off the async threads, as many at once as there are cores, with a bounded queue.
+//! Runs bcrypt outside the async threads: one hash per core at a time, with a bounded queue.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -8,23 +8,23 @@ use tokio::sync::{Semaphore, TryAcquireError};
 use crate::problem::Problem;
 use crate::values::{Password, PasswordHash};
 
-/// Hashes that may wait or run for each core. At a quarter of a second each, the last of them is done
-/// before its request's deadline.
+/// Maximum number of waiting and running hashes per core. At 250 ms each, the last one completes before its request's
+/// deadline.
 const QUEUE_PER_CORE: usize = 36;
 
 pub struct PasswordHasher {
     cost: u32,
-    /// Made for the first hash: a start need not count cores.
+    /// Created for the first hash, so that startup need not count cores.
     permits: LazyLock<Permits>,
     computed: Arc<AtomicU64>,
 }
 
-/// What came of comparing a password with a hash.
+/// Result of comparing a password with a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     Different,
     Matches,
-    /// The hash was made before passwords were prepared.
+    /// The hash is of the unprepared password, as older hashes are.
     MatchesUnprepared,
 }
 
@@ -63,7 +63,7 @@ impl PasswordHasher {
         self.cost
     }
 
-    /// How often a hash was computed or compared.
+    /// Number of hashes computed or compared.
     pub fn computed(&self) -> u64 {
         self.computed.load(Ordering::Relaxed)
     }
@@ -76,8 +76,8 @@ impl PasswordHasher {
         hashed.map_err(|_| Problem::internal())
     }
 
-    /// A wrong password costs the same whatever the hash did: its cost and its form would tell that there is one. Where a
-    /// password has two forms, both are compared, whichever is right.
+    /// A wrong password takes the same time for every hash. Otherwise the hash's cost and form would reveal that the
+    /// account exists. If a password has two forms, both are always compared.
     pub async fn verify(
         &self,
         hash: PasswordHash,
@@ -118,7 +118,7 @@ impl PasswordHasher {
         let core = Arc::clone(&self.permits.cores).acquire_owned().await;
         let core = core.map_err(|_| Problem::internal())?;
         let computed = Arc::clone(&self.computed);
-        // The permits go along: a request that gave up does not free a core that is still busy.
+        // The task holds the permits: a cancelled request does not release a core that is still busy.
         let task = tokio::task::spawn_blocking(move || {
             let _permits = (place, core);
             computed.fetch_add(1, Ordering::Relaxed);

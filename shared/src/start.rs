@@ -1,4 +1,4 @@
-//! The start of a process: connecting to everything at the same time, and refusing what cannot work.
+//! Process startup: connects to all dependencies at the same time, and fails on configuration errors.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use crate::mongo::ConnectError;
 use crate::state::AppState;
 use crate::tokens::SigningSecretError;
 
-/// How long a start waits for MongoDB. Lambda gives a start ten seconds, but while MongoDB is away every start that waits
-/// is an environment more.
+/// How long startup waits for MongoDB. Lambda allows ten seconds, but during an outage each waiting startup occupies an
+/// additional environment.
 const STARTUP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why a process does not start. What `main` returns is printed by its `Debug`, here the message itself.
+/// Why a process does not start. Rust prints the error of `main` with `Debug`, so `Debug` writes the plain message.
 #[derive(thiserror::Error)]
 #[error("{0}")]
 pub struct StartupError(pub String);
@@ -29,10 +29,9 @@ impl From<ConfigErrors> for StartupError {
     }
 }
 
-/// Connects, before the first request.
+/// Connects before the first request.
 ///
-/// What only an operator can mend refuses the start. What may be back in a moment does not: requests answer
-/// 503 until it is.
+/// Configuration errors stop the process at startup. Outages do not: requests get 503 until the dependency is back.
 pub async fn prepare(state: &AppState) -> Result<(), StartupError> {
     tokio::try_join!(prepare_mongo(state), prepare_tokens(state))?;
     Ok(())
@@ -42,7 +41,7 @@ async fn prepare_mongo(state: &AppState) -> Result<(), StartupError> {
     match state.mongo.connect(STARTUP_TIMEOUT).await {
         Err(ConnectError::Fatal(reason)) => Err(StartupError(reason)),
         Err(ConnectError::Unavailable(reason)) => {
-            tracing::error!(reason, "started without MongoDB");
+            tracing::error!(reason, "MongoDB is unavailable at startup: requests get 503 until it is back");
             Ok(())
         }
         Ok(()) => Ok(()),
@@ -55,7 +54,7 @@ async fn prepare_tokens(state: &AppState) -> Result<(), StartupError> {
         if error.is_final() {
             return Err(StartupError(error.to_string()));
         }
-        tracing::error!(reason = %error, "started without the signing secret");
+        tracing::error!(reason = %error, "the signing secret is unavailable at startup: requests get 503 until it is back");
         Ok(())
     })
 }

@@ -1,4 +1,4 @@
-//! What a process builds once and every request shares.
+//! State that a process builds once and all requests share.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ pub struct AppState {
     pub config: Config,
     pub mongo: Mongo,
     pub hasher: PasswordHasher,
-    /// Made without a signing secret in a function that neither makes nor checks tokens.
+    /// Without a signing secret in a function that neither issues nor verifies tokens.
     pub tokens: Tokens,
     pub clock: Clock,
 }
 
 impl AppState {
-    /// Connects to nothing yet: see [`Mongo::connect`].
+    /// Does not connect yet: see [`Mongo::connect`].
     pub fn new(config: Config, tokens: Tokens, secrets: Arc<SecretsManager>) -> Self {
         Self::with_clock(config, tokens, secrets, Clock::default())
     }

@@ -12,12 +12,3 @@ pub use binaries::{Profile, build};
 pub use function::{Function, NotStarted};
 pub use secrets_manager::SecretsManager;
 pub use template::{lint, transformed};
-
-use std::io;
-use std::net::{Ipv4Addr, TcpListener};
-
-/// A port that is free now.
-pub fn free_port() -> io::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?.port())
-}

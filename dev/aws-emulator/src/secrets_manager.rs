@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::{Credentials, Region};
+use mongod::free_port;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use crate::free_port;
 use crate::python::python;
 
 const REGION: &str = "eu-central-1";

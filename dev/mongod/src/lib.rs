@@ -7,4 +7,4 @@ mod process;
 mod replica_set;
 
 pub use find::{NotFound, find};
-pub use process::{Mongod, Purpose, StartError};
+pub use process::{Mongod, Purpose, StartError, free_port};

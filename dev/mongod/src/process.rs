@@ -134,8 +134,8 @@ impl Mongod {
     }
 }
 
-/// A port that is free now. Another process can be faster; then mongod says so, and the next one is tried.
-fn free_port() -> io::Result<u16> {
+/// A port that is free now. Another process may take it before it is used.
+pub fn free_port() -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
 }

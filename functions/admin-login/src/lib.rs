@@ -1,4 +1,4 @@
-//! `POST /admin/login`: an admin's email and password begin a session.
+//! `POST /admin/login`: starts a session with an admin's email and password.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `POST /admin/password`: the admin chooses a new password.
+//! `POST /admin/password`: changes the admin's password.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ struct ChangePassword {
 shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials = Problem::wrong_password(), InvalidToken, PayloadTooLarge, UnsupportedMediaType,
     ValidationFailed = too_short(), TooManyAttempts, InternalError, ServiceUnavailable);
 
-/// What a new password of too few characters is answered with.
+/// The response to a new password that is too short.
 fn too_short() -> Problem {
     let policy = PasswordPolicy {
         field: "new_password",

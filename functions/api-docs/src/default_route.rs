@@ -1,7 +1,7 @@
-//! API Gateway's `$default` route: requests that no other route takes.
+//! API Gateway's `$default` route: requests that match no other route.
 //!
-//! They come here whichever function's path it is, so the document of all functions tells whether the path or
-//! only the method is unknown.
+//! They may be for a path of any function. The document of all functions shows whether the path or only the method is
+//! unknown.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -30,7 +30,7 @@ pub fn router() -> OpenApiRouter {
     OpenApiRouter::new().route("/{*path}", any(unknown_route))
 }
 
-/// 405 with the methods of the path, or 404 where there is no such path. The local server answers the same.
+/// 405 with the methods of the path, or 404 if the path is unknown. The local server responds the same.
 pub async fn unknown_route(request: Request) -> Response {
     let path = request.uri().path();
     let Some((_, methods)) = KNOWN
@@ -41,14 +41,14 @@ pub async fn unknown_route(request: Request) -> Response {
         return Problem::not_found().into_response();
     };
     let mut allowed: Vec<_> = methods.keys().map(|method| method.to_uppercase()).collect();
-    // Not in the document: it is answered as GET is, without the body.
+    // HEAD is not in the document. It is handled like GET, without the body.
     if allowed.iter().any(|method| method == "GET") {
         allowed.push("HEAD".to_owned());
     }
     ([(ALLOW, allowed.join(","))], Problem::method_not_allowed()).into_response()
 }
 
-/// Whether `path` fits `template`, in which `{name}` stands for one segment.
+/// Whether `path` matches `template`. `{name}` matches one segment.
 fn matches(template: &str, path: &str) -> bool {
     let (mut expected, mut given) = (template.split('/'), path.split('/'));
     loop {
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_parameter_stands_for_one_segment() {
+    fn a_parameter_matches_one_segment() {
         assert!(matches("/docs/{file}", "/docs/index.css"));
         for path in ["/docs", "/docs/", "/docs/a/b", "/other/a"] {
             assert!(!matches("/docs/{file}", path), "{path}");

@@ -1,10 +1,10 @@
-//! The OpenAPI document before any function has added its routes.
+//! The OpenAPI document without the functions' routes.
 
 use shared::problem::{FieldError, ProblemBody};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-/// Title, tags, the schema of errors and the way to authenticate, which the functions refer to.
+/// Title, tags, error schema and security scheme, which the functions refer to.
 pub fn base_document() -> utoipa::openapi::OpenApi {
     let mut document = Base::openapi();
     let bearer = HttpBuilder::new()
@@ -25,10 +25,10 @@ pub fn base_document() -> utoipa::openapi::OpenApi {
             its own.\n\nErrors are problem details (RFC 9457): `code` is stable and made for programs.",
         license(name = "MIT", identifier = "MIT")
     ),
-    servers((url = ".", description = "Where this document comes from")),
+    servers((url = ".", description = "This deployment")),
     tags(
         (name = "organizations", description = "Tenants"),
-        (name = "admins", description = "Who acts for an organization"),
+        (name = "admins", description = "Admins of an organization"),
         (name = "service", description = "The service itself")
     ),
     components(schemas(ProblemBody, FieldError))

@@ -1,4 +1,4 @@
-//! `GET /docs` and `/openapi.json`: what the service is; and the answer to what is not there.
+//! `GET /docs` and `/openapi.json`: the API documentation. Also responds to unknown routes.
 
 mod default_route;
 mod document;
@@ -21,7 +21,7 @@ pub fn router(docs: ApiDocs) -> OpenApiRouter {
     documented.merge(default_route::router())
 }
 
-/// The paths of the documentation, as if they did not exist.
+/// Responds with 404 on the paths of the documentation.
 fn nothing() -> OpenApiRouter {
     let not_found = || any(async || Problem::not_found());
     OpenApiRouter::new()

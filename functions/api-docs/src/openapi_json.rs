@@ -1,12 +1,12 @@
-//! `GET /openapi.json`: the API, for programs.
+//! `GET /openapi.json`: the OpenAPI document.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The document of all functions together, made from their code. A test of the local server, which knows
-/// them all, keeps it equal.
+/// The document of all functions, generated from their code. A test of the local server, which has all functions,
+/// checks that it is up to date.
 pub const DOCUMENT: &str = include_str!("../openapi.json");
 
 pub fn router() -> OpenApiRouter {

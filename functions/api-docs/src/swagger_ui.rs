@@ -1,4 +1,4 @@
-//! `GET /docs`: Swagger UI, out of the binary; no outside host is asked for anything.
+//! `GET /docs`: Swagger UI, embedded in the binary. Nothing is loaded from other hosts.
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, serve};
 
-/// Swagger UI writes style attributes and shows icons from data URLs.
+/// Swagger UI requires inline styles and icons from data URLs.
 const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
     base-uri 'self'; frame-ancestors 'none'";
 
@@ -23,7 +23,7 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     let config = Config::from("../openapi.json")
         .try_it_out_enabled(true)
         .use_base_layout()
-        // The default asks a validator on the internet about every document it shows.
+        // The default sends every displayed document to a public validator.
         .validator_url("none");
     Arc::new(config)
 });
@@ -32,7 +32,7 @@ pub fn router() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(docs))
         .routes(routes!(docs_file))
-        // Old habits; not part of the documented API.
+        // For old links; not part of the documented API.
         .route("/docs/", get(async || Redirect::permanent("../docs")))
 }
 
@@ -49,7 +49,7 @@ shared::problem_responses!(FileProblems: NotFound, InternalError);
 async fn docs() -> Result<impl IntoResponse, Problem> {
     let (content_type, bytes) = file(PAGE)?;
     let page = String::from_utf8_lossy(&bytes);
-    // The page's own links are relative to a folder. Relative, because a stage or a mapping key may stand before it.
+    // The base of the page's relative links. It is relative itself, because a stage or a mapping key may precede it.
     let page = page.replacen("<head>", "<head>\n    <base href=\"docs/\">", 1);
     let headers = [
         (CONTENT_TYPE, content_type),
@@ -67,7 +67,7 @@ async fn docs() -> Result<impl IntoResponse, Problem> {
     responses((status = OK, description = "The file", body = Vec<u8>, content_type = "*/*"), FileProblems)
 )]
 async fn docs_file(name: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
-    // What cannot be read, for it is not UTF-8, names no file.
+    // A name that is not UTF-8 matches no file.
     let Path(name) = name.map_err(|_| Problem::not_found())?;
     if name == PAGE {
         return Ok(Redirect::permanent("../docs").into_response());

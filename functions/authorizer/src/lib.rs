@@ -1,5 +1,5 @@
-//! A Lambda authorizer of an HTTP API (payload format 2.0, simple response): lets other services behind the
-//! same API ask who is calling, with the same checks as the service's own routes.
+//! A Lambda authorizer of an HTTP API (payload format 2.0, simple response). Authenticates callers of other services
+//! behind the same API, with the same checks as the service's own routes.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,7 +16,7 @@ use shared::model::Role;
 use shared::problem::{Code, Problem};
 use shared::state::AppState;
 
-/// What the service behind finds in `requestContext.authorizer.lambda`.
+/// The authorized service receives it in `requestContext.authorizer.lambda`.
 #[derive(Debug, Serialize)]
 pub struct AuthorizerContext {
     pub admin_id: String,
@@ -26,12 +26,12 @@ pub struct AuthorizerContext {
     pub role: Role,
 }
 
-/// The answer to API Gateway.
+/// The response to API Gateway.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Authorization {
     is_authorized: bool,
-    /// None where the request is refused.
+    /// None if the request is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<AuthorizerContext>,
 }
@@ -45,7 +45,7 @@ impl From<Option<AuthorizerContext>> for Authorization {
     }
 }
 
-/// Fails where a dependency is away or too slow, upon which API Gateway answers 500 and lets nobody in.
+/// Fails if a dependency is unreachable or too slow. API Gateway then refuses the request with 500.
 pub async fn authorize(
     state: &Arc<AppState>,
     request: ApiGatewayV2CustomAuthorizerV2Request,
@@ -57,7 +57,7 @@ pub async fn authorize(
     let route = request.route_key.clone();
     let checking = tokio::time::timeout_at(deadline.0, authenticate(state, request, deadline));
     let admin = checking.await.unwrap_or(Err(Problem::unavailable()));
-    // The counterpart of the line that each request has.
+    // The counterpart of the log entry that each HTTP request has.
     tracing::info!(
         request_id,
         route,

@@ -1,4 +1,4 @@
-//! `POST /org/create`: a company onboards itself.
+//! `POST /org/create`: onboards an organization.
 
 use std::sync::Arc;
 
@@ -26,10 +26,10 @@ pub fn router(state: Arc<AppState>) -> OpenApiRouter {
 #[serde(deny_unknown_fields)]
 struct CreateOrganization {
     /// 2 to 100 characters of any script, none of them invisible or a control character. White space is trimmed and
-    /// folded. Unique, whatever the letter case.
+    /// folded. Unique, ignoring letter case.
     #[schema(example = "Akshay Pvt Ltd", min_length = 2, max_length = 100)]
     organization_name: String,
-    /// One address of at most 254 octets. Unique, whatever the letter case.
+    /// One address of at most 254 octets. Unique, ignoring letter case.
     #[schema(example = "admin@example.com", format = "idn-email", max_length = 254)]
     email: String,
     /// At least 8 characters (a setting of the service) of any kind; not one of the most common passwords, not

@@ -1,4 +1,4 @@
-//! `GET /health`: whether the service can do its work.
+//! `GET /health`: whether the service is operational.
 
 use std::sync::Arc;
 

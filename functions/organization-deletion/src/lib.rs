@@ -1,4 +1,4 @@
-//! `DELETE /org` and `POST /org/restore`: the end of an organization, and its way back for some time.
+//! `DELETE /org` and `POST /org/restore`: deletes an organization, and restores it during the grace period.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `GET /org/audit`: what was done in the organization, newest first.
+//! `GET /org/audit`: the organization's audit trail, newest events first.
 
 use axum::Json;
 use serde::{Deserialize, Serialize};

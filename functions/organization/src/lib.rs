@@ -1,4 +1,4 @@
-//! `GET /org`, `PATCH /org` and `GET /org/audit`: the admin's own organization. Which one that is, the token says.
+//! `GET /org`, `PATCH /org` and `GET /org/audit`: the admin's own organization, identified by the token.
 
 mod audit_trail;
 
@@ -48,7 +48,7 @@ async fn show_organization(caller: Caller) -> Result<Json<OrganizationView>, Pro
 shared::problem_responses!(RenameProblems: MalformedRequest, InvalidToken, OrganizationNameTaken, PayloadTooLarge,
     UnsupportedMediaType, ValidationFailed = too_short(), QuotaExceeded, InternalError, ServiceUnavailable);
 
-/// What a name of too few characters is answered with.
+/// The response to a name that is too short.
 fn too_short() -> Problem {
     Problem::validation(OrganizationName::parse("x").err().into_iter().collect())
 }

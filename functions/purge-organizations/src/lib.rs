@@ -1,4 +1,4 @@
-//! Removes, on a schedule, what is left of deleted organizations whose time to be restored is over.
+//! Scheduled job: purges the data of deleted organizations after their grace period.
 
 use lambda_runtime::Context;
 use shared::http::remaining_time;
@@ -7,7 +7,7 @@ use shared::organizations::{PurgeReport, purge_deleted};
 use shared::state::AppState;
 use tokio::time::Instant;
 
-/// Fails where an organization could not be purged, so that an alarm can tell. The next run goes on with it.
+/// Fails if an organization could not be purged, so that an alarm can report it. The next run retries it.
 pub async fn purge(state: &AppState, context: &Context) -> Result<PurgeReport, InvocationError> {
     let deadline = Instant::now() + remaining_time(context);
     let report = purge_deleted(state, deadline).await?;

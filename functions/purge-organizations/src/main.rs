@@ -8,7 +8,7 @@ use shared::start::StartupError;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartupError> {
     let state = lambda::start(&[])?;
-    // What the schedule sends says nothing.
+    // The schedule's event has no relevant content.
     let purge =
         async |event: LambdaEvent<Value>| purge_organizations::purge(&state, &event.context).await;
     lambda::serve_events(&state, service_fn(purge)).await

@@ -1,4 +1,4 @@
-//! Gives the signing secret a new version, in the steps in which Secrets Manager asks for it.
+//! Rotates the signing secret, in the steps that Secrets Manager requests.
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use shared::lambda::{self, InvocationError};

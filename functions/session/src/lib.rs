@@ -1,4 +1,4 @@
-//! `POST /admin/refresh` and `POST /admin/logout`: a session continues, or ends.
+//! `POST /admin/refresh` and `POST /admin/logout`: refreshes or ends a session.
 
 use std::sync::Arc;
 

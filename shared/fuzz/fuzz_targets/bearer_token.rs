@@ -1,4 +1,4 @@
-//! Access tokens: whatever is sent, only what we signed is good.
+//! Access tokens: no input is valid unless the service signed it.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Email addresses: one that is taken is taken again, with the same key, and holds no control character.
+//! Email addresses: an accepted address parses again, with the same key, and contains no control character.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Events of API Gateway: whatever one holds, there is an answer, and its body does not repeat the password.
+//! Events of API Gateway: every event gets a response without a server error, and its body does not quote the password.
 
 #![no_main]
 
@@ -18,12 +18,12 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     builder.enable_time().build().expect("a runtime")
 });
 
-/// Of the events that this begins with.
+/// The password in the events of the initial corpus.
 const PASSWORD: &str = "Admin@123";
 
 async fn read(_: IdempotencyKey, JsonBody(_): JsonBody<Credentials>) {}
 
-/// What a body is read as that has a password.
+/// A body with a password.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Credentials {
@@ -45,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut answer = serde_json::to_value(answer.expect("infallible")).expect("JSON");
     let status = answer["statusCode"].as_u64().expect("a status");
     assert!(status < 500, "{answer}");
-    // The request's id is repeated, whatever it is.
+    // The response repeats the request id, which may be any text.
     let id = |answer: &Value| answer["headers"]["x-request-id"].as_str().map(str::to_owned);
     let body = answer["body"].take().as_str().unwrap_or_default().to_owned();
     let body = id(&answer).map_or(body.clone(), |id| body.replace(&id, ""));

@@ -1,4 +1,4 @@
-//! Names and the collections named after them: a name parses to itself, and every slug is legal.
+//! Organization names and their collection names: a name parses to itself, and every slug is valid.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! New passwords: no text panics, and a refusal does not repeat it.
+//! New passwords: no text causes a panic, and an error does not quote it.
 
 #![no_main]
 
@@ -11,11 +11,12 @@ fuzz_target!(|text: &str| {
         min_length: 8,
         context: &["admin@example.com", "Akshay Pvt Ltd"],
     };
-    match Password::choose(text, &policy) {
+    match Password::choose(&text.into(), &policy) {
         Ok(password) => {
-            assert_eq!(format!("{password:?}"), "Password(SecretBox<str>([REDACTED]))");
+            assert!(format!("{password:?}").contains("REDACTED"));
+            assert!(!format!("{password:?}").contains(text));
         }
-        // The same few sentences for every text.
+        // One of a few fixed sentences.
         Err(error) => assert!(error.message.is_ascii() && error.message.len() < 60),
     }
 });

@@ -1,5 +1,5 @@
-//! The address of the caller, from the connection. No header changes it, unless the request comes from a proxy that
-//! proves to be the trusted one.
+//! The client address, taken from the connection. Headers can change it only if the request is authenticated by the
+//! trusted proxy's secret.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -13,17 +13,17 @@ use secrecy::ExposeSecret;
 use crate::config::TrustedProxy;
 use crate::problem::Problem;
 
-/// The header in which the trusted proxy sends its secret.
+/// Header with the trusted proxy's secret.
 const PROOF: &str = "x-origin-verify";
-/// To which every proxy appends the address that it was called from.
+/// Header to which every proxy appends the address of its client.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Where there is no API Gateway, the server puts one into each request's extensions.
+/// Without API Gateway, the server inserts it into each request's extensions.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
-    /// What one customer of a network provider has: an IPv4 address, or a whole /64 of IPv6.
+    /// The network of one customer of a provider: an IPv4 address, or a /64 of IPv6.
     pub(crate) fn network(self) -> String {
         match self.0.to_canonical() {
             IpAddr::V4(address) => address.to_string(),
@@ -41,8 +41,8 @@ where
 {
     type Rejection = Problem;
 
-    /// API Gateway's `requestContext.http.sourceIp`, or the other end of a server's connection; behind the trusted
-    /// proxy, the address that the proxy was called from.
+    /// API Gateway's `requestContext.http.sourceIp`, or the peer of a server's connection. Behind the trusted proxy,
+    /// the address of the proxy's client.
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let gateway = match parts.extensions.get::<RequestContext>() {
             Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
@@ -51,7 +51,7 @@ where
         let gateway = gateway.and_then(|text| text.parse().ok()).map(Self);
         let connection = parts.extensions.get::<Self>().copied();
         let Self(peer) = gateway.or(connection).ok_or_else(|| {
-            tracing::error!("a request came without the address of its client");
+            tracing::error!("a request has no client address");
             Problem::internal()
         })?;
         let forwarded = forwarded_by(&TrustedProxy::from_ref(state), &parts.headers, peer);
@@ -59,7 +59,7 @@ where
     }
 }
 
-/// The caller's address as the trusted proxy saw it; none where the request does not come from there.
+/// The client address that the trusted proxy reports. None if the request is not from the proxy.
 fn forwarded_by(proxy: &TrustedProxy, headers: &HeaderMap, peer: IpAddr) -> Option<IpAddr> {
     let secret = proxy.secret.as_ref()?.expose_secret().as_bytes();
     let proof = headers.get(PROOF)?.as_bytes();
@@ -70,13 +70,13 @@ fn forwarded_by(proxy: &TrustedProxy, headers: &HeaderMap, peer: IpAddr) -> Opti
         .flat_map(|value| value.split(','))
         .map(|text| address(text.trim()))
         .collect();
-    // API Gateway appends the address that it was called from, the last proxy's.
+    // API Gateway appends the address of its client, which is the last proxy.
     addresses.pop_if(|last| last.is_some_and(|last| last.to_canonical() == peer.to_canonical()));
     let from_the_end = addresses.len().checked_sub(proxy.hops)?;
     addresses.get(from_the_end).copied().flatten()
 }
 
-/// With or without a port.
+/// Parses an address with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let with_port = || text.parse().map(|address: SocketAddr| address.ip());
     text.parse().or_else(|_| with_port()).ok()
@@ -107,7 +107,7 @@ mod tests {
         for list in [
             &["203.0.113.7"][..],
             &["203.0.113.7, 130.176.0.1"],
-            // A caller may have begun the list.
+            // A client may have sent the header itself.
             &["198.51.100.1, 203.0.113.7, 130.176.0.1"],
             &["198.51.100.1", "203.0.113.7"],
             &["not an address, 203.0.113.7:4711, 130.176.0.1"],
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_what_one_customer_has() {
+    fn networks_are_ipv4_addresses_or_ipv6_prefixes() {
         for (address, network) in [
             ("203.0.113.7", "203.0.113.7"),
             ("::ffff:203.0.113.7", "203.0.113.7"),

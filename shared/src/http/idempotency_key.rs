@@ -1,4 +1,4 @@
-//! The header `Idempotency-Key`, as a string of structured fields (`"…"`, the draft standard) or bare.
+//! The `Idempotency-Key` header: a structured-field string (`"…"`, as in the draft standard) or a bare value.
 //!
 //! See <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>.
 
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 const NAME: &str = "idempotency-key";
 const MAX_LENGTH: usize = 255;
 
-/// The key, without quotes; none where the header is missing.
+/// The key without quotes. None if the header is missing.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Header, names("Idempotency-Key"))]
 pub struct IdempotencyKey(
@@ -50,7 +50,7 @@ fn parse(value: &str) -> Option<String> {
     (visible && !bare_quote && (1..=MAX_LENGTH).contains(&key.len())).then_some(key)
 }
 
-/// What stands between the quotes of a string (RFC 9651, section 4.2.5).
+/// Unescapes the text between the quotes of a string (RFC 9651, section 4.2.5).
 fn unquote(quoted: &str) -> Option<String> {
     let mut key = String::new();
     let mut characters = quoted.chars();

@@ -1,6 +1,6 @@
-//! JSON bodies, read strictly: the declared type, one object, no unknown or duplicate fields, 16 KiB.
+//! Strict JSON bodies: the declared media type, one object, no unknown or duplicate fields, at most 16 KiB.
 //!
-//! Answers never repeat what a body held: it may hold a password.
+//! Responses never quote the body, because it may contain a password.
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
@@ -13,7 +13,8 @@ use serde_json::error::Category;
 use crate::problem::{Code, Problem};
 
 const MAX_BYTES: usize = 16 * 1024;
-/// What is read and thrown away, so that a caller who sends too much hears so instead of a closed connection.
+/// Oversized bodies are read and discarded up to this size, so that the client gets a response instead of a closed
+/// connection.
 const READ_BYTES: usize = 10 * 1024 * 1024;
 
 /// `T` must derive `Deserialize` with `deny_unknown_fields`.
@@ -45,7 +46,7 @@ fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// Whatever its parameters: JSON is UTF-8, and `charset` has no meaning for it (RFC 8259, section 11).
+/// Ignores parameters: JSON is UTF-8, and `charset` has no meaning for it (RFC 8259, section 11).
 fn is_json(content_type: &HeaderValue) -> bool {
     let Ok(text) = content_type.to_str() else {
         return false;
@@ -66,12 +67,12 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
     }
 }
 
-/// Whether a body says by its Content-Length that it is too large: there is no need to wait for it.
+/// Whether the body is too large according to its Content-Length, so that it need not be read.
 pub fn exceeds_limit_by_length(body: &Body) -> bool {
     body.size_hint().lower() > READ_BYTES as u64
 }
 
-/// Waits for the whole body. Of one that is too large, the beginning is kept, which is too large as well.
+/// Receives the whole body. An oversized body is truncated to one byte more than the limit.
 pub async fn receive(mut body: Body) -> Result<Bytes, Problem> {
     let (mut kept, mut received) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
@@ -92,7 +93,7 @@ pub async fn receive(mut body: Body) -> Result<Bytes, Problem> {
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let text =
         std::str::from_utf8(body).map_err(|_| Problem::malformed("The body is not UTF-8."))?;
-    // A derived `Deserialize` would take an array of the fields' values, too.
+    // A derived `Deserialize` would also accept an array of the fields' values.
     match text.trim_ascii_start().as_bytes().first() {
         None => {
             return Err(Problem::malformed(
@@ -105,17 +106,17 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_str(text).map_err(|error| Problem::malformed(explain(&error)))
 }
 
-/// The error in words of ours: place, and what was expected, not what was found.
+/// Describes the error by position and expected input, without quoting the actual input.
 fn explain(error: &serde_json::Error) -> String {
     let place = format!("line {}, column {}", error.line(), error.column());
     if error.classify() != Category::Data {
-        return format!("The body is not JSON from {place} on.");
+        return format!("The body is invalid JSON at {place}.");
     }
     let message = error.to_string();
     let message = message
         .rsplit_once(" at line ")
         .map_or(message.as_str(), |(message, _)| message);
-    // Both name a field of ours; all other messages quote the body before ", expected ".
+    // These two name a declared field. All other messages quote the body before ", expected ".
     if message.starts_with("missing field") || message.starts_with("duplicate field") {
         return format!("The body has a {message}.");
     }
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_named_without_repeating_the_body() {
+    fn errors_do_not_quote_the_body() {
         for (body, expected) in [
             (&b""[..], "is empty"),
             (b"  \n", "is empty"),
@@ -178,7 +179,7 @@ mod tests {
             (b"{\"email\": null}", "expected a string"),
             (
                 b"{\"email\": \"s3cret\"",
-                "not JSON from line 1, column 18 on",
+                "invalid JSON at line 1, column 18",
             ),
             (
                 b"{\"email\": \"s3cret\", \"password\": \"s3cret\"} {}",
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_json_in_utf8_is_taken() {
+    fn only_the_json_media_type_is_accepted() {
         for (media_type, taken) in [
             ("application/json", true),
             ("Application/JSON; charset=UTF-8", true),

@@ -1,4 +1,4 @@
-//! The query of a request, read strictly: what is unknown, twice there or of the wrong type is refused.
+//! Strict query strings: unknown, duplicate and malformed parameters are refused.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
-/// `T` should refuse unknown fields, as bodies do.
+/// `T` should derive `Deserialize` with `deny_unknown_fields`.
 pub struct Query<T>(pub T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {

@@ -1,4 +1,4 @@
-//! How an invocation failed, for CloudWatch and for the service that invoked the function.
+//! The error of an invocation, for CloudWatch and the invoking service.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use lambda_runtime::Diagnostic;
 use crate::problem::Problem;
 use crate::tokens::RotationError;
 
-/// Lambda logs its type and its message, and counts an error of the function.
+/// Lambda logs its type and message, and counts a function error.
 #[derive(Debug)]
 pub struct InvocationError {
-    /// In PascalCase, stable: for filters of the log.
+    /// Stable, in PascalCase, for log filters.
     error_type: &'static str,
     message: String,
 }

@@ -1,4 +1,4 @@
-//! A function's life on Lambda: start once, then serve events, most of them of an HTTP API (payload format 2.0).
+//! Lifecycle of a Lambda function: starts once, then serves events, mostly of an HTTP API (payload format 2.0).
 
 mod invocation_error;
 mod path;
@@ -31,12 +31,12 @@ use crate::{log, metrics};
 pub use self::invocation_error::InvocationError;
 pub use self::payload::{NEEDS_VERSION_2, Payload};
 
-/// A secret that a function reads, beside the connection string. Its role allows it no other.
+/// A secret that a function reads in addition to the connection string. Its role permits no other secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Secret {
     /// Signs access tokens.
     Signing,
-    /// The key of the service's hashes.
+    /// The key of the service's HMACs.
     Pepper,
 }
 
@@ -62,7 +62,7 @@ pub fn start(secrets: &[Secret]) -> Result<Arc<AppState>, StartupError> {
     Ok(Arc::new(AppState::new(config, tokens, client)))
 }
 
-/// Reads the configuration of a function that uses no MongoDB: what `read` takes.
+/// Reads the configuration of a function that does not use MongoDB: the settings that `read` reads.
 pub fn start_alone<T>(read: impl FnOnce(&mut Settings<'_>) -> T) -> Result<T, StartupError> {
     let lookup = |name: &str| std::env::var(name).ok();
     let mut settings = Settings::new(&lookup);
@@ -72,22 +72,22 @@ pub fn start_alone<T>(read: impl FnOnce(&mut Settings<'_>) -> T) -> Result<T, St
     Ok(read)
 }
 
-/// Logs and metrics go to the standard output.
+/// Writes logs and metrics to stdout.
 fn start_output(settings: &mut Settings<'_>) {
     log::start_json(log::filter(settings), std::io::stdout);
     metrics::start_embedded(settings);
 }
 
-/// An environment serves one request at a time: a transaction, and beside it the command that ends it.
+/// An environment serves one request at a time: a transaction and, at the same time, the command that ends it.
 const MAX_CONNECTIONS: u32 = 2;
 
-/// Connects to everything, then serves requests until Lambda ends the process.
+/// Connects to all dependencies, then serves requests until Lambda ends the process.
 pub async fn serve(state: &AppState, router: Router) -> Result<(), StartupError> {
     serve_events(state, payload_handler(router)).await
 }
 
-/// As [`serve`], for a function whose events are no requests. What `handler` fails with goes to the log and to
-/// whoever invoked the function.
+/// Like [`serve`], for a function whose events are not HTTP requests. An error of `handler` is logged and returned to
+/// the invoker.
 pub async fn serve_events<E, S, A>(state: &AppState, handler: S) -> Result<(), StartupError>
 where
     E: for<'de> Deserialize<'de>,
@@ -98,7 +98,7 @@ where
     run(handler).await
 }
 
-/// As [`serve_events`], for a function that needs none of what the others do.
+/// Like [`serve_events`], for a function without an [`AppState`].
 pub async fn run<E, S, A>(handler: S) -> Result<(), StartupError>
 where
     E: for<'de> Deserialize<'de>,
@@ -110,12 +110,12 @@ where
         .map_err(|error| StartupError(error.to_string()))
 }
 
-/// Serves requests of a function that needs no MongoDB, until Lambda ends the process.
+/// Like [`serve`], for a function without an [`AppState`].
 pub async fn serve_alone(router: Router) -> Result<(), StartupError> {
     run(payload_handler(router)).await
 }
 
-/// As [`handler`]. An event of payload format 1.0 gets a response that says what to change.
+/// Like [`handler`]. Events of payload format 1.0 get an error that explains what to change.
 fn payload_handler(
     router: Router,
 ) -> impl Service<
@@ -142,7 +142,7 @@ fn payload_handler(
     })
 }
 
-/// What answers an event.
+/// The service that responds to events.
 pub fn handler(
     router: Router,
 ) -> impl Service<

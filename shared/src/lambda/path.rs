@@ -1,9 +1,9 @@
-//! The path of a route, without what stands before it: the name of a stage, or the mapping key of a custom domain.
+//! The path of a route, without the stage name or the mapping key of a custom domain that may precede it.
 //!
 //! See <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>.
 
-/// The end of `raw_path` that `route_key` (`POST /org/create`) matched. Where it tells no path (`$default`), all but the
-/// stage.
+/// The suffix of `raw_path` that `route_key` (`POST /org/create`) matched. If the key has no path (`$default`), the
+/// path without the stage.
 pub(super) fn path_of_route<'p>(
     route_key: &str,
     stage: Option<&str>,
@@ -15,7 +15,7 @@ pub(super) fn path_of_route<'p>(
     }
 }
 
-/// The last segments of `path`, as many as `template` has, if they match it.
+/// The last segments of `path`, if they match `template`.
 fn matched_end<'p>(template: &str, path: &'p str) -> Option<&'p str> {
     let expected = template.split('/').skip(1);
     let slashes: Vec<usize> = path.match_indices('/').map(|(at, _)| at).collect();
@@ -47,7 +47,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_stage_or_mapping_key_is_no_part_of_the_path() {
+    fn stage_and_mapping_key_are_removed() {
         for (route_key, stage, raw_path, path) in [
             ("POST /org/create", "$default", "/org/create", "/org/create"),
             (
@@ -88,7 +88,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_path_is_an_end_of_the_raw_path(
+        fn the_path_is_a_suffix_of_the_raw_path(
             route_key in "(GET )?[/a-c{}]{0,12}",
             stage in "[$a-c]{0,3}",
             raw_path in "[/a-cé]{0,12}",

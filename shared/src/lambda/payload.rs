@@ -1,4 +1,5 @@
-//! The payload format of API Gateway's events. The functions read version 2.0; an integration that sends 1.0 is told so.
+//! The payload format of API Gateway's events. The functions require version 2.0; version 1.0 gets an explanatory
+//! error.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +9,11 @@ use serde_json::value::RawValue;
 
 use crate::problem::{Code, PROBLEM_JSON, Problem};
 
-/// What developers are told who configured an integration with payload format 1.0.
+/// Error message for integrations with payload format 1.0.
 pub const NEEDS_VERSION_2: &str = "This function needs events of API Gateway's payload format 2.0, and got one of format \
     1.0. Set PayloadFormatVersion (of an authorizer: AuthorizerPayloadFormatVersion) to 2.0; a REST API has no format 2.0.";
 
-/// An event of payload format 2.0, or the fact that it is one of 1.0.
+/// An event of payload format 2.0, or a marker for an event of format 1.0.
 pub enum Payload<T> {
     Version2(T),
     Version1,
@@ -22,7 +23,7 @@ pub enum Payload<T> {
 #[serde(rename_all = "camelCase")]
 struct Format {
     version: Option<String>,
-    /// Version 2.0 has it in `requestContext.http`.
+    /// Only in version 1.0; version 2.0 has it in `requestContext.http`.
     http_method: Option<IgnoredAny>,
 }
 
@@ -41,7 +42,7 @@ impl<'de, T: for<'t> Deserialize<'t>> Deserialize<'de> for Payload<T> {
     }
 }
 
-/// A response to either.
+/// A response to an event of either format.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum PayloadResponse<T> {
@@ -49,7 +50,7 @@ pub(super) enum PayloadResponse<T> {
     Version1(Version1Response),
 }
 
-/// A response in the form that payload format 1.0 has for it.
+/// A response in payload format 1.0.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Version1Response {
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_version_of_an_event_is_told() {
+    fn the_payload_format_is_detected() {
         let is_version_1 = |event: Value| {
             let payload: Payload<Value> = serde_json::from_value(event).unwrap();
             matches!(payload, Payload::Version1)

@@ -1,4 +1,4 @@
-//! An answer as API Gateway takes it: text as it is, anything else in base64.
+//! Responses for API Gateway: text unchanged, everything else in base64.
 
 use std::pin::Pin;
 
@@ -6,15 +6,15 @@ use axum::body::to_bytes;
 use axum::response::Response;
 use lambda_http::{Body, IntoResponse, http};
 
-/// `lambda_http` would turn an answer into the same by its media type. For that it brings the tables of every old
-/// character encoding along, an eighth of a megabyte in each function; here what is UTF-8 is text.
+/// Treats a UTF-8 body as text. `lambda_http` would decide by media type, but that links the tables of all legacy
+/// character encodings, an eighth of a megabyte, into each function.
 pub(super) struct GatewayResponse(pub Response);
 
 impl IntoResponse for GatewayResponse {
     fn into_response(self) -> Pin<Box<dyn Future<Output = http::Response<Body>> + Send>> {
         Box::pin(async move {
             let (parts, body) = self.0.into_parts();
-            // It is in memory already.
+            // The body is already in memory.
             let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
             let body = match String::from_utf8(bytes.into()) {
                 Ok(text) if text.is_empty() => Body::Empty,
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn text_stays_text_and_everything_else_arrives_whole() {
+    async fn utf8_bodies_are_text_and_others_binary() {
         assert_eq!(converted(b"").await, Body::Empty);
         let text = "{\"name\":\"日本\"}";
         assert_eq!(

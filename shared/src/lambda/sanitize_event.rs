@@ -1,4 +1,4 @@
-//! Events that `lambda_http` can turn into requests: it panics on what it cannot, and the function with it.
+//! Sanitizes events before `lambda_http` converts them to requests, because it panics on events that it cannot convert.
 
 use super::path::path_of_route;
 use base64::Engine;
@@ -9,7 +9,7 @@ use lambda_http::http::uri::PathAndQuery;
 use lambda_http::request::LambdaRequest;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What a client may have sent as it is, and no URI has in its query (RFC 3986, section 3.4).
+/// Characters that clients may send unencoded but that are invalid in a query (RFC 3986, section 3.4).
 const NOT_IN_QUERY: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -23,7 +23,7 @@ const NOT_IN_QUERY: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// The event as it can be converted. What could not becomes a request that is answered.
+/// Makes any event convertible. An event with invalid parts becomes a request that gets a response.
 pub(super) fn sanitize_event(mut event: LambdaEvent<LambdaRequest>) -> LambdaEvent<LambdaRequest> {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
         body(request);
@@ -32,7 +32,7 @@ pub(super) fn sanitize_event(mut event: LambdaEvent<LambdaRequest>) -> LambdaEve
     event
 }
 
-/// Without a body, a request that needs one is malformed.
+/// Removes a body with invalid base64. A request that requires a body is malformed without it.
 fn body(request: &mut ApiGatewayV2httpRequest) {
     let body = request.body.as_deref().unwrap_or_default();
     let standard = base64::engine::general_purpose::STANDARD;
@@ -41,20 +41,20 @@ fn body(request: &mut ApiGatewayV2httpRequest) {
     }
 }
 
-/// Path and query are all that routes need. Scheme and host would be taken from headers, whatever they hold.
+/// Routes need only path and query. `lambda_http` would take scheme and host from headers without validation.
 fn uri(request: &mut ApiGatewayV2httpRequest) {
     request.headers.remove("x-forwarded-proto");
     request.headers.remove(HOST);
     request.request_context.domain_name = None;
     let raw_path = request.raw_path.take().unwrap_or_default();
     let route_key = request.route_key.as_deref().unwrap_or("$default");
-    // Taken, because `lambda_http` would put it before the path.
+    // Removed, because `lambda_http` would prepend it to the path.
     let stage = request.request_context.stage.take();
     let path = path_of_route(route_key, stage.as_deref(), &raw_path).to_owned();
     let query = request.raw_query_string.take().unwrap_or_default();
     let query = utf8_percent_encode(&query, NOT_IN_QUERY).to_string();
     let whole = format!("{}?{query}", utf8_percent_encode(&path, CONTROLS));
-    // A path that begins otherwise would become part of the host; one that is too long is nowhere.
+    // A path without a leading slash would become part of the host. A path that is too long cannot be parsed.
     let fits = path.starts_with('/') && whole.parse::<PathAndQuery>().is_ok();
     if fits {
         request.raw_path = Some(path);
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_arrives_as_it_was_sent() {
+    fn queries_are_percent_encoded() {
         let event = sanitize_event(event("/org/audit", "limit=10&cursor=\"<é>\"#", "xn--"));
         let request: lambda_http::Request = event.payload.into();
         assert_eq!(request.uri().path(), "/org/audit");
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_is_no_part_of_the_path() {
+    fn the_stage_is_removed_from_the_path() {
         for raw_path in ["/prod/org/create", "/org/create", "/v1/org/create"] {
             let mut event = event(raw_path, "", "localhost");
             if let LambdaRequest::ApiGatewayV2(request) = &mut event.payload {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_becomes_a_request() {
+    fn oversized_events_become_requests() {
         let long = format!("/{}", "ü".repeat(40_000));
         for (path, query) in [(long.as_str(), ""), ("/org", long.as_str()), ("", ":x")] {
             let event = sanitize_event(event(path, query, "localhost"));

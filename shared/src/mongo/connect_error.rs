@@ -1,4 +1,4 @@
-//! Why there is no connection to MongoDB, in words for the operator.
+//! Connection errors of MongoDB, with messages for the operator.
 
 use mongodb::error::{Error, ErrorKind};
 
@@ -8,7 +8,7 @@ use crate::secrets::SecretError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// Trying again does not help: the operator must do something.
+    /// Permanent: an operator must act.
     #[error("{0}")]
     Fatal(String),
     #[error("{0}")]
@@ -47,15 +47,15 @@ impl From<Error> for ConnectError {
     }
 }
 
-/// What an operator must change, where the driver only says that it cannot select a server.
+/// The configuration error behind a failed server selection, if the driver's message reveals it.
 fn selection_fault(message: &str) -> Option<&'static str> {
-    // rustls says so of a certificate that it refuses.
+    // rustls reports a refused certificate with this message.
     if message.contains("invalid peer certificate") {
         return Some(
             "the certificate of MongoDB is not trusted; check tlsCAFile and the host names of the connection string",
         );
     }
-    // The driver drops servers of another set from the topology.
+    // The driver removes servers of a different replica set from the topology.
     if message.contains("Set Name: ") && !message.contains("Servers: ") {
         return Some(
             "replicaSet in the connection string is not the name of the servers' replica set",
@@ -64,10 +64,10 @@ fn selection_fault(message: &str) -> Option<&'static str> {
     None
 }
 
-/// The reason goes to the log.
+/// Logs the reason.
 impl From<ConnectError> for Problem {
     fn from(error: ConnectError) -> Self {
-        tracing::error!(%error, "MongoDB cannot be used");
+        tracing::error!(%error, "cannot connect to MongoDB");
         match error {
             ConnectError::Fatal(_) => Self::internal(),
             ConnectError::Unavailable(_) => Self::unavailable(),

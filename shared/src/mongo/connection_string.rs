@@ -1,4 +1,4 @@
-//! The connection string: where it comes from, and what makes it unusable.
+//! Reads and validates the connection string.
 
 use mongodb::error::ErrorKind;
 use mongodb::options::ClientOptions;
@@ -8,8 +8,8 @@ use super::ConnectError;
 use crate::config::ConfiguredSecret;
 use crate::secrets::SecretsManager;
 
-/// Every option of a connection string that MongoDB's manual has. Only these names are ever printed: an unknown name
-/// may be a part of a password.
+/// All connection string options of MongoDB's manual. Only these names are printed, because an unknown name may be part
+/// of a password.
 ///
 /// See <https://www.mongodb.com/docs/manual/reference/connection-string-options/>.
 const OPTIONS_OF_THE_MANUAL: &[&str] = &[
@@ -67,7 +67,7 @@ const OPTIONS_OF_THE_MANUAL: &[&str] = &[
 
 pub(crate) struct ConnectionString {
     text: SecretString,
-    /// Of the secret that holds it, if one does.
+    /// Version of the secret that contains it. None if it is not from Secrets Manager.
     pub version_id: Option<String>,
 }
 
@@ -80,8 +80,8 @@ impl ConnectionString {
         Ok(Self { text, version_id })
     }
 
-    /// The error never quotes the string, as the driver's errors do: where a password is not percent-encoded, the part
-    /// that the driver does not understand is the password's.
+    /// The error never quotes the string. The driver's errors do: if a password is not percent-encoded, they quote part
+    /// of it.
     pub async fn options(&self) -> Result<ClientOptions, ConnectError> {
         let text = self.text.expose_secret();
         if has_credentials_in_options(text) {
@@ -101,7 +101,7 @@ impl ConnectionString {
     }
 }
 
-/// The options of MongoDB's manual that the driver does not take, by their names or with their values.
+/// Options of MongoDB's manual whose name or value the driver rejects.
 async fn refused_options(text: &str) -> Vec<&'static str> {
     let (_, options) = text.split_once('?').unwrap_or_default();
     let mut accepted = String::new();
@@ -121,9 +121,9 @@ async fn refused_options(text: &str) -> Vec<&'static str> {
     refused
 }
 
-/// Whether the driver takes these options, with or without a user. No host is looked up.
+/// Whether the driver accepts these options, with or without a user. No host is looked up.
 async fn is_accepted(options: &str) -> bool {
-    // These are for mongodb+srv:// only, which would ask DNS.
+    // These options require mongodb+srv://, which requires a DNS lookup.
     if options.to_ascii_lowercase().contains("srv") {
         return true;
     }
@@ -133,7 +133,8 @@ async fn is_accepted(options: &str) -> bool {
         || ClientOptions::parse(without_user).await.is_ok()
 }
 
-/// A user name or password with a `?` in it ends what the driver takes for the hosts, which it would name in errors.
+/// Whether a user name or password contains a `?`. The driver would take the text before it for hosts, and quote it in
+/// errors.
 fn has_credentials_in_options(text: &str) -> bool {
     let after_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
     let parts = after_scheme.split_once('?');
@@ -142,7 +143,7 @@ fn has_credentials_in_options(text: &str) -> bool {
 
 fn malformed() -> ConnectError {
     ConnectError::Fatal(
-        "the MongoDB connection string cannot be used: it is malformed, or has an option of a wrong name or value. \
+        "the MongoDB connection string cannot be used: it is malformed, or has an option with an invalid name or value. \
          A user name and a password must be percent-encoded"
             .to_owned(),
     )
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn options_of_the_manual_that_the_driver_refuses_are_named() {
+    async fn rejected_options_of_the_manual_are_named() {
         for (options, names) in [
             ("socketTimeoutMS=1000", "socketTimeoutMS"),
             ("compressors=zlib&appName=a", "compressors"),
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn options_that_the_driver_has_are_accepted() {
+    async fn supported_options_are_accepted() {
         for options in [
             "authMechanism=MONGODB-AWS&authSource=$external",
             "retryWrites=true&w=majority&appName=a",
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_may_be_part_of_a_password_is_not_named() {
+    async fn unknown_option_names_are_not_printed() {
         for text in [
             "mongodb://host/?hunter2=x",
             "mongodb://user:p@host/?hunter2",

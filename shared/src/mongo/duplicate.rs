@@ -1,11 +1,11 @@
-//! A write that met a unique index, made into the reason for which a transaction is refused.
+//! Converts duplicate key errors into the reason for aborting a transaction.
 
 use mongodb::error::Error;
 
 use super::{TransactionError, duplicate_index};
 
 pub trait OnDuplicate<T, E> {
-    /// Refuses the transaction with `reason`, if the write met the unique index of this name.
+    /// Aborts the transaction with `reason` if the write violated the unique index of this name.
     fn on_duplicate(self, index: &str, reason: E) -> Result<T, TransactionError<E>>;
 }
 

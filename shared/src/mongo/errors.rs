@@ -1,4 +1,4 @@
-//! What an error of MongoDB says, without what it must not say: the documents and keys in its message.
+//! Classifies and logs errors of MongoDB, without the documents and keys in their messages.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,8 +15,8 @@ const DENIED: [i32; 3] = [13, 18, 8000];
 /// `NotWritablePrimary` and `NotPrimaryNoSecondaryOk`.
 const NOT_PRIMARY: [i32; 2] = [10107, 13435];
 
-/// Codes of errors that stay until an operator changes something: the database, its user, or the version of this
-/// service. Any other error may be over when the request is sent again.
+/// Codes of permanent errors: an operator must change the database, its user, or the version of this service. After any
+/// other error, a retry may succeed.
 ///
 /// See <https://github.com/mongodb/mongo/blob/v6.0/src/mongo/base/error_codes.yml>.
 const PERMANENT: &[i32] = &[
@@ -40,17 +40,17 @@ const PERMANENT: &[i32] = &[
     14031, // OutOfDiskSpace
 ];
 
-/// Errors after which a connection is to be checked. A count for the whole process, because an error does not say which
-/// connection it came from; each connection remembers the count at its last check.
+/// Number of errors after which a connection must be checked. Counted per process, because an error does not identify
+/// its connection. Each connection stores the count of its last check.
 static SUSPICIOUS_ERRORS: AtomicU64 = AtomicU64::new(0);
 
-/// How many errors so far made connections doubtful: see [`is_suspicious`].
+/// Number of suspicious errors so far: see [`is_suspicious`].
 pub(crate) fn suspicious_errors() -> u64 {
     SUSPICIOUS_ERRORS.load(Ordering::Relaxed)
 }
 
-/// The one way from an error of MongoDB to an HTTP answer. The error goes to the log. The answer is a 500 if sending the
-/// request again cannot help, else a 503.
+/// The only conversion from a MongoDB error to an HTTP response. Logs the error. The status is 500 if a retry cannot
+/// succeed, else 503.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         log_error(&error);
@@ -61,7 +61,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// The name of the unique index that refused a write, if that is what happened.
+/// The unique index that the write violated. None for any other error.
 pub fn duplicate_index(error: &Error) -> Option<&str> {
     let ErrorKind::Write(WriteFailure::WriteError(write)) = error.kind.as_ref() else {
         return None;
@@ -69,27 +69,27 @@ pub fn duplicate_index(error: &Error) -> Option<&str> {
     if write.code != DUPLICATE_KEY {
         return None;
     }
-    // "E11000 duplicate key error collection: db.c index: <name> dup key: {…}". The caller's text comes
-    // only after the index.
+    // "E11000 duplicate key error collection: db.c index: <name> dup key: {…}". Input of the caller appears only after
+    // the index.
     write.message.split(" index: ").nth(1)?.split(' ').next()
 }
 
-/// Whether a write, or a command that writes, met a key that is there already.
+/// Whether a write, or a command that writes, failed with a duplicate key.
 pub fn is_duplicate(error: &Error) -> bool {
     code(error) == Some(DUPLICATE_KEY)
 }
 
-/// Whether another transaction holds what this one wanted to write.
+/// Whether the write conflicts with another transaction.
 pub fn is_write_conflict(error: &Error) -> bool {
     code(error) == Some(WRITE_CONFLICT)
 }
 
-/// Whether a collection could not be created because there is one of that name.
+/// Whether a collection could not be created because it already exists.
 pub fn names_existing_collection(error: &Error) -> bool {
     code(error) == Some(NAMESPACE_EXISTS)
 }
 
-/// Whether the connection failed, and not what it was to carry.
+/// Whether the connection failed, not the command.
 pub fn is_connection_failure(error: &Error) -> bool {
     matches!(
         error.kind.as_ref(),
@@ -97,17 +97,17 @@ pub fn is_connection_failure(error: &Error) -> bool {
     )
 }
 
-/// Whether MongoDB denied a command: the user was dropped, its password replaced, or a right is missing.
+/// Whether MongoDB denied a command: the user was dropped, its password replaced, or a privilege is missing.
 pub(crate) fn is_denied(error: &Error) -> bool {
     code(error).is_some_and(|code| DENIED.contains(&code))
 }
 
-/// Whether the connection may be the reason: its user was replaced, or it leads to a server that is no primary any more.
+/// Whether the connection may be the cause: its user was replaced, or its server is no longer the primary.
 fn is_suspicious(error: &Error) -> bool {
     is_denied(error) || code(error).is_some_and(|code| NOT_PRIMARY.contains(&code))
 }
 
-/// Whether the same request fails until somebody changes something: sending it again does not help.
+/// Whether the error is permanent: retries fail until an operator changes something.
 pub(crate) fn is_permanent(error: &Error) -> bool {
     match error.kind.as_ref() {
         ErrorKind::Authentication { .. }
@@ -121,7 +121,7 @@ pub(crate) fn is_permanent(error: &Error) -> bool {
     }
 }
 
-/// Writes the error to the log. If the connection may be the reason, the next request checks it.
+/// Logs the error. If the connection may be the cause, the next request checks it.
 pub fn log_error(error: &Error) {
     let text = describe(error);
     if is_suspicious(error) {
@@ -140,12 +140,12 @@ pub fn log_error(error: &Error) {
              setting to the existing name, or choose another"
         );
     } else {
-        tracing::error!(error = text, "MongoDB failed");
+        tracing::error!(error = text, "a MongoDB operation failed");
     }
 }
 
-/// Kind and code. The messages of commands and writes are left out: they can quote documents; and those of a bad
-/// argument: they can quote a connection string.
+/// Kind and code of the error. Omits the messages of commands and writes, which can quote documents, and of invalid
+/// arguments, which can quote a connection string.
 pub(crate) fn describe(error: &Error) -> String {
     match error.kind.as_ref() {
         ErrorKind::Command(command) => {
@@ -172,7 +172,7 @@ pub(crate) fn describe(error: &Error) -> String {
     }
 }
 
-/// The variant's own name, without what it carries.
+/// The name of the variant, without its fields.
 fn variant_name(kind: &ErrorKind) -> String {
     let debug = format!("{kind:?}");
     debug

@@ -1,4 +1,4 @@
-//! MongoDB's driver: options, what its errors mean, transactions that end by a deadline.
+//! MongoDB driver: options, error classification, transactions with a deadline.
 
 mod connect_error;
 mod connection_string;

@@ -1,7 +1,7 @@
-//! Whether a connection knows a server that takes writes, as the driver's monitors see it.
+//! Whether a connection knows a writable server, according to the driver's monitors.
 //!
-//! Without this, every request of an outage would wait for the driver's server selection, and on Lambda every waiting
-//! request is an environment of its own.
+//! Without this, each request during an outage would wait for the driver's server selection, and on Lambda each waiting
+//! request occupies an environment.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use mongodb::event::sdam::SdamEvent;
 #[derive(Clone)]
 pub(crate) struct Reachability(Arc<AtomicBool>);
 
-/// Until a monitor says otherwise.
+/// Known until a monitor reports otherwise.
 impl Default for Reachability {
     fn default() -> Self {
         Self(Arc::new(AtomicBool::new(true)))
@@ -25,7 +25,7 @@ impl Reachability {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// To be given to the driver.
+    /// The event handler to register with the driver.
     pub fn event_handler(&self) -> EventHandler<SdamEvent> {
         let known = Arc::clone(&self.0);
         EventHandler::callback(move |event| {

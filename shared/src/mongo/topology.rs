@@ -1,5 +1,5 @@
-//! The first command on a new connection. It also tells whether the server has transactions, so that a start sends no
-//! second one.
+//! The first command on a new connection. Its response also shows whether the server supports transactions, so startup
+//! needs no second command.
 
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
@@ -7,8 +7,7 @@ use mongodb::{Client, Database};
 
 use super::ConnectError;
 
-/// Refuses a server that does not do what the service needs: a standalone server, and a secondary that is connected
-/// to directly.
+/// Refuses unsuitable servers: a standalone server, and a directly connected secondary.
 pub(crate) async fn check_server(master: &Database, is_direct: bool) -> Result<(), ConnectError> {
     let find = doc! {
         "find": "organizations",
@@ -17,7 +16,7 @@ pub(crate) async fn check_server(master: &Database, is_direct: bool) -> Result<(
         "singleBatch": true,
     };
     let response = master.run_command(find).await?;
-    // Replica sets and sharded clusters say it with every response
+    // Replica sets and sharded clusters include it in every response
     // (<https://www.mongodb.com/docs/manual/reference/method/db.runCommand/#response>).
     if response.contains_key("operationTime") && !is_direct {
         return Ok(());
@@ -32,7 +31,7 @@ async fn hello(client: &Client) -> Result<Document, Error> {
     admin.run_command(doc! { "hello": 1 }).await
 }
 
-/// Onboarding is a transaction, and a standalone server has none.
+/// Onboarding requires transactions, which a standalone server does not support.
 fn refuse_standalone(hello: &Document) -> Result<(), ConnectError> {
     let sharded = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
     if hello.contains_key("setName") || sharded {
@@ -45,8 +44,8 @@ fn refuse_standalone(hello: &Document) -> Result<(), ConnectError> {
     ))
 }
 
-/// A server that knows another primary stays a secondary, and with `directConnection=true` the driver sends it every
-/// write. A set that is electing a primary is waited for.
+/// A server that knows another primary remains a secondary, and with `directConnection=true` the driver sends it all
+/// writes. An election in progress is only a temporary error.
 fn refuse_secondary(hello: &Document) -> Result<(), ConnectError> {
     let is_primary = hello.get_bool("isWritablePrimary").unwrap_or_default();
     if is_primary || hello.contains_key("msg") {

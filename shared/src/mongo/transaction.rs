@@ -1,8 +1,8 @@
-//! Transactions that end by a deadline.
+//! Transactions with a deadline.
 //!
-//! The driver's own retry loop goes on for 120 seconds and leaves the abort of an abandoned transaction to a
-//! task that a frozen Lambda function never runs. Here every way out has ended the transaction, or told the
-//! server to.
+//! The driver's own retry loop runs for 120 seconds, and leaves the abort of an abandoned transaction to a background
+//! task that a frozen Lambda function never runs. Here, every exit path has ended the transaction, or told the server
+//! to end it.
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -17,22 +17,22 @@ use super::errors::describe;
 use super::log_error;
 use crate::problem::Problem;
 
-/// Time kept back before the deadline to end what is unfinished. After a cut connection the driver looks for
-/// the server half a second later.
+/// Time reserved before the deadline to end an unfinished transaction. After a lost connection, the driver checks the
+/// server again half a second later.
 const TIME_TO_END: Duration = Duration::from_millis(1200);
-/// Zero would be no limit.
+/// Zero would mean no limit.
 const LEAST_COMMIT_TIME: Duration = Duration::from_millis(1);
 const FIRST_WAIT: Duration = Duration::from_millis(5);
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
-/// Why a transaction was not committed. A closure returns the first two of these to end its transaction.
+/// Why a transaction was not committed. A closure returns one of the first two variants to end its transaction.
 #[derive(Debug)]
 pub enum TransactionError<E> {
-    /// The closure ended the transaction for this reason. Nothing was written.
+    /// The closure aborted the transaction for this reason. Nothing was written.
     Aborted(E),
-    /// MongoDB failed. Nothing was written. From a closure: the transaction runs again if MongoDB says that this may help.
+    /// MongoDB failed. Nothing was written. If a closure returns a transient error, the transaction is retried.
     Mongo(Error),
-    /// Unknown: the transaction was not committed, or its commit was not confirmed.
+    /// Outcome unknown: the transaction was not committed, or its commit was not confirmed.
     DeadlineExceeded,
 }
 
@@ -54,20 +54,20 @@ impl<E: Into<Problem>> From<TransactionError<E>> for Problem {
             TransactionError::Aborted(reason) => reason.into(),
             TransactionError::Mongo(error) => error.into(),
             TransactionError::DeadlineExceeded => {
-                tracing::error!("a transaction did not end before its request's deadline");
+                tracing::error!("a transaction exceeded the request's deadline");
                 Self::unavailable()
             }
         }
     }
 }
 
-/// What a transaction writes, in one run of its closure.
+/// The future of one run of a transaction's closure.
 pub type Writes<'run, T, E> =
     Pin<Box<dyn Future<Output = Result<T, TransactionError<E>>> + Send + 'run>>;
 
-/// Tells the compiler that what the closure of a transaction borrows (`'env`) outlives each run of it (`'run`).
+/// Tells the compiler that the borrows of a transaction's closure (`'env`) outlive each of its runs (`'run`).
 ///
-/// An async closure would need no such thing, but its future is not known to be `Send`
+/// An async closure would not need this, but its future cannot be required to be `Send`
 /// (<https://github.com/rust-lang/rust/issues/110338>).
 #[derive(Clone, Copy)]
 pub struct Scope<'run, 'env: 'run>(PhantomData<&'run &'env ()>);
@@ -78,12 +78,12 @@ impl Scope<'_, '_> {
     }
 }
 
-/// Runs `run` in a transaction and commits it, again where MongoDB says that this may help, until shortly before
-/// `deadline`. `run` may be called several times; what one call of it writes is committed, or nothing is.
+/// Runs `run` in a transaction and commits it. Retries transient errors until shortly before `deadline`, so `run` may
+/// be called several times. Either all writes of one call are committed, or none.
 ///
-/// What transactions write, requests write in transactions only: two of those never wait for each other, the
-/// later one is run again. A single write outside waits for the transaction, on a connection that this may
-/// need for its commit.
+/// Requests must write documents that transactions write only in transactions. Two transactions never wait for each
+/// other: the later one is retried. A write outside a transaction waits for it, on a connection that the transaction
+/// may need for its commit.
 pub async fn run_transaction<'env, T, E>(
     client: &Client,
     deadline: Instant,
@@ -95,7 +95,7 @@ pub async fn run_transaction<'env, T, E>(
         .await
         .map_err(|_| TransactionError::DeadlineExceeded)?;
     let mut session = started.map_err(TransactionError::Mongo)?;
-    // `timeout_at` lets it begin even where its time is over.
+    // `timeout_at` polls the future once even after the time.
     if Instant::now() >= last_moment {
         return Err(TransactionError::DeadlineExceeded);
     }
@@ -114,7 +114,7 @@ async fn attempts<'env, T, E>(
 ) -> Result<T, TransactionError<E>> {
     let mut waits = Waits::default();
     loop {
-        // Nobody waits for a commit after that; the server need not go on with it.
+        // No request waits for the commit after that time, so the server may give it up.
         let left = last_moment.saturating_duration_since(Instant::now());
         let starting = session.start_transaction();
         starting
@@ -126,7 +126,7 @@ async fn attempts<'env, T, E>(
                 .map(|()| output)
                 .map_err(TransactionError::Mongo),
             Err(error) => {
-                // Where the abort fails, the server has ended the transaction or will by its time limit.
+                // If the abort fails, the server has ended the transaction or will at its time limit.
                 let _ = session.abort_transaction().await;
                 Err(error)
             }
@@ -135,7 +135,7 @@ async fn attempts<'env, T, E>(
             Err(TransactionError::Mongo(error))
                 if error.contains_label(TRANSIENT_TRANSACTION_ERROR) =>
             {
-                tracing::info!(error = describe(&error), "a transaction is run again");
+                tracing::info!(error = describe(&error), "retrying a transaction");
                 waits.next().await;
             }
             result => return result,
@@ -143,12 +143,12 @@ async fn attempts<'env, T, E>(
     }
 }
 
-/// A commit without an answer is asked for again: the server commits once, however often it is told to.
+/// Retries a commit whose result is unknown. The server commits a transaction only once.
 async fn commit(session: &mut ClientSession, waits: &mut Waits) -> Result<(), Error> {
     loop {
         match session.commit_transaction().await {
             Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {
-                tracing::info!(error = describe(&error), "a commit is asked for again");
+                tracing::info!(error = describe(&error), "retrying a commit");
                 waits.next().await;
             }
             result => return result,
@@ -156,12 +156,12 @@ async fn commit(session: &mut ClientSession, waits: &mut Waits) -> Result<(), Er
     }
 }
 
-/// Ends what the session still does on the server, commands in progress included, so that nothing appears
-/// after the answer and no lock stays behind.
+/// Ends all operations of the session on the server, including commands in progress, so that no write appears after the
+/// response and no lock remains.
 ///
-/// Clusters that are shared (Atlas M0 and Flex) kill no sessions. There the transaction is aborted, which waits
-/// for its command in progress; where that was its first, the driver knows of no transaction yet, and the server
-/// ends it by its own time limit (a minute).
+/// Shared clusters (Atlas M0 and Flex) do not support `killSessions`. There the transaction is aborted, which waits for
+/// the command in progress. If that is the first command, the driver does not know of a transaction yet, and the server
+/// ends it at its own time limit (one minute).
 async fn end(client: &Client, session: &mut ClientSession) {
     let command = doc! { "killSessions": [session.id().clone()] };
     let Err(error) = client.database("admin").run_command(command).await else {
@@ -169,14 +169,14 @@ async fn end(client: &Client, session: &mut ClientSession) {
     };
     tracing::warn!(
         error = describe(&error),
-        "a session is not killed, its transaction is aborted"
+        "killSessions failed: the transaction is aborted"
     );
     if let Err(error) = session.abort_transaction().await {
         log_error(&error);
     }
 }
 
-/// Growing waits, with jitter: those who were in each other's way do not come back together.
+/// Exponential backoff with jitter, so that conflicting transactions do not retry at the same time.
 struct Waits {
     next: Duration,
 }

@@ -1,8 +1,8 @@
-//! The kinds of problems: the table of the API's errors.
+//! The API's error codes.
 
 use axum::http::StatusCode;
 
-/// The kinds of problems. Their names are part of the API: they are added to, never changed.
+/// Kinds of problems. Their names are part of the API: names may be added, but never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     MalformedRequest,
@@ -26,14 +26,14 @@ pub enum Code {
 }
 
 impl Code {
-    /// Status, code and title: the table of the API's errors.
+    /// Status, code and title of each kind.
     const fn row(self) -> (StatusCode, &'static str, &'static str) {
         use StatusCode as S;
         match self {
             Self::MalformedRequest => (
                 S::BAD_REQUEST,
                 "malformed_request",
-                "The request cannot be read",
+                "The request is malformed",
             ),
             Self::InvalidCredentials => (
                 S::UNAUTHORIZED,

@@ -1,7 +1,6 @@
-//! Every error the API answers with: RFC 9457 problem details, one stable `code` each.
+//! The API's errors: RFC 9457 problem details, each with a stable `code`.
 //!
-//! A [`Problem`] is raised anywhere with `?`. It becomes a body in one place, [`crate::http`], where the
-//! request's id is known.
+//! Handlers return a [`Problem`] with `?`. Only [`crate::http`] renders it, because it knows the request id.
 
 mod code;
 mod openapi;
@@ -18,13 +17,13 @@ pub use crate::values::FieldError;
 pub use code::Code;
 pub use openapi::openapi_responses;
 
-/// The media type of an error's body (RFC 9457, section 3).
+/// Media type of an error body (RFC 9457, section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// A challenge has at least one parameter (RFC 6750, section 3).
+/// A challenge requires at least one parameter (RFC 6750, section 3).
 const ASK_FOR_TOKEN: &str = "Bearer realm=\"org-management\"";
 
-/// An error as a handler raises it.
+/// An error that a handler returns.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{detail}")]
 pub struct Problem {
@@ -32,7 +31,7 @@ pub struct Problem {
     detail: String,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
-    /// `WWW-Authenticate`: every 401 has one (RFC 9110, section 15.5.2; RFC 6750, section 3).
+    /// `WWW-Authenticate`, required for every 401 (RFC 9110, section 15.5.2; RFC 6750, section 3).
     challenge: Option<&'static str>,
 }
 
@@ -48,11 +47,11 @@ pub struct ProblemBody<'a> {
     title: &'a str,
     /// The HTTP status code.
     status: u16,
-    /// What happened in this request, for people.
+    /// A human-readable explanation of this occurrence.
     detail: &'a str,
     /// Stable and snake_case, for programs.
     code: &'a str,
-    /// Quote it when you report an error. The service's log has it, too.
+    /// Quote it when you report an error. The service's log has it.
     request_id: &'a str,
     /// Only if `code` is `validation_failed`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -71,7 +70,7 @@ impl Problem {
         }
     }
 
-    /// A request that cannot be read; `detail` must not repeat what the request held.
+    /// A malformed request. `detail` must not quote the request.
     pub fn malformed(detail: impl Into<String>) -> Self {
         Self::new(Code::MalformedRequest, detail)
     }
@@ -80,7 +79,7 @@ impl Problem {
         Self::malformed("The query has an unknown, duplicate or malformed parameter.")
     }
 
-    /// Fields that can be read and have a wrong value, all of them at once.
+    /// Well-formed fields with invalid values, all in one response.
     pub fn validation(errors: Vec<FieldError>) -> Self {
         Self {
             errors,
@@ -88,17 +87,17 @@ impl Problem {
         }
     }
 
-    /// Unknown email, wrong password and disabled account look the same.
+    /// The same for an unknown email, a wrong password and a disabled account.
     pub fn invalid_credentials() -> Self {
         Self::wrong_credentials("No active admin has this email and password.")
     }
 
-    /// As [`Self::invalid_credentials`], where a known caller was asked for the password.
+    /// Like [`Self::invalid_credentials`], for an authenticated caller that had to confirm the password.
     pub fn wrong_password() -> Self {
         Self::wrong_credentials("The password is wrong.")
     }
 
-    /// No token was refused, so the challenge has no `error`.
+    /// The challenge has no `error`, because no token was refused.
     fn wrong_credentials(detail: &str) -> Self {
         Self {
             challenge: Some(ASK_FOR_TOKEN),
@@ -106,17 +105,17 @@ impl Problem {
         }
     }
 
-    /// A refresh token that was never good, or is no longer.
+    /// A refresh token that was never valid or no longer is.
     pub fn refresh_token_refused() -> Self {
         Self::invalid_token("The refresh token is invalid or has expired. Log in again.")
     }
 
-    /// The token was good, and what it stands for is no longer.
+    /// The token is valid, but its session, admin or organization is not active.
     pub fn not_active() -> Self {
         Self::invalid_token("The token's session, admin or organization is not active.")
     }
 
-    /// No token came: the answer says how to send one, and nothing more (RFC 6750, section 3.1).
+    /// The request has no token, so the challenge has no `error` (RFC 6750, section 3.1).
     pub fn missing_token() -> Self {
         Self {
             challenge: Some(ASK_FOR_TOKEN),
@@ -138,7 +137,7 @@ impl Problem {
         Self::new(Code::NotFound, "See /openapi.json for the routes.")
     }
 
-    /// The answer's header `Allow` says which methods are.
+    /// The response's `Allow` header lists the allowed methods.
     pub fn method_not_allowed() -> Self {
         Self::new(
             Code::MethodNotAllowed,
@@ -146,7 +145,7 @@ impl Problem {
         )
     }
 
-    /// A dependency is down or too slow. The reason belongs into the log, not into the answer.
+    /// A dependency is down or too slow. The reason belongs in the log, not in the response.
     pub fn unavailable() -> Self {
         Self::new(Code::ServiceUnavailable, "Try again in a few seconds.")
             .retry_after(Duration::from_secs(5))
@@ -170,7 +169,7 @@ impl Problem {
         )
     }
 
-    /// A repeated creation of an organization that was deleted since.
+    /// A repeated creation of an organization that has been deleted since.
     pub fn organization_deleted() -> Self {
         Self::new(
             Code::OrganizationDeleted,
@@ -178,11 +177,11 @@ impl Problem {
         )
     }
 
-    /// An organization wrote too much today.
+    /// The organization reached its daily limit of changes.
     pub fn quota_exceeded(wait: Duration) -> Self {
         Self::new(
             Code::QuotaExceeded,
-            "The organization made as many changes as it may in a day. Try again later.",
+            "The organization reached its daily limit of changes. Try again later.",
         )
         .retry_after(wait)
     }
@@ -208,7 +207,7 @@ impl Problem {
         self
     }
 
-    /// The answer as it goes out. Headers that `response` has already (`Allow`, say) stay.
+    /// Renders the HTTP response. Existing headers of `response`, such as `Allow`, are kept.
     pub(crate) fn render(&self, request_id: &str, response: Response) -> Response {
         let (mut parts, _) = response.into_parts();
         let body = self.to_json(request_id);
@@ -229,7 +228,7 @@ impl Problem {
         Response::from_parts(parts, body.into())
     }
 
-    /// The body of the answer.
+    /// The response body.
     pub(crate) fn to_json(&self, request_id: &str) -> String {
         serde_json::to_string(&self.body(request_id)).unwrap_or_default()
     }
@@ -247,7 +246,7 @@ impl Problem {
     }
 }
 
-/// Carries the problem to [`crate::http`], which renders it.
+/// Passes the problem to [`crate::http`], which renders it.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.code.status().into_response();

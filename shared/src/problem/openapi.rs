@@ -1,4 +1,4 @@
-//! Problems in the OpenAPI document: one response per status, with one true example per code.
+//! Problems in the OpenAPI document: one response per status, with one generated example per code.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,7 +59,7 @@ fn openapi_response(problems: &[&Problem]) -> utoipa::openapi::Response {
 }
 
 impl Problem {
-    /// What most routes answer. A route that answers otherwise brings its own example.
+    /// The default example of a code. Routes with a different response supply their own.
     pub fn example(code: Code) -> Self {
         match code {
             Code::ValidationFailed => Self::validation(vec![FieldError {
@@ -76,7 +76,7 @@ impl Problem {
             Code::TooManyAttempts => Self::new(code, "Wait before the next attempt.")
                 .retry_after(Duration::from_secs(60)),
             Code::MalformedRequest => {
-                Self::malformed("The body is not JSON from line 1, column 1 on.")
+                Self::malformed("The body is invalid JSON at line 1, column 1.")
             }
             Code::OrganizationNameTaken => Self::organization_name_taken(),
             Code::EmailTaken => Self::email_taken(),
@@ -95,8 +95,8 @@ impl Problem {
     }
 }
 
-/// Makes a type that lists problems as the responses of an OpenAPI operation: codes, each with `= <problem>`
-/// where the operation's own example is another than the usual one.
+/// Defines a type that lists problems as the responses of an OpenAPI operation. Takes codes, each optionally with
+/// `= <problem>` to replace the default example.
 #[macro_export]
 macro_rules! problem_responses {
     ($(#[$doc:meta])* $name:ident: $($code:ident $(= $example:expr)?),+ $(,)?) => {

@@ -1,4 +1,4 @@
-//! Secrets Manager: reads secrets by id, with the SDK's standard variables (`AWS_ENDPOINT_URL` among them).
+//! Client of Secrets Manager, configured by the SDK's standard variables such as `AWS_ENDPOINT_URL`.
 
 mod refreshed;
 
@@ -20,13 +20,13 @@ use crate::config::ConfiguredSecret;
 
 pub(crate) use refreshed::Refreshed;
 
-/// Staging labels: the version in use, the one before it, and the one that a rotation prepares.
+/// Staging labels: of the current version, of the previous one, and of the pending one during a rotation.
 pub(crate) const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
 pub(crate) const PENDING: &str = "AWSPENDING";
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
-/// A client that is built on its first use: who needs no secret pays for none.
+/// A client that is built on first use, so that functions without secrets do not build one.
 #[derive(Default)]
 pub struct SecretsManager {
     client: OnceCell<Client>,
@@ -37,29 +37,29 @@ pub struct SecretsManager {
 pub struct SecretVersion {
     pub value: SecretString,
     pub version_id: String,
-    /// None where it is not Secrets Manager's.
+    /// None if the secret is not from Secrets Manager.
     pub created_at: Option<DateTime>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// Trying again does not help: the operator must do something.
+    /// Permanent: an operator must act.
     #[error("secret {id} cannot be used: {reason}")]
     Unusable { id: String, reason: String },
-    /// Down, too slow or throttling.
-    #[error("Secrets Manager did not answer for {id}: {reason}")]
+    /// Temporary: Secrets Manager is down, too slow or throttling.
+    #[error("Secrets Manager is unavailable for {id}: {reason}")]
     Unavailable { id: String, reason: String },
 }
 
 impl SecretsManager {
-    /// With a client that is there already.
+    /// With an existing client.
     pub fn with_client(client: Client) -> Self {
         Self {
             client: OnceCell::new_with(Some(client)),
         }
     }
 
-    /// The value of a secret as it is configured, and the id of its version where Secrets Manager holds it.
+    /// The value of a configured secret, and its version id if it is from Secrets Manager.
     pub(crate) async fn resolve(
         &self,
         secret: &ConfiguredSecret,
@@ -80,14 +80,14 @@ impl SecretsManager {
         version(id, answer)
     }
 
-    /// The version before the current one, once there was one.
+    /// The previous version, if one exists.
     pub async fn previous(&self, id: &str) -> Result<Option<SecretVersion>, SecretError> {
         let request = self.client().await.get_secret_value();
         let answer = request.secret_id(id).version_stage(PREVIOUS).send().await;
         if_found(version(id, answer))
     }
 
-    /// The value of the version that a rotation prepares, once it has one.
+    /// The pending version of a rotation, if it has a value.
     pub(crate) async fn pending(
         &self,
         id: &str,
@@ -113,7 +113,7 @@ impl SecretsManager {
         put.map(drop).map_err(|error| classify(id, &error))
     }
 
-    /// The staging labels of every version, by its id.
+    /// The staging labels of every version, by version id.
     pub(crate) async fn stages(
         &self,
         id: &str,
@@ -123,7 +123,7 @@ impl SecretsManager {
         Ok(described.version_ids_to_stages.unwrap_or_default())
     }
 
-    /// Gives a version the label `stage`, and takes it from another, where there is one.
+    /// Attaches the label `stage` to the version `to`, and removes it from the version `from`.
     pub(crate) async fn move_stage(
         &self,
         id: &str,
@@ -158,7 +158,7 @@ fn version<R: Debug>(
     Ok(SecretVersion {
         value: answer
             .secret_string
-            .ok_or_else(|| unusable("it is binary, a string is expected"))?
+            .ok_or_else(|| unusable("it is binary, but must be a string"))?
             .trim()
             .into(),
         version_id: answer
@@ -180,7 +180,7 @@ fn if_found(
     }
 }
 
-/// Short timeouts: a caller waits for the answer.
+/// Timeouts are short, because a request waits for the response.
 async fn build() -> Client {
     let timeouts = aws_config::timeout::TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
@@ -191,11 +191,11 @@ async fn build() -> Client {
         aws_config::defaults(aws_config::BehaviorVersion::latest()).timeout_config(timeouts);
     let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     if keys.iter().all(|name| variable(name).is_some()) {
-        // As on Lambda. The SDK would find them, too, but make everything first that it might have to ask otherwise.
+        // As on Lambda. The SDK's default chain also finds them, but builds all other providers first.
         config = config.credentials_provider(EnvironmentVariableCredentialsProvider::new());
     }
     if is_without_tls() {
-        // The SDK's own client begins with reading all of the system's certificates.
+        // The SDK's default client first loads all system certificates.
         config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
     }
     Client::new(&config.load().await)
@@ -205,7 +205,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Whether the SDK's variables name an endpoint on this machine or network that has no certificate.
+/// Whether the SDK's variables configure a local endpoint without TLS.
 fn is_without_tls() -> bool {
     let endpoint =
         variable("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| variable("AWS_ENDPOINT_URL"));
@@ -238,7 +238,7 @@ where
     }
     let reason = match service_error {
         Some(_) => code.to_owned(),
-        // The source's text names hosts and timeouts, never credentials.
+        // The source error contains hosts and timeouts, never credentials.
         None => aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string(),
     };
     SecretError::Unavailable {

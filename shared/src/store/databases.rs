@@ -12,7 +12,7 @@ use crate::mongo::ConnectError;
 use crate::pepper::Pepper;
 use crate::problem::Problem;
 
-/// The service's databases, ready for use. Nobody outside this crate can name a tenant's collection: see
+/// The service's databases, ready for use. Code outside this crate cannot open a tenant's collection by name: see
 /// [`Tenant`](crate::tenant::Tenant).
 pub struct Databases {
     pub(crate) client: Client,
@@ -22,30 +22,30 @@ pub struct Databases {
     pub(crate) attempts: Collection<Document>,
     pub(crate) onboardings: Collection<IdempotencyRecord>,
     pub(crate) audit_events: Collection<Event>,
-    /// Names of purged collections, which are given to nobody again.
+    /// Names of purged collections. They are not assigned again.
     pub(crate) retired_collection_names: Collection<Document>,
-    /// Of jobs that must not run twice at a time.
+    /// Leases of jobs that must not run concurrently.
     pub(super) leases: Collection<Document>,
-    /// None in a function that may not read the pepper.
+    /// None if the function may not read the pepper.
     pepper: Option<Pepper>,
-    /// The documents' moments are its.
+    /// Source of the documents' timestamps.
     pub(crate) clock: Clock,
-    /// Holds the control plane.
+    /// Database of the control plane.
     pub(super) master: Database,
-    /// Holds the tenants' collections.
+    /// Database of the tenants' collections.
     pub(crate) tenants: Database,
-    /// Whether this process has made the indexes.
+    /// Whether this process has created the indexes.
     pub(super) indexes: OnceCell<()>,
 }
 
 impl Databases {
-    /// Makes a client, which connects with the first command.
+    /// Creates a client. It connects with the first command.
     pub(super) fn open(
         config: &Config,
         clock: &Clock,
         options: ClientOptions,
     ) -> Result<Self, ConnectError> {
-        // No command is sent here: an error is one of the options.
+        // No command is sent here, so any error is caused by the options.
         let client = Client::with_options(options).map_err(|_| unusable_options())?;
         let master = client.database(&config.master_db);
         Ok(Self {
@@ -70,7 +70,7 @@ impl Databases {
         Self { pepper, ..self }
     }
 
-    /// Fails in a function that is not configured with it.
+    /// Fails if the function is not configured with a pepper.
     pub(crate) fn pepper(&self) -> Result<&Pepper, Problem> {
         self.pepper.as_ref().ok_or_else(|| {
             tracing::error!("this function is not configured with PEPPER_SECRET_ID");
@@ -78,13 +78,12 @@ impl Databases {
         })
     }
 
-    /// Waits for a server that takes writes.
+    /// Waits for a writable server.
     pub(super) async fn ping(&self) -> Result<(), mongodb::error::Error> {
         self.master.run_command(doc! { "ping": 1 }).await.map(drop)
     }
 
-    /// Reads what `GET /health` reports on: whether MongoDB lets the service find documents of the control plane and
-    /// list the tenants' collections.
+    /// The check of `GET /health`: reads the control plane's documents and lists the tenants' collections.
     pub(super) async fn probe(&self) -> Result<(), mongodb::error::Error> {
         let nothing = doc! { "_id": Bson::Null };
         self.organizations.find_one(nothing).await?;
@@ -101,7 +100,7 @@ fn unusable_options() -> ConnectError {
     )
 }
 
-/// For what is written on the way of every login: counts that a failing primary may forget. The next one counts on.
+/// For the counters that every login writes. A failing primary may lose a write; the next primary continues the count.
 fn fast_writes() -> CollectionOptions {
     let by_the_primary = WriteConcern::builder().w(Acknowledgment::Nodes(1)).build();
     CollectionOptions::builder()

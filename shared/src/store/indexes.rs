@@ -1,5 +1,6 @@
-//! The control plane's indexes. Every query of every function and job has one. IdempotencyRecord makes them before it creates
-//! an organization, without which there is nothing to find; so does the purge, for a database of an earlier version.
+//! The control plane's indexes. Every query of a function or job uses one.
+//!
+//! Onboarding creates them before the first organization. The purge creates them for databases of earlier versions.
 
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use mongodb::{Collection, IndexModel};
 use super::{Databases, index};
 
 impl Databases {
-    /// Makes the indexes, and the collections with them, once in a process. Safe to repeat, and to run in many
-    /// processes at once.
+    /// Creates the indexes and their collections, once per process. Safe to repeat, and to run in several processes at
+    /// the same time.
     pub(crate) async fn make_indexes(&self) -> Result<(), Error> {
         let making = async || {
             let made = tokio::try_join!(
@@ -76,7 +77,7 @@ fn unique(field: &str) -> IndexModel {
     model(doc! { field: 1 }, options.build())
 }
 
-/// MongoDB removes documents after their `expires_at`, some time later.
+/// MongoDB deletes documents some time after their `expires_at`.
 fn expiring() -> IndexModel {
     let options = IndexOptions::builder()
         .name("expires_at".to_owned())
@@ -89,7 +90,7 @@ fn plain(keys: Document) -> IndexModel {
     model(keys, IndexOptions::default())
 }
 
-/// As [`plain`], without the documents that lack a key.
+/// Like [`plain`], without the documents that lack a key.
 fn sparse(keys: Document) -> IndexModel {
     model(keys, IndexOptions::builder().sparse(true).build())
 }

@@ -1,4 +1,4 @@
-//! A lease in the database: of several runs of one job, one works at a time.
+//! A lease in the database: prevents concurrent runs of a job.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::Databases;
 use crate::clock::after;
 use crate::mongo::{is_duplicate, log_error};
 
-/// Held until it is released, or until its time is over: a run that was killed blocks the job no longer than that.
+/// Held until it is released or expires. A killed run blocks the job only until the lease expires.
 #[must_use]
 pub struct Lease<'a> {
     databases: &'a Databases,
@@ -19,7 +19,7 @@ pub struct Lease<'a> {
 }
 
 impl<'a> Lease<'a> {
-    /// The lease of `job` for at most `time`; none where another run holds it.
+    /// Acquires the lease of `job` for at most `time`. None if another run holds it.
     pub async fn acquire(
         databases: &'a Databases,
         job: &'static str,
@@ -29,7 +29,7 @@ impl<'a> Lease<'a> {
         let holder = ObjectId::new();
         let free = doc! { "_id": job, "expires_at": { "$lte": now } };
         let held = doc! { "$set": { "holder": holder, "expires_at": after(now, time) } };
-        // A lease that is held does not match, and its `_id` cannot be inserted a second time.
+        // A held lease does not match, and its `_id` cannot be inserted again.
         let acquiring = databases.leases.update_one(free, held).upsert(true);
         match acquiring.await {
             Ok(_) => Ok(Some(Self {
@@ -42,7 +42,7 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// Lets the next run begin at once.
+    /// Lets the next run start immediately.
     pub async fn release(self) {
         let own = doc! { "_id": self.job, "holder": self.holder };
         if let Err(error) = self.databases.leases.delete_one(own).await {

@@ -1,4 +1,4 @@
-//! How requests write: in transactions, each with its event of the audit trail.
+//! Writes of requests: in transactions, each with its event of the audit trail.
 
 use mongodb::ClientSession;
 use mongodb::error::Error;
@@ -20,7 +20,7 @@ impl Databases {
         Ok(run_transaction(&self.client, deadline, run).await?)
     }
 
-    /// Appends an event to the audit trail, in the transaction of what it records.
+    /// Appends an event to the audit trail, in the transaction of the recorded action.
     pub(crate) async fn append(
         &self,
         event: &Event,

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::OrganizationName;
 
 const PREFIX: &str = "org_";
-/// In bytes, prefix included: database and collection share 95 bytes on Atlas Flex.
+/// In bytes, including the prefix. On Atlas Flex, database and collection name together have at most 95 bytes.
 const MAX_BYTES: usize = 48;
-/// Hexadecimal digits of the organization's id that tell apart what has one slug.
+/// Hexadecimal digits of the organization's id that distinguish names with the same slug.
 const SUFFIX_DIGITS: usize = 8;
 
 /// `org_` and `[a-z0-9_]+`, at most 48 bytes together.
@@ -16,7 +16,7 @@ const SUFFIX_DIGITS: usize = 8;
 pub struct CollectionName(String);
 
 impl CollectionName {
-    /// The names to try, in this order, for the organization with this id in hexadecimal digits: the plain slug first.
+    /// Names to try in this order, the plain slug first. `id` is the organization's id in hexadecimal digits.
     pub fn candidates(name: &OrganizationName, id: &str) -> Vec<Self> {
         let slug = slug(name.as_str());
         if slug.is_empty() {
@@ -42,7 +42,7 @@ impl CollectionName {
     }
 }
 
-/// Transliterated to ASCII, lower case, everything but letters and digits an underscore.
+/// Transliterates to lower-case ASCII, with underscores in place of everything except letters and digits.
 fn slug(name: &str) -> String {
     let ascii = deunicode::deunicode_with_tofu(name, " ").to_ascii_lowercase();
     let words = ascii.split(|c: char| !c.is_ascii_alphanumeric());
@@ -91,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_candidate_is_a_legal_name(text in "\\PC{2,100}") {
+        fn every_candidate_is_a_valid_name(text in "\\PC{2,100}") {
             let Ok(name) = OrganizationName::parse(&text) else { return Ok(()) };
             for candidate in CollectionName::candidates(&name, ID) {
                 let slug = candidate.as_str().strip_prefix("org_").unwrap();

@@ -1,11 +1,11 @@
-//! Email addresses: one address, at most 254 octets, unique whatever the letter case.
+//! Email addresses: one address of at most 254 octets, unique regardless of letter case.
 
 use super::text::{caseless_key, fold_white_space, is_assigned, is_invisible, nfc};
 use crate::problem::FieldError;
 
-/// The longest address that fits a mail transaction (RFC 5321, section 4.5.3.1, erratum 1690), in octets.
+/// Maximum length of an address in a mail transaction (RFC 5321, section 4.5.3.1, erratum 1690).
 const MAX_OCTETS: usize = 254;
-/// Of what stands before the `@` (RFC 5321, section 4.5.3.1.1).
+/// Maximum length of the local part, before the `@` (RFC 5321, section 4.5.3.1.1).
 const MAX_LOCAL_OCTETS: usize = 64;
 
 #[derive(Clone, Debug)]
@@ -15,8 +15,8 @@ pub struct EmailAddress {
 }
 
 impl EmailAddress {
-    /// Trims, and takes one bare address: no display name, no quoted local part, no address literal, a domain with
-    /// a dot.
+    /// Trims and parses one bare address: no display name, no quoted local part, no address literal. The domain must
+    /// contain a dot.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let address = text.trim();
         if address.len() > MAX_OCTETS {
@@ -32,20 +32,20 @@ impl EmailAddress {
         })
     }
 
-    /// As typed, trimmed.
+    /// The address as entered, trimmed.
     pub fn as_str(&self) -> &str {
         &self.address
     }
 
-    /// The form in which an address is unique: folded local part, ASCII (IDNA) domain.
+    /// The unique key: case-folded local part, ASCII (IDNA) domain.
     pub fn key(&self) -> &str {
         &self.key
     }
 }
 
-/// None where it is no address.
+/// None if the address is invalid.
 fn key(address: &str) -> Option<String> {
-    // A quoted local part is a second spelling of an address, or one that hardly any mail server takes.
+    // A quoted local part is a second spelling of an unquoted one, or hardly any mail server accepts it.
     let is_refused = |c: char| c.is_control() || is_unseen(c) || !is_assigned(c);
     if address.starts_with('"') || address.chars().any(is_refused) {
         return None;
@@ -56,7 +56,7 @@ fn key(address: &str) -> Option<String> {
         return None;
     }
     let domain = idna::domain_to_ascii_cow(domain.as_bytes(), idna::AsciiDenyList::STD3).ok()?;
-    // No top-level domain is a number (RFC 3696, section 2): that is an address of the network.
+    // Top-level domains are never numeric (RFC 3696, section 2): the domain is an IP address.
     let top_level = domain.rsplit('.').next().unwrap_or_default();
     if top_level.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -65,16 +65,16 @@ fn key(address: &str) -> Option<String> {
         .without_display_text()
         .without_domain_literal()
         .with_minimum_sub_domains(2);
-    // Of what is not ASCII the parser knows letters only, and RFC 6531 allows all of it.
+    // Outside ASCII the parser accepts only letters, but RFC 6531 allows all characters.
     let letters = local.replace(|c: char| !c.is_ascii() && !c.is_whitespace(), "x");
     let plain = format!("{letters}@{domain}");
     email_address::EmailAddress::parse_with_options(&plain, options).ok()?;
-    // Some characters are white space and a mark in their compatibility form: one at an end is trimmed there.
+    // The compatibility form of some characters is white space and a mark, so the key is trimmed again.
     let local = fold_white_space(&caseless_key(&local));
     (!local.is_empty()).then(|| format!("{local}@{domain}"))
 }
 
-/// Invisible, unless it joins or parts letters, as some scripts need it.
+/// Whether the character is invisible. Excludes the joiner and non-joiner, which some scripts require.
 fn is_unseen(character: char) -> bool {
     is_invisible(character) && !matches!(character, '\u{200c}' | '\u{200d}')
 }
@@ -93,7 +93,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn letter_case_and_idna_form_make_no_difference() {
+    fn keys_ignore_letter_case_and_idna_form() {
         let key = |text| EmailAddress::parse(text).unwrap().key;
         assert_eq!(key(" Admin@Example.COM "), key("admin@example.com"));
         assert_eq!(key("a@bücher.example"), key("a@xn--bcher-kva.example"));
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_every_script_are_taken_in_every_form() {
+    fn addresses_of_every_script_are_accepted() {
         let key = |text| EmailAddress::parse(text).map(|email| email.key).unwrap();
         assert_eq!(
             key("jose\u{301}@bu\u{308}cher.example"),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_bare_address_is_refused() {
+    fn invalid_addresses_are_refused() {
         let long = format!("{}@example.com", "a".repeat(250));
         for text in [
             "",
@@ -187,7 +187,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics_and_every_key_stands_for_itself(text in "\\PC{0,20}@?\\PC{0,20}(\\.com)?") {
+        fn no_text_panics_and_keys_are_idempotent(text in "\\PC{0,20}@?\\PC{0,20}(\\.com)?") {
             if let Ok(email) = EmailAddress::parse(&text) {
                 prop_assert!(email.as_str().len() <= 254);
                 prop_assert!(!email.as_str().chars().any(char::is_control));

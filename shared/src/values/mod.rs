@@ -1,4 +1,4 @@
-//! Values that cannot be wrong: parsed once from what a request says. They know nothing of MongoDB, HTTP or AWS.
+//! Validated values, parsed once from the request. Independent of MongoDB, HTTP and AWS.
 
 mod collection_name;
 mod email_address;

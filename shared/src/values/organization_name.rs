@@ -1,4 +1,4 @@
-//! Organization names: any script, 2 to 100 characters, unique whatever the spelling.
+//! Organization names: any script, 2 to 100 characters, unique regardless of spelling.
 
 use std::ops::RangeInclusive;
 
@@ -15,10 +15,10 @@ pub struct OrganizationName {
 }
 
 impl OrganizationName {
-    /// Trims, and makes every run of white space one space, before anything is checked.
+    /// Trims, and collapses every run of white space into one space, before validation.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
         let name = fold_white_space(text);
-        // In one normal form, or a name would be long enough in one and too short in another.
+        // Counted in NFC, so that the length does not depend on the normal form.
         let length = nfc(&name).chars().count();
         if length < *LENGTH.start() {
             return Err(invalid("too_short", "must have at least 2 characters"));
@@ -38,7 +38,7 @@ impl OrganizationName {
                 "must not contain invisible, unassigned or private-use characters, nor controls of the text's direction",
             ));
         }
-        // Some characters are white space in their compatibility form, and more.
+        // The compatibility form of some characters contains white space.
         let key = fold_white_space(&caseless_key(&name));
         if key.is_empty() {
             return Err(invalid("invisible", "must contain a visible character"));
@@ -46,12 +46,12 @@ impl OrganizationName {
         Ok(Self { name, key })
     }
 
-    /// As typed, with its white space folded.
+    /// The name as entered, with white space folded.
     pub fn as_str(&self) -> &str {
         &self.name
     }
 
-    /// The form in which a name is unique: `ACME` and `acme ` are one organization.
+    /// The unique key: `ACME` and `acme ` are the same organization.
     pub fn key(&self) -> &str {
         &self.key
     }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_is_no_name() {
+    fn invisible_and_control_characters_are_refused() {
         assert_eq!(refusal("a\u{0}b"), Some("control_character"));
         assert_eq!(refusal("a\u{1b}[31mb"), Some("control_character"));
         assert_eq!(refusal("\u{200b}\u{200b}"), Some("invisible_character"));
@@ -122,7 +122,7 @@ mod tests {
                 DecomposingNormalizerBorrowed::new_nfd().normalize(&text),
                 DecomposingNormalizerBorrowed::new_nfkd().normalize(&text),
             ] {
-                // A longer form may be too long.
+                // A form may exceed the maximum length.
                 if let Ok(other) = OrganizationName::parse(&form) {
                     prop_assert_eq!(other.key(), name.key(), "{:?}", form);
                 }
@@ -130,7 +130,7 @@ mod tests {
         }
 
         #[test]
-        fn every_canonical_form_of_a_name_is_accepted_or_none(text in "\\PC{0,110}") {
+        fn canonical_forms_of_a_name_are_all_accepted_or_all_refused(text in "\\PC{0,110}") {
             use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
             let composed = ComposingNormalizerBorrowed::new_nfc().normalize(&text);
             let decomposed = DecomposingNormalizerBorrowed::new_nfd().normalize(&text);

@@ -1,25 +1,25 @@
-//! Passwords. The rules are those of NIST SP 800-63B-4: a minimum length and a list of common passwords, nothing else.
+//! Passwords. The rules follow NIST SP 800-63B-4: a minimum length and a blocklist, no composition rules.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::text::{caseless_key, fold_white_space, nfc, opaque_string};
 use crate::problem::FieldError;
 
-/// A password, prepared as RFC 8265 says (OpaqueString). It is never printed or truncated.
+/// A password, prepared by the OpaqueString profile of RFC 8265. Never printed or truncated.
 #[derive(Clone, Debug)]
 pub struct Password {
     prepared: SecretString,
-    /// Only in NFC, if that differs: older hashes were made of this form.
+    /// The password only in NFC, if that differs: older hashes are of this form.
     unprepared: Option<SecretString>,
 }
 
-/// What a new password must satisfy.
+/// Requirements for a new password.
 pub struct PasswordPolicy<'a> {
-    /// Name of the request's field, for errors.
+    /// Name of the request field, for errors.
     pub field: &'static str,
     /// In characters (code points).
     pub min_length: usize,
-    /// What is easy to guess about this admin: the email, the organization's name.
+    /// Passwords that are easy to guess for this admin: the email, the organization's name.
     pub context: &'a [&'a str],
 }
 
@@ -27,7 +27,7 @@ pub struct PasswordPolicy<'a> {
 const COMMON: &str = include_str!("common-passwords.txt");
 
 impl Password {
-    /// Any text, as a login sends it.
+    /// Accepts any text, for logins.
     pub fn new(text: &SecretString) -> Self {
         let text = text.expose_secret();
         let (prepared, unprepared) = (opaque_string(text), nfc(text));
@@ -68,7 +68,7 @@ impl Password {
         self.prepared.expose_secret()
     }
 
-    /// The form that older hashes were made of, if it differs.
+    /// The unprepared form, which older hashes are of, if it differs.
     pub(crate) fn unprepared(&self) -> Option<Self> {
         let prepared = self.unprepared.clone()?;
         Some(Self {

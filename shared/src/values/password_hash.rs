@@ -1,7 +1,7 @@
-//! Password hashes: passlib's `bcrypt_sha256` version 2, and plain bcrypt of an older service.
+//! Password hashes: passlib's `bcrypt_sha256` version 2, and plain bcrypt hashes of an older service.
 //!
-//! `bcrypt_sha256` is bcrypt of base64(HMAC-SHA-256(key = salt text, password)). It has no limit of 72 bytes, and accepts
-//! NUL. See <https://passlib.readthedocs.io/en/stable/lib/passlib.hash.bcrypt_sha256.html>.
+//! `bcrypt_sha256` is bcrypt of base64(HMAC-SHA-256(key = salt text, password)). It has no limit of 72 bytes, and
+//! accepts NUL. See <https://passlib.readthedocs.io/en/stable/lib/passlib.hash.bcrypt_sha256.html>.
 
 use aws_lc_rs::{hmac, rand};
 use base64::alphabet;
@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 use super::Password;
 
 const PREFIX: &str = "$bcrypt-sha256$v=2,t=2b,r=";
-/// The highest cost that is accepted. A higher one would hang the service.
+/// Maximum accepted cost. A higher cost would block the service.
 const MAX_COST: u32 = 15;
 const SALT_TEXT: usize = 22;
-/// Plain bcrypt reads no more bytes than these.
+/// Plain bcrypt reads only this many bytes of a password.
 const PLAIN_BCRYPT_READS: usize = 72;
 const BCRYPT_BASE64: GeneralPurpose =
     GeneralPurpose::new(&alphabet::BCRYPT, general_purpose::NO_PAD);
 
-/// A hash as the database stores it.
+/// A hash in its stored form.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PasswordHash(String);
@@ -59,12 +59,12 @@ impl PasswordHash {
         Ok(Self(format!("{PREFIX}{cost}${salt_text}${digest}")))
     }
 
-    /// The text that the database stores.
+    /// The stored text.
     pub(crate) fn as_stored(&self) -> &str {
         &self.0
     }
 
-    /// A hash that no password has. Comparing with it takes as long as with that of an existing admin.
+    /// A hash that no password matches. Comparing with it takes as long as with an existing admin's hash.
     pub fn dummy(cost: u32) -> Self {
         let (salt, digest) = (".".repeat(SALT_TEXT), ".".repeat(31));
         Self(format!("{PREFIX}{cost}${salt}${digest}"))
@@ -72,8 +72,8 @@ impl PasswordHash {
 
     /// Whether this is `password`'s hash. A malformed hash matches no password.
     ///
-    /// A plain hash is compared as the older service did it: by the first 72 bytes. bcrypt reads a NUL as the end, so a
-    /// password with a NUL never matches.
+    /// A plain hash is compared as in the older service: by the first 72 bytes. bcrypt treats a NUL as the end of the
+    /// password, so a password with a NUL never matches.
     pub fn verify(&self, password: &Password) -> bool {
         let Some(parts) = self.parts() else {
             return false;
@@ -88,8 +88,8 @@ impl PasswordHash {
         verified.unwrap_or(false)
     }
 
-    /// Whether the hash covers all of `password`. A plain hash covers only 72 bytes, so a longer password that matches it may
-    /// not replace it.
+    /// Whether the hash covers all of `password`. A plain hash covers only 72 bytes, so it must not be replaced by the
+    /// hash of a longer password that matches it.
     pub fn covers(&self, password: &Password) -> bool {
         let unprepared = password.unprepared();
         let mut forms = [Some(password), unprepared.as_ref()].into_iter().flatten();
@@ -97,13 +97,13 @@ impl PasswordHash {
             || forms.all(|form| form.expose().len() < PLAIN_BCRYPT_READS)
     }
 
-    /// The cost of computing it. None if it is malformed.
+    /// The cost of the hash. None if the hash is malformed.
     pub fn cost(&self) -> Option<u32> {
         self.parts().map(|parts| parts.cost)
     }
 
-    /// Takes the time that a hash of `cost` would have taken longer. 2^cost rounds are the sum of the rounds of all costs from
-    /// this one's up to `cost`, plus this one's.
+    /// Takes the additional time that a hash of `cost` would have taken: the rounds of all costs from the hash's own to
+    /// `cost` - 1 add up to the difference.
     pub(crate) fn equalize_cost(&self, cost: u32, password: &Password) {
         let costs = match self.cost() {
             Some(own) => own..cost,
@@ -114,7 +114,7 @@ impl PasswordHash {
         }
     }
 
-    /// Whether the hash should be replaced: it is a plain one, or its cost is lower than `cost`.
+    /// Whether the hash should be replaced: it is plain bcrypt, or its cost is lower than `cost`.
     pub fn is_outdated(&self, cost: u32) -> bool {
         self.parts()
             .is_none_or(|parts| !parts.sha256 || parts.cost < cost)
@@ -166,7 +166,7 @@ mod tests {
         PasswordHash(text.to_owned())
     }
 
-    /// Made with Python's passlib at cost 10.
+    /// Computed by Python's passlib at cost 10.
     const ADMIN_123: &str =
         "$bcrypt-sha256$v=2,t=2b,r=10$n79VH.0Q2TMWmt3Oqt9uku$njLg.DTl4.AMMM4z5dDwuIy/PNzRZFy";
     const HUNDRED_X: &str =
@@ -250,7 +250,7 @@ mod tests {
         assert!(!stored(ADMIN_123).is_outdated(10));
     }
 
-    /// `Admin@123` and 80 times the letter x, as another implementation of bcrypt has it at cost 10.
+    /// `Admin@123` and 80 times the letter x, computed by another implementation of bcrypt at cost 10.
     const PLAIN: &str = "$2b$10$n79VH.0Q2TMWmt3Oqt9uku.SBThleLH6zx47f78bZvfFzW2i50PkW";
     const PLAIN_LONG: &str = "$2b$10$n79VH.0Q2TMWmt3Oqt9ukusLGeqY7rQ0MnSkGkK6ByQHfXzOC7Whu";
 

@@ -1,4 +1,4 @@
-//! Unicode text made comparable: normalisation, case folding and white space, as Unicode defines them.
+//! Comparison of Unicode text: normalisation, case folding and white space, as defined by Unicode.
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -14,13 +14,13 @@ pub fn nfc(text: &str) -> String {
         .into_owned()
 }
 
-/// The key under which two spellings of one text meet: compatibility forms, letter case and invisible
-/// characters make no difference (Unicode's identifier caseless match, D147: `toNFKC_Casefold`).
+/// The key for caseless comparison. It ignores compatibility forms, letter case and invisible characters (Unicode's
+/// identifier caseless match, D147: `toNFKC_Casefold`).
 pub fn caseless_key(text: &str) -> String {
     let nfkc = ComposingNormalizerBorrowed::new_nfkc();
     let folding = CaseMapper::new();
     let mut key = nfkc.normalize(text).into_owned();
-    // Folding can undo normalisation and the other way round; Unicode needs at most a few rounds.
+    // Folding can undo normalisation and vice versa. A few rounds are enough for all of Unicode.
     for _ in 0..4 {
         let folded = folding.fold_string(&key);
         let visible: String = folded.chars().filter(|c| !is_invisible(*c)).collect();
@@ -33,12 +33,13 @@ pub fn caseless_key(text: &str) -> String {
     key
 }
 
-/// Trims, and makes every run of white space one space.
+/// Trims, and collapses every run of white space into one space.
 pub fn fold_white_space(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Passwords as RFC 8265 prepares them (section 4.2, OpaqueString): every space is U+0020, then NFC.
+/// Prepares a password by the OpaqueString profile (RFC 8265, section 4.2): maps every space to U+0020, then applies
+/// NFC.
 pub fn opaque_string(text: &str) -> String {
     let category = CodePointMapData::<GeneralCategory>::new();
     let spaced: String = text
@@ -51,11 +52,11 @@ pub fn opaque_string(text: &str) -> String {
     nfc(&spaced)
 }
 
-/// Whether readers see every character of `text` where it stands. Direction controls show a text as another one, and
-/// invisible or unassigned characters make two texts look alike.
+/// Whether `text` is displayed as written. Direction controls display a text as a different one, and invisible or
+/// unassigned characters make different texts look alike.
 ///
-/// Scripts and emoji need some invisible characters: joiners after another character, and variation selectors after a
-/// character that has variants.
+/// Some invisible characters are required by scripts and emoji, and allowed: joiners after another character, and
+/// variation selectors after a character that has variants.
 pub fn is_shown_as_written(text: &str) -> bool {
     let mut before = None;
     text.chars().all(|character| {
@@ -66,7 +67,7 @@ pub fn is_shown_as_written(text: &str) -> bool {
     })
 }
 
-/// Whether Unicode has assigned the code point: no non-character, and none for private use.
+/// Whether the code point is assigned in Unicode. Non-characters and private-use characters are not.
 pub fn is_assigned(character: char) -> bool {
     let category = CodePointMapData::<GeneralCategory>::new().get(character);
     !matches!(
@@ -75,7 +76,7 @@ pub fn is_assigned(character: char) -> bool {
     )
 }
 
-/// Whether the invisible `character` belongs after `base`.
+/// Whether the invisible `character` is valid after `base`.
 fn modifies(character: char, base: char) -> bool {
     match character {
         '\u{200c}' | '\u{200d}' => {
@@ -96,7 +97,7 @@ fn has_variants(base: char) -> bool {
         || CodePointSetData::new::<Ideographic>().contains(base)
 }
 
-/// Whether Unicode says that nothing is to be shown of it.
+/// Whether the character is not displayed: default ignorable, or an interlinear annotation.
 pub fn is_invisible(character: char) -> bool {
     let annotates = ('\u{fff9}'..='\u{fffb}').contains(&character);
     annotates || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
@@ -190,13 +191,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_key_is_its_own_key(text in "\\PC{0,40}") {
+        fn caseless_key_is_idempotent(text in "\\PC{0,40}") {
             let key = caseless_key(&text);
             prop_assert_eq!(caseless_key(&key), key);
         }
 
         #[test]
-        fn a_key_ignores_the_normalisation_of_its_text(text in "\\PC{0,40}") {
+        fn caseless_key_ignores_normalisation(text in "\\PC{0,40}") {
             prop_assert_eq!(caseless_key(&nfc(&text)), caseless_key(&text));
         }
     }

@@ -127,7 +127,7 @@ async fn f6_functions_miss_a_lost_database_and_find_it_again() {
     // An environment that starts now has the same answer.
     let cold = stack.function("admin-login").await;
     assert_eq!(log_in(&cold).await.0, 503);
-    stack.mongod.start_again().await;
+    stack.mongod.restart().await;
     for login in [&login, &cold] {
         assert_eq!(log_in(login).await.0, 200);
     }
@@ -146,7 +146,7 @@ async fn running_functions_learn_of_a_new_password_of_mongodb() {
         // It refuses new connections only.
         assert_eq!(log_in(&login).await.0, 200);
         stack.mongod.kill();
-        stack.mongod.start_again().await;
+        stack.mongod.restart().await;
         assert_eq!(log_in(&login).await.0, 503);
         assert_eq!(log_in(&login).await.0, 200);
     }
@@ -391,7 +391,7 @@ async fn a_new_connection_string_that_cannot_be_used_ends_no_connection() {
         stack.replace(MONGODB_URI_SECRET, unusable).await;
         stack.mongod.kill();
         assert_eq!(log_in(&login).await.0, 503);
-        stack.mongod.start_again().await;
+        stack.mongod.restart().await;
         assert_eq!(log_in(&login).await.0, 200);
     }
 }

@@ -2,24 +2,20 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use mongodb::options::ClientOptions;
 use mongodb::{Client, Database};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use tempfile::TempDir;
+use testkit::MongodProcess;
 
 const OPERATOR: &str = "operator:canary-of-the-operator@";
 pub const USER: &str = "service";
 pub const PASSWORD: &str = "canary-of-mongodb";
 
-pub struct SecuredMongod {
-    folder: TempDir,
-    port: u16,
-    process: Child,
-}
+/// Ends with this value.
+pub struct SecuredMongod(MongodProcess);
 
 impl SecuredMongod {
     pub async fn start() -> Self {
@@ -28,54 +24,51 @@ impl SecuredMongod {
             generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let file = |name: &str| folder.path().join(name);
         fs::write(file("ca.pem"), cert.pem()).unwrap();
-        fs::write(
-            file("server.pem"),
-            cert.pem() + &signing_key.serialize_pem(),
-        )
-        .unwrap();
-        // By it the members of a set know each other.
+        let pem = cert.pem() + &signing_key.serialize_pem();
+        fs::write(file("server.pem"), pem).unwrap();
+        // The members of a set authenticate to each other with it.
         fs::write(file("key"), "a2V5IG9mIHRoZSByZXBsaWNhIHNldA==").unwrap();
         fs::set_permissions(file("key"), fs::Permissions::from_mode(0o600)).unwrap();
-        fs::create_dir(file("data")).unwrap();
-        let port = aws_emulator::free_port().unwrap();
-        let process = spawn(&folder, port);
-        let mongod = Self {
-            folder,
-            port,
-            process,
-        };
+        let path = |name: &str| file(name).display().to_string();
+        let options = [
+            "--replSet",
+            "rs0",
+            "--bind_ip",
+            "localhost",
+            "--tlsMode",
+            "requireTLS",
+            "--tlsAllowConnectionsWithoutCertificates",
+            "--tlsCertificateKeyFile",
+            &path("server.pem"),
+            "--tlsCAFile",
+            &path("ca.pem"),
+            "--keyFile",
+            &path("key"),
+        ];
+        let mongod = Self(MongodProcess::spawn_in(folder, &options));
         mongod.initiate().await;
         mongod
     }
 
-    /// Until there is a user, whoever is on the same machine may make one.
+    /// Without credentials: MongoDB allows that until there is a user.
     async fn initiate(&self) {
-        let admin = self.admin("").await;
-        let member = doc! { "_id": 0, "host": format!("localhost:{}", self.port) };
+        let member = doc! { "_id": 0, "host": format!("localhost:{}", self.0.port) };
         let config = doc! { "_id": "rs0", "members": [member] };
-        let started = Instant::now();
-        while admin
-            .run_command(doc! { "replSetInitiate": &config })
-            .await
-            .is_err()
-        {
-            assert!(started.elapsed() < Duration::from_secs(60), "no mongod");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        self.until_accepted(doc! { "replSetInitiate": config })
+            .await;
         let (name, password) = OPERATOR.trim_end_matches('@').split_once(':').unwrap();
         let operator = doc! { "createUser": name, "pwd": password, "roles": ["root"] };
-        while self
-            .admin("")
-            .await
-            .run_command(operator.clone())
-            .await
-            .is_err()
-        {
-            assert!(started.elapsed() < Duration::from_secs(60), "no primary");
+        self.until_accepted(operator).await;
+        // The roles that the documentation asks for.
+        self.create_user(USER, &["master_db", "tenants"]).await;
+    }
+
+    async fn until_accepted(&self, command: Document) {
+        let started = Instant::now();
+        while let Err(error) = self.admin("").await.run_command(command.clone()).await {
+            assert!(started.elapsed() < Duration::from_secs(60), "{error}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        // What the README asks for, and no more.
-        self.create_user(USER, &["master_db", "tenants"]).await;
     }
 
     /// Makes a database user with the role `readWrite` on these databases, and gives its connection string.
@@ -118,10 +111,10 @@ impl SecuredMongod {
 
     /// As [`Self::uri`], with these credentials (`user:password@`, or nothing), and with `options`.
     pub fn uri_with(&self, credentials: &str, options: &str) -> String {
-        let ca = self.folder.path().join("ca.pem");
+        let ca = self.0.folder().join("ca.pem");
         format!(
             "mongodb://{credentials}localhost:{}/?{options}&tls=true&tlsCAFile={}",
-            self.port,
+            self.0.port,
             ca.display()
         )
     }
@@ -130,18 +123,17 @@ impl SecuredMongod {
     pub fn other_certificate(&self) -> String {
         let CertifiedKey { cert, .. } =
             generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let file = self.folder.path().join("other-ca.pem");
+        let file = self.0.folder().join("other-ca.pem");
         fs::write(&file, cert.pem()).unwrap();
         file.display().to_string()
     }
 
     pub fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.0.kill();
     }
 
-    pub async fn start_again(&mut self) {
-        self.process = spawn(&self.folder, self.port);
+    pub async fn restart(&mut self) {
+        self.0.respawn();
         let started = Instant::now();
         loop {
             let admin = self.admin(OPERATOR).await;
@@ -153,48 +145,4 @@ impl SecuredMongod {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-}
-
-impl Drop for SecuredMongod {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn spawn(folder: &TempDir, port: u16) -> Child {
-    let file = |name: &str| folder.path().join(name);
-    Command::new(mongod::find().unwrap())
-        .args([
-            "--bind_ip",
-            "localhost",
-            "--nounixsocket",
-            "--replSet",
-            "rs0",
-        ])
-        .args([
-            "--port",
-            &port.to_string(),
-            "--wiredTigerCacheSizeGB",
-            "0.25",
-        ])
-        .args([
-            "--tlsMode",
-            "requireTLS",
-            "--tlsAllowConnectionsWithoutCertificates",
-        ])
-        .arg("--tlsCertificateKeyFile")
-        .arg(file("server.pem"))
-        .arg("--tlsCAFile")
-        .arg(file("ca.pem"))
-        .arg("--keyFile")
-        .arg(file("key"))
-        .arg("--dbpath")
-        .arg(file("data"))
-        .arg("--logpath")
-        .arg(file("log"))
-        .arg("--logappend")
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
 }

@@ -5,7 +5,7 @@ use base64::Engine;
 use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, SIGNING_SECRET, TestService};
+use testkit::{Response, SIGNING_SECRET, TestService};
 
 fn base64url(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
@@ -95,29 +95,29 @@ impl Session {
         }
     }
 
-    async fn show(&self, token: &str) -> Answer {
+    async fn show(&self, token: &str) -> Response {
         self.service.show(token).await
     }
 
-    async fn with_header(&self, header: &Value) -> Answer {
+    async fn with_header(&self, header: &Value) -> Response {
         let claims = self.claims.to_string();
         self.show(&forge(header, &claims, hmac::HMAC_SHA256, SIGNING_SECRET))
             .await
     }
 
-    async fn with_claim(&self, name: &str, value: Value) -> Answer {
+    async fn with_claim(&self, name: &str, value: Value) -> Response {
         let mut claims = self.claims.clone();
         claims[name] = value;
         self.with_claims(&claims).await
     }
 
-    async fn without_claim(&self, name: &str) -> Answer {
+    async fn without_claim(&self, name: &str) -> Response {
         let mut claims = self.claims.clone();
         claims.as_object_mut().unwrap().remove(name).unwrap();
         self.with_claims(&claims).await
     }
 
-    async fn with_claims(&self, claims: &Value) -> Answer {
+    async fn with_claims(&self, claims: &Value) -> Response {
         let claims = claims.to_string();
         let token = forge(&our_header(), &claims, hmac::HMAC_SHA256, SIGNING_SECRET);
         self.show(&token).await
@@ -125,7 +125,7 @@ impl Session {
 }
 
 #[track_caller]
-fn refused(answer: &Answer) {
+fn refused(answer: &Response) {
     answer.problem(401, "invalid_token");
     assert_eq!(
         answer.headers["www-authenticate"],

@@ -3,7 +3,7 @@
 use mongodb::bson::{Document, doc};
 use serde_json::Value;
 
-use crate::harness::{Answer, PASSWORD, TestService, all};
+use testkit::{PASSWORD, Response, TestService, all};
 
 const EMAIL: &str = "admin@example.com";
 const NEW_PASSWORD: &str = "correct horse battery staple";
@@ -23,7 +23,7 @@ async fn stored(service: &TestService) -> Vec<Vec<Document>> {
 }
 
 /// Asserts that `request` fails, and changes nothing, while no event can be written.
-async fn leaves_nothing(service: &TestService, request: impl Future<Output = Answer>) {
+async fn leaves_nothing(service: &TestService, request: impl Future<Output = Response>) {
     let before = stored(service).await;
     let namespace = format!("{}.audit_events", service.state.config.master_db);
     let data = doc! { "failCommands": ["insert"], "namespace": namespace, "errorCode": 2 };

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 use mongodb::bson::doc;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, PASSWORD, TestService, Tokens};
+use testkit::{PASSWORD, Response, TestService, Tokens};
 
 const EMAIL: &str = "admin@example.com";
 
-async fn read(service: &TestService, token: &str, query: &str) -> Answer {
+async fn read(service: &TestService, token: &str, query: &str) -> Response {
     let path = format!("/org/audit?{query}");
     service.call("GET", &path, token, &Value::Null).await
 }
 
-fn events(page: &Answer) -> Vec<Value> {
+fn events(page: &Response) -> Vec<Value> {
     assert_eq!(page.status, 200, "{page:?}");
     page.body["events"].as_array().unwrap().clone()
 }

@@ -8,9 +8,9 @@ use lambda_http::Context;
 use mongodb::bson::doc;
 use serde_json::{Value, json};
 
-use crate::harness::TestService;
-use crate::logs::lines_of;
 use crate::access_tokens::{claims_of, expired, foreign};
+use testkit::TestService;
+use testkit::lines_of;
 
 const EMAIL: &str = "admin@example.com";
 

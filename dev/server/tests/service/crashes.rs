@@ -1,108 +1,27 @@
 //! Real processes that are killed, frozen and started again: the service's, and the database's under it.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::local_server::Server;
-use crate::harness::{PASSWORD, TestService, all, mongod_binary};
 use crate::secrets::borrowed;
-use crate::secrets_manager::{Mood, SecretsManager, with_uri_in_secret};
+use testkit::{Failure, FakeSecretsManager, with_uri_in_secret};
+use testkit::{MongodProcess, PASSWORD, TestService, all};
 
-/// A one-node replica set on a port of its own, which it has again after a restart.
-struct Database {
-    port: u16,
-    folder: TempDir,
-    process: Child,
+/// A replica set whose transactions end soon after their client is gone. MongoDB's default is 60 seconds.
+async fn start_database() -> MongodProcess {
+    MongodProcess::start_replica_set(&["--setParameter", "transactionLifetimeLimitSeconds=3"]).await
 }
 
-impl Database {
-    async fn start() -> Self {
-        let port = free_port();
-        let folder = tempfile::tempdir().unwrap();
-        let process = Self::spawn(port, folder.path());
-        let database = Self {
-            port,
-            folder,
-            process,
-        };
-        let member = doc! { "_id": 0, "host": format!("127.0.0.1:{port}") };
-        let config = doc! { "_id": "rs0", "members": [member] };
-        let initiate = doc! { "replSetInitiate": config };
-        database.admin().await.run_command(initiate).await.unwrap();
-        database.wait_for_primary().await;
-        database
-    }
-
-    fn spawn(port: u16, folder: &Path) -> Child {
-        Command::new(mongod_binary())
-            .args([
-                "--bind_ip",
-                "127.0.0.1",
-                "--nounixsocket",
-                "--replSet",
-                "rs0",
-            ])
-            .args(["--setParameter", "enableTestCommands=1"])
-            // A transaction whose client is gone holds its locks for so long, 60 seconds unless told.
-            .args(["--setParameter", "transactionLifetimeLimitSeconds=3"])
-            .args(["--port", &port.to_string(), "--dbpath"])
-            .arg(folder)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap()
-    }
-
-    async fn admin(&self) -> mongodb::Database {
-        let uri = format!("mongodb://127.0.0.1:{}/?directConnection=true", self.port);
-        Client::with_uri_str(uri).await.unwrap().database("admin")
-    }
-
-    async fn wait_for_primary(&self) {
-        let started = Instant::now();
-        let admin = self.admin().await;
-        loop {
-            let hello = admin.run_command(doc! { "hello": 1 }).await;
-            if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or_default()) {
-                return;
-            }
-            assert!(started.elapsed() < Duration::from_secs(60), "no primary");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    fn uri(&self) -> String {
-        format!("mongodb://127.0.0.1:{}/?replicaSet=rs0", self.port)
-    }
-
-    fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-
-    async fn start_again(&mut self) {
-        self.process = Self::spawn(self.port, self.folder.path());
-        self.wait_for_primary().await;
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+async fn restart(database: &mut MongodProcess) {
+    database.respawn();
+    database.until("isWritablePrimary").await;
 }
 
 /// Sixteen creations at once, each with a key, and `fault` in the middle of them. Then those without an answer
@@ -150,44 +69,44 @@ async fn creations_survive(service: &TestService, fault: impl Future<Output = ()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f6_a_killed_database_loses_nothing() {
-    let mut database = Database::start().await;
+    let mut database = start_database().await;
     let service = TestService::start_on(&database.uri(), &[]).await;
     assert_eq!(service.get("/health").await.status, 200);
     let fault = async {
         database.kill();
-        database.start_again().await;
+        restart(&mut database).await;
     };
     creations_survive(&service, fault).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f6_a_stepdown_loses_nothing() {
-    let database = Database::start().await;
+    let database = start_database().await;
     let service = TestService::start_on(&database.uri(), &[]).await;
     assert_eq!(service.get("/health").await.status, 200);
     let fault = async {
         let stepdown = doc! { "replSetStepDown": 1, "force": true };
         let admin = database.admin().await;
         let _ = admin.run_command(stepdown).await;
-        database.wait_for_primary().await;
+        database.until("isWritablePrimary").await;
     };
     creations_survive(&service, fault).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f8_the_service_recovers_with_its_database() {
-    let mut database = Database::start().await;
+    let mut database = start_database().await;
     database.kill();
     let uri = format!("{}&serverSelectionTimeoutMS=300", database.uri());
     let service = TestService::start_on(&uri, &[]).await;
     let missed = service.create("Acme", "a@example.com").await;
     missed.problem(503, "service_unavailable");
-    database.start_again().await;
+    restart(&mut database).await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     assert_eq!(service.assert_consistent().await, 1);
 }
 
-fn server(database: &Database, folder: &Path) -> Server {
+fn server(database: &MongodProcess, folder: &Path) -> Server {
     Server::start_with(folder, &[("MONGODB_URI", &database.uri())])
 }
 
@@ -203,7 +122,7 @@ fn acme() -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f9_the_first_request_after_a_database_restart_succeeds() {
-    let mut database = Database::start().await;
+    let mut database = start_database().await;
     let folder = TempDir::new().unwrap();
     let mut server = server(&database, folder.path());
     assert_eq!(
@@ -212,14 +131,14 @@ async fn f9_the_first_request_after_a_database_restart_succeeds() {
     );
     server.send_signal("STOP");
     database.kill();
-    database.start_again().await;
+    restart(&mut database).await;
     server.send_signal("CONT");
     let credentials = json!({"email": "a@example.com", "password": PASSWORD});
     let login = post(&server, "/admin/login", "-", &credentials).await;
     assert_eq!(login.status(), 200);
     server.send_signal("STOP");
     database.kill();
-    database.start_again().await;
+    restart(&mut database).await;
     server.send_signal("CONT");
     let health = reqwest::get(format!("{}/health", server.base)).await;
     assert_eq!(health.unwrap().status(), 200);
@@ -229,9 +148,9 @@ async fn f9_the_first_request_after_a_database_restart_succeeds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f6_f13_a_restarted_database_is_found_without_secrets_manager() {
-    let mut database = Database::start().await;
+    let mut database = start_database().await;
     let signing = "a signing secret of 32 bytes or more";
-    let manager = SecretsManager::start(&[("jwt", signing), ("uri", &database.uri())]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", signing), ("uri", &database.uri())]).await;
     let settings = with_uri_in_secret(manager.settings("jwt"));
     let folder = TempDir::new().unwrap();
     let mut server = Server::start_with(folder.path(), &borrowed(&settings));
@@ -245,21 +164,21 @@ async fn f6_f13_a_restarted_database_is_found_without_secrets_manager() {
             .await
             .status()
     };
-    for mood in [Mood::Down, Mood::Throttling, Mood::Hanging] {
-        manager.be(mood);
+    for failure in [Failure::Down, Failure::Throttling, Failure::Hanging] {
+        manager.fail_with(failure);
         database.kill();
-        assert_eq!(log_in().await, 503, "{mood:?}");
-        database.start_again().await;
+        assert_eq!(log_in().await, 503, "{failure:?}");
+        restart(&mut database).await;
         let started = Instant::now();
-        assert_eq!(log_in().await, 200, "{mood:?}");
-        assert!(started.elapsed() < Duration::from_secs(3), "{mood:?}");
+        assert_eq!(log_in().await, 200, "{failure:?}");
+        assert!(started.elapsed() < Duration::from_secs(3), "{failure:?}");
     }
     server.signal("KILL");
 }
 
 /// Kills the server while `command` of a creation is blocked, and repeats the creation with another server.
 async fn killed_during(command: &str) {
-    let database = Database::start().await;
+    let database = start_database().await;
     let folder = TempDir::new().unwrap();
     let mut killed = server(&database, folder.path());
     let admin = database.admin().await;
@@ -291,7 +210,7 @@ async fn killed_during(command: &str) {
 }
 
 /// Organizations, admins and collections match one to one, and there is one.
-async fn has_acme_and_nothing_else(database: &Database) {
+async fn has_acme_and_nothing_else(database: &MongodProcess) {
     let control = database.admin().await.client().database("master_db");
     let tenants = database.admin().await.client().database("tenants");
     let [organizations, admins] =

@@ -5,17 +5,19 @@ use std::collections::HashSet;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, PASSWORD, TestService};
+use testkit::{PASSWORD, Response, TestService};
 
 /// Statuses and how often they came.
-fn count(answers: &[Answer], status: u16) -> usize {
+fn count(answers: &[Response], status: u16) -> usize {
     answers
         .iter()
         .filter(|answer| answer.status == status)
         .count()
 }
 
-async fn parallel<F: Future<Output = Answer>>(requests: impl Iterator<Item = F>) -> Vec<Answer> {
+async fn parallel<F: Future<Output = Response>>(
+    requests: impl Iterator<Item = F>,
+) -> Vec<Response> {
     futures_util::future::join_all(requests).await
 }
 
@@ -320,7 +322,7 @@ async fn refusals(service: &TestService, token: &str, password: &str) -> Vec<(u1
         service.post("/org/create", &body).await,
         service.change_password(token, PASSWORD, password).await,
     ];
-    let code = |answer: &Answer| {
+    let code = |answer: &Response| {
         let code = answer.body["errors"][0]["code"].as_str();
         (answer.status.as_u16(), code.unwrap_or_default().to_owned())
     };

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use shared::organizations::PurgeReport;
 
 use crate::rate_limits::guess_in_flight;
-use crate::harness::{PASSWORD, TestService, Tokens};
 use crate::sessions::assert_revoked;
+use testkit::{PASSWORD, TestService, Tokens};
 
 pub const EMAIL: &str = "admin@example.com";
 pub const NAME: &str = "Akshay Pvt Ltd";

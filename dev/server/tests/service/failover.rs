@@ -7,8 +7,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use shared::start::prepare;
 
-use crate::harness::replica_set::ReplicaSet;
-use crate::harness::{Answer, PASSWORD, TestService, Tokens};
+use testkit::{PASSWORD, ReplicaSet, Response, TestService, Tokens};
 
 /// An organization that is renamed until its service says no more.
 struct Renamed {
@@ -18,7 +17,7 @@ struct Renamed {
     names: Vec<String>,
 }
 
-async fn create(service: &TestService, number: usize) -> Answer {
+async fn create(service: &TestService, number: usize) -> Response {
     let email = format!("created-{number}@example.com");
     let body = json!({"organization_name": email, "email": email, "password": PASSWORD});
     let request = service.request("POST", "/org/create").json(&body);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mongodb::bson::doc;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, PASSWORD, TestService};
+use testkit::{PASSWORD, Response, TestService};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
@@ -13,7 +13,7 @@ fn acme() -> Value {
     json!({"organization_name": "Acme", "email": "a@example.com", "password": PASSWORD})
 }
 
-async fn create(service: &TestService, key: &str, body: &Value) -> Answer {
+async fn create(service: &TestService, key: &str, body: &Value) -> Response {
     let request = service
         .request("POST", "/org/create")
         .header("idempotency-key", key);
@@ -135,11 +135,11 @@ async fn a_key_expires_after_a_day() {
 async fn a_key_of_a_request_in_flight_is_a_conflict() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.get("/health").await.status, 200);
-    let data = doc! { "failCommands": ["commitTransaction"], "blockConnection": true, "blockTimeMS": 6000 };
+    let data = doc! { "failCommands": ["commitTransaction"], "blockConnection": true, "blockTimeMS": 3500 };
     service.failpoint(doc! { "times": 1 }, data).await;
     let body = acme();
     let second = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
         create(&service, KEY, &body).await
     };
     let (first, second) = tokio::join!(create(&service, KEY, &body), second);
@@ -151,8 +151,7 @@ async fn a_key_of_a_request_in_flight_is_a_conflict() {
 
 #[tokio::test]
 async fn a_retry_after_an_unknown_outcome_creates_one_organization() {
-    let (service, _mongod) = TestService::start_on_own_mongod().await;
-    assert_eq!(service.get("/health").await.status, 200);
+    let (service, _mongod) = TestService::start_with_timeout(Duration::from_secs(3)).await;
     let data = doc! { "failCommands": ["commitTransaction"], "closeConnection": true };
     service.failpoint(doc! { "times": 1_000_000 }, data).await;
     create(&service, KEY, &acme())

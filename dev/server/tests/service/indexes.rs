@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::delete_organization::end_grace;
 use crate::documents::openapi_routes;
-use crate::harness::{PASSWORD, TestService, all};
+use testkit::{PASSWORD, TestService, all};
 
 const EMAIL: &str = "a@example.com";
 const NEW_PASSWORD: &str = "correct horse battery";
@@ -57,7 +57,7 @@ async fn call_every_route(service: &TestService) -> BTreeSet<String> {
     );
     assert_eq!(service.log_out(&session.access).await.status, 204);
     service.show(token).await.problem(401, "invalid_token");
-    let log_in = async || crate::harness::Tokens::of(&service.log_in(EMAIL, NEW_PASSWORD).await);
+    let log_in = async || testkit::Tokens::of(&service.log_in(EMAIL, NEW_PASSWORD).await);
     let everywhere = "/admin/logout?everywhere=true";
     assert_eq!(
         service

@@ -4,8 +4,8 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde_json::{Map, Value, json};
 
-use crate::harness::{Answer, TestService, all};
 use crate::access_tokens::{claims_of, expired, foreign};
+use testkit::{Response, TestService, all};
 
 /// Routes for those who have no token, or none yet.
 const PUBLIC: &[&str] = &[
@@ -119,7 +119,7 @@ impl Tenant {
     }
 
     #[track_caller]
-    fn is_not_in(&self, answer: &Answer) {
+    fn is_not_in(&self, answer: &Response) {
         let text = answer.body.to_string();
         for own in [&self.id.to_hex(), &self.name, &self.email, &self.collection] {
             assert!(!text.contains(own.as_str()), "{own} is in {text}");
@@ -211,7 +211,7 @@ impl Attackers<'_> {
         path: &str,
         body: &Value,
         names: &Names,
-    ) -> (Answer, Value) {
+    ) -> (Response, Value) {
         self.number += 1;
         let attacker = match self.current.take() {
             Some(attacker) => attacker,
@@ -245,7 +245,7 @@ impl Attackers<'_> {
 }
 
 /// What an answer says, without what differs between any two of them.
-fn comparable(answer: &Answer) -> Value {
+fn comparable(answer: &Response) -> Value {
     let Value::Object(fields) = &answer.body else {
         return json!([answer.status.as_u16(), answer.body]);
     };

@@ -13,8 +13,7 @@ use mongodb::bson::{DateTime, doc};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::harness::{PASSWORD, TestService, mongod, mongod_binary};
-use crate::logs;
+use testkit::{PASSWORD, TestService, shared_mongod};
 
 /// A server process and what it printed.
 pub struct Server {
@@ -27,7 +26,7 @@ pub struct Server {
 
 fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
     // Fetched before anything is timed.
-    mongod_binary();
+    mongod::find().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
     command
         .current_dir(folder)
@@ -48,7 +47,7 @@ pub fn refused(folder: &Path, settings: &[(&str, &str)]) -> String {
     let Output { status, stderr, .. } = command(folder, settings).output().unwrap();
     assert_eq!(status.code(), Some(1));
     let stderr = String::from_utf8(stderr).unwrap();
-    logs::search(&stderr);
+    testkit::assert_no_secret(&stderr);
     stderr
 }
 
@@ -66,7 +65,7 @@ impl Server {
         // Until it ends, with the process and its mongod.
         std::thread::spawn(move || {
             let lines = stderr.lines().map_while(Result::ok);
-            lines.for_each(|line| logs::search(&line));
+            lines.for_each(|line| testkit::assert_no_secret(&line));
         });
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let (mut curl_lines, mut base, mut mongodb) = (Vec::new(), String::new(), String::new());
@@ -147,7 +146,7 @@ async fn deleted_organizations_are_purged_after_their_grace_period() {
         .unwrap();
     let folder = TempDir::new().unwrap();
     let settings = [
-        ("MONGODB_URI", mongod().uri()),
+        ("MONGODB_URI", shared_mongod().uri()),
         ("MASTER_DB", organizations.namespace().db),
         ("TENANT_DB", service.tenants().name().to_owned()),
     ];
@@ -377,7 +376,7 @@ async fn the_server_ends_with_its_mongod_and_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_cors_options_is_an_unknown_method() {
     let folder = TempDir::new().unwrap();
-    let mut server = Server::start_with(folder.path(), &[("MONGODB_URI", &mongod().uri())]);
+    let mut server = Server::start_with(folder.path(), &[("MONGODB_URI", &shared_mongod().uri())]);
     for (path, status) in [("/org/create", 405), ("/nothing", 404)] {
         let url = format!("{}{path}", server.base);
         let options = reqwest::Client::new().request(reqwest::Method::OPTIONS, url);
@@ -393,7 +392,7 @@ async fn without_cors_options_is_an_unknown_method() {
 
 #[test]
 fn the_printed_addresses_can_be_reached() {
-    let mongodb = mongod().uri();
+    let mongodb = shared_mongod().uri();
     for (host, begin) in [
         ("127.0.0.2", "http://127.0.0.2:"),
         ("::1", "http://[::1]:"),
@@ -431,7 +430,7 @@ fn the_env_file_of_the_current_folder_is_read_literally() {
     )
     .unwrap();
     let name = format!("a{:016x}", fastrand::u64(..));
-    let uri = mongod().uri();
+    let uri = shared_mongod().uri();
     let text = format!(
         "\u{feff}# comment\r\nexport MASTER_DB='{name}'\r\nTENANT_DB=\"{name}_t\"\r\nJWT_ISSUER=pa$$word\r\n\
          JWT_AUDIENCE='$HOME \"x\"'\r\nMONGODB_URI={uri} # the test's own\r\n"

@@ -7,7 +7,7 @@ use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use shared::tokens::Claims;
 
-use crate::harness::{Answer, PASSWORD, SIGNING_SECRET, TestService, Tokens};
+use testkit::{PASSWORD, Response, SIGNING_SECRET, TestService, Tokens};
 
 const EMAIL: &str = "admin@example.com";
 /// `Admin@123`, as bcrypt at cost 10 by another implementation (Python's bcrypt).
@@ -27,8 +27,8 @@ async fn set(service: &TestService, change: Document) {
 }
 
 /// Status, headers and body, without what differs from request to request.
-fn comparable(answer: Answer) -> Value {
-    let Answer {
+fn comparable(answer: Response) -> Value {
+    let Response {
         status,
         mut headers,
         mut body,

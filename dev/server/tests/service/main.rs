@@ -8,31 +8,29 @@
     reason = "a test fails by panicking"
 )]
 
-mod rate_limits;
+mod access_tokens;
+mod audit_atomicity;
 mod audit_trail;
-mod session_guard;
 mod authorizer;
-mod request_bodies;
-mod local_server;
+mod crashes;
+mod create_organization;
 mod delete_organization;
 mod documents;
 mod failover;
 mod faults;
-mod harness;
 mod idempotency;
+mod indexes;
 mod isolation;
+mod local_server;
 mod login;
 mod logs;
-mod create_organization;
 mod outages;
-mod crashes;
 mod properties;
 mod purge;
-mod indexes;
-mod audit_atomicity;
+mod rate_limits;
 mod rename_organization;
+mod request_bodies;
 mod secrets;
-mod secrets_manager;
+mod session_guard;
 mod sessions;
 mod tenant_handle;
-mod access_tokens;

@@ -7,7 +7,7 @@ use proptest::test_runner::Config;
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
-use crate::harness::{Answer, TestService};
+use testkit::{Response, TestService};
 
 /// Unless `PROPTEST_CASES` says otherwise: creations that succeed cost a hash each.
 const CASES: u32 = 96;
@@ -31,7 +31,7 @@ static SERVICE: LazyLock<(Runtime, TestService)> = LazyLock::new(|| {
     (runtime, service)
 });
 
-fn send(method: &str, path: &str, headers: &[(&str, &[u8])], body: Vec<u8>) -> Answer {
+fn send(method: &str, path: &str, headers: &[(&str, &[u8])], body: Vec<u8>) -> Response {
     let (runtime, service) = &*SERVICE;
     let mut request = service.request(method, path).body(body);
     for (name, value) in headers {
@@ -71,7 +71,7 @@ fn route() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-fn is_of_the_contract(answer: &Answer) -> Result<(), TestCaseError> {
+fn is_of_the_contract(answer: &Response) -> Result<(), TestCaseError> {
     let status = answer.status.as_u16();
     prop_assert!(
         [200, 201, 400, 401, 409, 413, 415, 422].contains(&status),

@@ -8,7 +8,7 @@ use serde_json::json;
 use shared::organizations::PurgeReport;
 
 use crate::delete_organization::{EMAIL, NAME, create, end_grace, purge};
-use crate::harness::{PASSWORD, TestService};
+use testkit::{PASSWORD, TestService};
 
 const ONE_PURGED: PurgeReport = PurgeReport {
     purged: 1,

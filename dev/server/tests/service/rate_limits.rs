@@ -7,7 +7,7 @@ use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 
 use crate::documents::{invoke, root};
-use crate::harness::{Answer, PASSWORD, TestService};
+use testkit::{PASSWORD, Response, TestService};
 
 const EMAIL: &str = "admin@example.com";
 
@@ -18,7 +18,7 @@ async fn service_with_admin(settings: &[(&str, &str)]) -> TestService {
 }
 
 /// Seconds that the answer asks to wait.
-fn wait(answer: &Answer) -> u64 {
+fn wait(answer: &Response) -> u64 {
     answer.problem(429, "too_many_attempts");
     answer.headers["retry-after"]
         .to_str()
@@ -27,7 +27,7 @@ fn wait(answer: &Answer) -> u64 {
         .unwrap()
 }
 
-async fn guesses(service: &TestService, count: usize) -> Vec<Answer> {
+async fn guesses(service: &TestService, count: usize) -> Vec<Response> {
     let guess = |_| service.log_in(EMAIL, "Admin@124");
     futures_util::future::join_all((0..count).map(guess)).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{PASSWORD, TestService};
+use testkit::{PASSWORD, TestService};
 
 #[tokio::test]
 async fn a_new_name_follows_the_rules_and_is_unique() {
@@ -104,7 +104,7 @@ async fn q1_renames_have_a_daily_limit() {
     let login = service
         .log_in("a@example.com", "correct horse battery")
         .await;
-    let token = crate::harness::Tokens::of(&login).access;
+    let token = testkit::Tokens::of(&login).access;
     assert_eq!(
         service.delete(&token, "correct horse battery").await.status,
         200

@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::TestService;
 use crate::isolation::example_body;
+use testkit::TestService;
 
 const CREATE: &str =
     r#"{"organization_name":"Acme","email":"a@example.com","password":"Admin@123"}"#;

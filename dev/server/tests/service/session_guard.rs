@@ -8,7 +8,7 @@ use mongodb::bson::doc;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::harness::{Answer, PASSWORD, TestService, Tokens};
+use testkit::{PASSWORD, Response, TestService, Tokens};
 
 const EMAIL: &str = "admin@example.com";
 const NEW_PASSWORD: &str = "correct horse battery staple";
@@ -38,7 +38,7 @@ async fn later<T>(request: impl Future<Output = T>) -> T {
     request.await
 }
 
-async fn log_out_everywhere(service: &TestService, tokens: &Tokens) -> Answer {
+async fn log_out_everywhere(service: &TestService, tokens: &Tokens) -> Response {
     let path = "/admin/logout?everywhere=true";
     service
         .call("POST", path, &tokens.access, &Value::Null)
@@ -160,8 +160,7 @@ async fn t9_a_password_change_keeps_its_own_session() {
 }
 
 #[tokio::test]
-async fn concurrent_password_changes_have_one_winner()
-{
+async fn concurrent_password_changes_have_one_winner() {
     let service = TestService::start().await;
     service.create("Akshay Pvt Ltd", EMAIL).await;
     let tokens = service.session_of(EMAIL).await;

@@ -10,8 +10,8 @@ use shared::auth::Caller;
 use shared::http::{ClientAddress, Deadline, RequestLog};
 use tokio::time::Instant;
 
-use crate::harness::TestService;
 use crate::isolation::Tenant;
+use testkit::TestService;
 
 async fn service_with_two_tenants() -> (TestService, Tenant, Tenant) {
     let service = TestService::start().await;

@@ -1,4 +1,4 @@
-//! What the service has stored, and faults in reading and writing it.
+//! The stored documents, and failpoints of MongoDB.
 
 use std::sync::atomic::Ordering;
 
@@ -6,7 +6,7 @@ use mongod::Mongod;
 use mongodb::bson::{Document, doc};
 use mongodb::{Collection, Database};
 
-use super::TestService;
+use crate::TestService;
 
 impl TestService {
     pub fn organizations(&self) -> Collection<Document> {
@@ -46,12 +46,12 @@ impl TestService {
         self.mongo.database(&format!("{}_tenants", self.name))
     }
 
-    /// A connection string for clients whose commands count as the service's.
+    /// A connection string for clients whose commands meet the service's failpoints.
     pub fn uri(&self, mongod: &Mongod) -> String {
         format!("{}&appName={}", mongod.uri(), self.name)
     }
 
-    /// Makes the service's commands, and no others, fail, delay or lose their connection, as `data` says.
+    /// Makes only the service's commands fail, delay or lose their connection, as `data` says.
     pub async fn failpoint(&self, mode: Document, mut data: Document) {
         data.insert("appName", &self.name);
         let command = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data };
@@ -59,7 +59,7 @@ impl TestService {
         self.met.store(met, Ordering::Relaxed);
     }
 
-    /// Ends it, and tells how many commands it has met.
+    /// Ends the failpoint. Returns how many commands met it.
     pub async fn failpoint_off(&self) -> i64 {
         let command = doc! { "configureFailPoint": "failCommand", "mode": "off" };
         self.configure_failpoint(command).await - self.met.load(Ordering::Relaxed)
@@ -85,7 +85,7 @@ impl TestService {
         transactions.get_i64(name).unwrap()
     }
 
-    /// Asserts that organizations, admins and collections match one to one, and gives their number.
+    /// Asserts that organizations, admins and collections match one to one. Returns their number.
     #[track_caller]
     pub fn assert_consistent(&self) -> impl Future<Output = usize> + use<'_> {
         let caller = std::panic::Location::caller();
@@ -107,7 +107,7 @@ impl TestService {
             assert_eq!(
                 (&ids, &named),
                 (&admins, &collections),
-                "something partial at {caller}"
+                "organizations, admins and collections differ at {caller}"
             );
             ids.len()
         }

@@ -1,16 +1,10 @@
-//! Starts the service for a test: see [`calls`] for what it is asked, and [`database`] for what it has stored.
+//! The service of a test: the real router on a free port, on databases of its own.
 
-mod answer;
-mod calls;
-mod database;
-pub mod replica_set;
-
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use mongod::{Mongod, Purpose};
+use mongod::Mongod;
 use mongodb::Client;
 use mongodb::bson::DateTime;
 use shared::clock::Clock;
@@ -20,40 +14,12 @@ use shared::secrets::{SecretVersion, SecretsManager};
 use shared::state::AppState;
 use shared::tokens::{self, SecretSource};
 
-use crate::logs;
-use crate::secrets_manager::SecretsManager as FakeSecretsManager;
-
-pub use answer::{Answer, Tokens};
-pub use database::all;
+use crate::log_capture;
+use crate::{FakeSecretsManager, Owner, shared_mongod, start_mongod};
 
 pub const PASSWORD: &str = "Admin@123";
 pub const SIGNING_SECRET: &str = "a signing secret of 32 bytes or more";
 pub const PEPPER: &str = "a canary pepper of 32 bytes or more";
-
-/// One mongod for all tests of this process, ended with it.
-pub fn mongod() -> &'static Mongod {
-    static MONGOD: OnceLock<Mongod> = OnceLock::new();
-    MONGOD.get_or_init(|| {
-        let start = || {
-            tokio::runtime::Runtime::new()
-                .unwrap()
-                .block_on(start_mongod())
-        };
-        std::thread::spawn(start).join().unwrap()
-    })
-}
-
-/// A mongod for one test, for those that take it away.
-pub async fn start_mongod() -> Mongod {
-    let folder = tempfile::tempdir().unwrap().keep();
-    Mongod::start(&mongod_binary(), &folder, Purpose::Test)
-        .await
-        .unwrap()
-}
-
-pub fn mongod_binary() -> PathBuf {
-    mongod::find().unwrap()
-}
 
 pub fn local_secret() -> SecretSource {
     SecretSource::Local(SecretVersion {
@@ -66,14 +32,14 @@ pub fn local_secret() -> SecretSource {
 pub struct TestService {
     pub state: Arc<AppState>,
     /// A name that no other test has: of the databases, and of the service as MongoDB sees it.
-    name: String,
-    base: String,
-    http: reqwest::Client,
-    mongo: Client,
+    pub(crate) name: String,
+    pub(crate) base: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) mongo: Client,
     /// Milliseconds by which the service's clock is ahead of the system's.
     ahead: Arc<AtomicI64>,
     /// How often failpoints had met a command when the last one was set.
-    met: AtomicI64,
+    pub(crate) met: AtomicI64,
 }
 
 impl TestService {
@@ -81,9 +47,9 @@ impl TestService {
         Self::start_with(&[]).await
     }
 
-    /// `settings` win over what tests usually set.
+    /// With `settings` instead of those that tests usually have.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
-        Self::start_on(&mongod().uri(), settings).await
+        Self::start_on(&shared_mongod().uri(), settings).await
     }
 
     /// `uri` must have a query.
@@ -91,12 +57,25 @@ impl TestService {
         Self::start_from(uri, settings, local_secret()).await
     }
 
-    /// On a mongod that no other test uses: a failpoint is the whole server's.
+    /// On a mongod that no other test uses, because a failpoint applies to the whole server.
     pub async fn start_on_own_mongod() -> (Self, Mongod) {
+        Self::start_with_timeout(REQUEST_TIMEOUT).await
+    }
+
+    /// On a mongod of its own, with another timeout of requests than ten seconds.
+    pub async fn start_with_timeout(timeout: Duration) -> (Self, Mongod) {
         let mongod = start_mongod().await;
         let service = Self::start_on(&mongod.uri(), &[]).await;
+        let service = service.with_timeout(timeout).await;
         assert_eq!(service.get("/health").await.status, 200);
         (service, mongod)
+    }
+
+    /// With an organization, whose owner is logged in.
+    pub async fn start_with_owner() -> (Self, Owner) {
+        let service = Self::start().await;
+        let owner = service.owner("Acme").await;
+        (service, owner)
     }
 
     pub async fn start_from(uri: &str, settings: &[(&str, &str)], secret: SecretSource) -> Self {
@@ -125,11 +104,11 @@ impl TestService {
         tokens: tokens::Tokens,
     ) -> Self {
         // `RUST_LOG=1 cargo test` shows what the services of the tests log.
-        logs::watch();
+        log_capture::start();
         let ahead: Arc<AtomicI64> = Arc::default();
         let clock = clock(Arc::clone(&ahead));
         let state = Arc::new(AppState::with_clock(config, tokens, secrets, clock));
-        let base = serve(server::routes(&state)).await;
+        let base = serve(server::routes(&state), REQUEST_TIMEOUT).await;
         let mongo = Client::with_uri_str(uri).await.unwrap();
         let http = reqwest::Client::new();
         Self {
@@ -143,9 +122,15 @@ impl TestService {
         }
     }
 
-    /// The service that has these routes instead of its own.
+    /// The same service with these routes instead of its own.
     pub async fn with_routes(self, router: axum::Router) -> Self {
-        let base = serve(router).await;
+        let base = serve(router, REQUEST_TIMEOUT).await;
+        Self { base, ..self }
+    }
+
+    /// The same service with another timeout of requests.
+    pub async fn with_timeout(self, timeout: Duration) -> Self {
+        let base = serve(server::routes(&self.state), timeout).await;
         Self { base, ..self }
     }
 
@@ -170,19 +155,19 @@ impl TestService {
             ("MASTER_DB", self.state.config.master_db.as_str()),
             ("TENANT_DB", &self.state.config.tenant_db),
         ];
-        let second_instance = Self::start_from(&mongod().uri(), &settings, secret).await;
+        let second_instance = Self::start_from(&shared_mongod().uri(), &settings, secret).await;
         let ahead = self.ahead.load(Ordering::Relaxed);
         second_instance.ahead.store(ahead, Ordering::Relaxed);
         second_instance
     }
 
-    /// Lets time pass for the service.
+    /// Advances the service's clock.
     pub fn advance_clock(&self, time: Duration) {
         let millis = i64::try_from(time.as_millis()).unwrap();
         self.ahead.fetch_add(millis, Ordering::Relaxed);
     }
 
-    /// Passwords that were hashed or compared so far.
+    /// How many passwords were hashed or compared.
     pub fn hashes(&self) -> u64 {
         self.state.hasher.computed()
     }
@@ -192,9 +177,9 @@ fn new_name() -> String {
     format!("t{:016x}", fastrand::u64(..))
 }
 
-/// The URL of a server with these routes, in front of which is what every request goes through.
-async fn serve(router: axum::Router) -> String {
-    let router = shared::http::service(router, REQUEST_TIMEOUT);
+/// Serves these routes, and returns the URL.
+async fn serve(router: axum::Router, timeout: Duration) -> String {
+    let router = shared::http::service(router, timeout);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, server::connected(router)).into_future());

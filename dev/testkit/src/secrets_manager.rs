@@ -1,4 +1,4 @@
-//! Speaks Secrets Manager's protocol, as well or as badly as a test wants it.
+//! A Secrets Manager (AWS JSON 1.1) that fails as a test wants it to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,20 +14,20 @@ use base64::Engine;
 use serde_json::{Value, json};
 use shared::tokens::SecretSource;
 
-use crate::harness::mongod;
+use crate::shared_mongod;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
-    Good,
+pub enum Failure {
+    None,
     Down,
     Throttling,
     Hanging,
 }
 
-/// Speaks Secrets Manager's protocol (AWS JSON 1.1), in whatever mood it is told to be.
+/// Speaks Secrets Manager's protocol, or fails.
 #[derive(Clone)]
-pub struct SecretsManager {
-    mood: Arc<Mutex<Mood>>,
+pub struct FakeSecretsManager {
+    failure: Arc<Mutex<Failure>>,
     secrets: Arc<Mutex<BTreeMap<String, Versions>>>,
     calls: Arc<AtomicUsize>,
     url: String,
@@ -45,7 +45,7 @@ struct Version {
     stages: BTreeSet<String>,
 }
 
-impl SecretsManager {
+impl FakeSecretsManager {
     pub async fn start(secrets: &[(&str, &str)]) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -57,7 +57,7 @@ impl SecretsManager {
     /// One that does not listen yet.
     pub fn new(url: String, secrets: &[(&str, &str)]) -> Self {
         let manager = Self {
-            mood: Arc::new(Mutex::new(Mood::Good)),
+            failure: Arc::new(Mutex::new(Failure::None)),
             secrets: Arc::default(),
             calls: Arc::default(),
             url,
@@ -70,7 +70,7 @@ impl SecretsManager {
 
     pub fn serve(&self, listener: tokio::net::TcpListener) {
         let router = axum::Router::new()
-            .route("/", post(answer))
+            .route("/", post(respond))
             .with_state(self.clone());
         tokio::spawn(axum::serve(listener, router).into_future());
     }
@@ -126,7 +126,7 @@ impl SecretsManager {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// The source of a service in this process.
+    /// The signing secret `id`, for a service in this process.
     pub async fn source(&self, id: &str) -> SecretSource {
         SecretSource::SecretsManager {
             client: Arc::new(self.client().await),
@@ -144,11 +144,12 @@ impl SecretsManager {
         shared::secrets::SecretsManager::with_client(client)
     }
 
-    pub fn be(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
+    /// How it responds from now on.
+    pub fn fail_with(&self, failure: Failure) {
+        *self.failure.lock().unwrap() = failure;
     }
 
-    /// What a process needs to find it, and the shared MongoDB in databases of its own.
+    /// Settings of a process: this Secrets Manager, and databases of its own on the shared mongod.
     pub fn settings(&self, secret: &str) -> Vec<(&'static str, String)> {
         let name = format!("s{:016x}", fastrand::u64(..));
         vec![
@@ -157,7 +158,7 @@ impl SecretsManager {
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_REGION", "eu-central-1".to_owned()),
             ("JWT_SECRET_ID", secret.to_owned()),
-            ("MONGODB_URI", mongod().uri()),
+            ("MONGODB_URI", shared_mongod().uri()),
             ("MASTER_DB", name.clone()),
             ("TENANT_DB", format!("{name}_tenants")),
         ]
@@ -195,22 +196,22 @@ fn move_stage(versions: &mut Versions, stage: &str, to: &str) {
     }
 }
 
-async fn answer(
-    State(manager): State<SecretsManager>,
+async fn respond(
+    State(manager): State<FakeSecretsManager>,
     headers: HeaderMap,
     body: String,
 ) -> Response {
     manager.calls.fetch_add(1, Ordering::Relaxed);
-    let mood = *manager.mood.lock().unwrap();
+    let failure = *manager.failure.lock().unwrap();
     let error = |status: u16, name: &str| {
         let status = StatusCode::from_u16(status).unwrap();
         (status, Json(json!({"__type": name, "message": name}))).into_response()
     };
-    match mood {
-        Mood::Good => {}
-        Mood::Down => return error(500, "InternalServiceError"),
-        Mood::Throttling => return error(400, "ThrottlingException"),
-        Mood::Hanging => tokio::time::sleep(Duration::from_secs(60)).await,
+    match failure {
+        Failure::None => {}
+        Failure::Down => return error(500, "InternalServiceError"),
+        Failure::Throttling => return error(400, "ThrottlingException"),
+        Failure::Hanging => tokio::time::sleep(Duration::from_secs(60)).await,
     }
     let body: Value = serde_json::from_str(&body).unwrap();
     let action = headers["x-amz-target"].to_str().unwrap().to_owned();
@@ -263,6 +264,6 @@ fn act(versions: &mut Versions, action: &str, body: &Value) -> Option<Value> {
             }
             Some(json!({}))
         }
-        other => panic!("nobody asks for {other}"),
+        other => panic!("{other} is not implemented"),
     }
 }

@@ -1,9 +1,9 @@
-//! An answer of the service, read, and what holds for each.
+//! A response of the service, and assertions that hold for each.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-/// What a login or a refresh gives.
+/// The tokens of a login or a refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
     pub access: String,
@@ -12,9 +12,9 @@ pub struct Tokens {
 
 impl Tokens {
     #[track_caller]
-    pub fn of(answer: &Answer) -> Self {
-        assert_eq!(answer.status, 200, "{answer:?}");
-        let text = |name: &str| answer.body[name].as_str().unwrap().to_owned();
+    pub fn of(response: &Response) -> Self {
+        assert_eq!(response.status, 200, "{response:?}");
+        let text = |name: &str| response.body[name].as_str().unwrap().to_owned();
         Self {
             access: text("access_token"),
             refresh: text("refresh_token"),
@@ -22,16 +22,16 @@ impl Tokens {
     }
 }
 
-/// An answer, read.
+/// A response, read.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: StatusCode,
     pub headers: reqwest::header::HeaderMap,
     pub body: Value,
 }
 
-impl Answer {
-    /// Asserts that this is the problem `code`, in the form of RFC 9457, and gives its `errors`.
+impl Response {
+    /// Asserts that it is the problem `code`, in the form of RFC 9457. Returns its `errors`: field and code.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Vec<(String, String)> {
         assert_eq!(
@@ -64,8 +64,8 @@ impl Answer {
     }
 }
 
-/// E1: asserted on every refusal that any test gets.
-pub fn shows_no_internals(body: &str) {
+/// E1: asserted for every error response of every test.
+pub fn assert_no_internals(body: &str) {
     for internal in [
         "E11000",
         "dup key",

@@ -1,4 +1,4 @@
-//! Speaks to the service as its callers do.
+//! Requests to the service.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use shared::organizations::{PurgeReport, purge_deleted};
 use shared::problem::Problem;
 
-use super::answer::shows_no_internals;
-use super::{Answer, PASSWORD, TestService, Tokens};
+use crate::response::assert_no_internals;
+use crate::{PASSWORD, Response, TestService, Tokens};
 
 impl TestService {
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
@@ -20,35 +20,35 @@ impl TestService {
         self.base.trim_start_matches("http://")
     }
 
-    pub async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Response {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.unwrap();
         if status.as_u16() >= 400 {
-            shows_no_internals(&String::from_utf8_lossy(&body));
+            assert_no_internals(&String::from_utf8_lossy(&body));
         }
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Answer {
+        Response {
             status,
             headers,
             body,
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> Response {
         self.send(self.request("GET", path)).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
         self.send(self.request("POST", path).json(body)).await
     }
 
-    pub async fn create(&self, name: &str, email: &str) -> Answer {
+    pub async fn create(&self, name: &str, email: &str) -> Response {
         let body = json!({"organization_name": name, "email": email, "password": PASSWORD});
         self.post("/org/create", &body).await
     }
 
-    pub async fn log_in(&self, email: &str, password: &str) -> Answer {
+    pub async fn log_in(&self, email: &str, password: &str) -> Response {
         self.post(
             "/admin/login",
             &json!({"email": email, "password": password}),
@@ -66,7 +66,7 @@ impl TestService {
     }
 
     /// A request with a bearer token, and with a body unless that is null.
-    pub async fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> Answer {
+    pub async fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> Response {
         let request = self.request(method, path);
         let request = request.header("authorization", format!("Bearer {token}"));
         self.send(match body {
@@ -76,36 +76,36 @@ impl TestService {
         .await
     }
 
-    pub async fn show(&self, token: &str) -> Answer {
+    pub async fn show(&self, token: &str) -> Response {
         self.call("GET", "/org", token, &Value::Null).await
     }
 
-    pub async fn rename(&self, token: &str, name: &str) -> Answer {
+    pub async fn rename(&self, token: &str, name: &str) -> Response {
         let body = json!({"organization_name": name});
         self.call("PATCH", "/org", token, &body).await
     }
 
-    pub async fn delete(&self, token: &str, password: &str) -> Answer {
+    pub async fn delete(&self, token: &str, password: &str) -> Response {
         let body = json!({"password": password});
         self.call("DELETE", "/org", token, &body).await
     }
 
-    pub async fn restore(&self, email: &str, password: &str) -> Answer {
+    pub async fn restore(&self, email: &str, password: &str) -> Response {
         let body = json!({"email": email, "password": password});
         self.post("/org/restore", &body).await
     }
 
-    pub async fn refresh(&self, refresh_token: &str) -> Answer {
+    pub async fn refresh(&self, refresh_token: &str) -> Response {
         let body = json!({"refresh_token": refresh_token});
         self.post("/admin/refresh", &body).await
     }
 
-    pub async fn log_out(&self, token: &str) -> Answer {
+    pub async fn log_out(&self, token: &str) -> Response {
         self.call("POST", "/admin/logout", token, &Value::Null)
             .await
     }
 
-    pub async fn change_password(&self, token: &str, current: &str, new: &str) -> Answer {
+    pub async fn change_password(&self, token: &str, current: &str, new: &str) -> Response {
         let body = json!({"current_password": current, "new_password": new});
         self.call("POST", "/admin/password", token, &body).await
     }
@@ -120,7 +120,7 @@ impl TestService {
         events.iter().map(action).collect()
     }
 
-    /// As the schedule does.
+    /// Runs the purge, as the schedule does.
     pub async fn purge(&self) -> Result<PurgeReport, Problem> {
         let soon = tokio::time::Instant::now() + Duration::from_secs(10);
         purge_deleted(&self.state, soon).await

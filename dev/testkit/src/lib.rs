@@ -1,0 +1,28 @@
+//! What tests of the service have in common: the service on a free port with databases of its own, a real mongod, and a
+//! Secrets Manager that can fail.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod calls;
+mod database;
+mod log_capture;
+mod mongod_process;
+mod owner;
+mod replica_set;
+mod response;
+mod secrets_manager;
+mod service;
+
+pub use database::all;
+pub use log_capture::{assert_no_secret, lines_of, secret_in};
+pub use mongod_process::{MongodProcess, shared_mongod, start_mongod};
+pub use owner::Owner;
+pub use replica_set::ReplicaSet;
+pub use response::{Response, Tokens};
+pub use secrets_manager::{Failure, FakeSecretsManager, with_uri_in_secret};
+pub use service::{PASSWORD, PEPPER, SIGNING_SECRET, TestService, local_secret};

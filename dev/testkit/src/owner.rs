@@ -1,0 +1,51 @@
+//! Typed callers: an owner is logged in to an organization of its own.
+
+use serde_json::{Value, json};
+
+use crate::{Response, TestService, Tokens};
+
+/// The admin of an organization, with a session.
+pub struct Owner {
+    pub email: String,
+    pub organization_id: String,
+    pub collection_name: String,
+    pub tokens: Tokens,
+}
+
+impl TestService {
+    /// Creates an organization with this name, and logs its admin in.
+    pub async fn owner(&self, name: &str) -> Owner {
+        let email = format!("{}@example.com", name.to_lowercase().replace(' ', "-"));
+        let created = self.create(name, &email).await;
+        assert_eq!(created.status, 201, "{created:?}");
+        let text = |field: &str| created.body[field].as_str().unwrap().to_owned();
+        Owner {
+            organization_id: text("id"),
+            collection_name: text("collection_name"),
+            tokens: self.session_of(&email).await,
+            email,
+        }
+    }
+}
+
+impl Owner {
+    /// A request with the access token, and with a body unless that is null.
+    pub async fn call(
+        &self,
+        service: &TestService,
+        method: &str,
+        path: &str,
+        body: &Value,
+    ) -> Response {
+        service.call(method, path, &self.tokens.access, body).await
+    }
+
+    pub async fn show(&self, service: &TestService) -> Response {
+        self.call(service, "GET", "/org", &Value::Null).await
+    }
+
+    pub async fn rename(&self, service: &TestService, name: &str) -> Response {
+        let body = json!({"organization_name": name});
+        self.call(service, "PATCH", "/org", &body).await
+    }
+}

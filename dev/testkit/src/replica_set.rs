@@ -1,0 +1,105 @@
+//! A replica set of three members, whose primary a test kills.
+
+use std::time::{Duration, Instant};
+
+use mongodb::bson::doc;
+
+use crate::MongodProcess;
+
+pub struct ReplicaSet {
+    members: Vec<MongodProcess>,
+}
+
+impl ReplicaSet {
+    /// Waits for a primary and two secondaries.
+    pub async fn start() -> Self {
+        let member = |_| MongodProcess::spawn(&["--replSet", "rs0"]);
+        let set = Self {
+            members: (0..3).map(member).collect(),
+        };
+        let members: Vec<_> = set
+            .members
+            .iter()
+            .zip(0..)
+            .map(|(member, id)| doc! { "_id": id, "host": format!("127.0.0.1:{}", member.port) })
+            .collect();
+        let settings = doc! { "electionTimeoutMillis": 1500, "heartbeatIntervalMillis": 300 };
+        let config = doc! { "_id": "rs0", "members": members, "settings": settings };
+        let first = &set.members[0];
+        first
+            .until_accepted(doc! { "replSetInitiate": config })
+            .await;
+        set.until("secondary", 2).await;
+        set
+    }
+
+    /// The connection string.
+    pub fn uri(&self) -> String {
+        let host = |member: &MongodProcess| format!("127.0.0.1:{}", member.port);
+        let hosts: Vec<_> = self.members.iter().map(host).collect();
+        format!("mongodb://{}/?replicaSet=rs0", hosts.join(","))
+    }
+
+    /// A connection string to one secondary only.
+    pub async fn uri_of_secondary(&self) -> String {
+        let primary = self.primary().await;
+        let mut others = self.members.iter().enumerate();
+        let secondary = others.find(|(index, _)| *index != primary);
+        secondary.unwrap().1.direct_uri()
+    }
+
+    /// Stops replication, so that no write of the primary reaches another member, and kills the primary after `time`. Then
+    /// the secondaries elect another.
+    pub async fn lose_primary_after(&mut self, time: Duration) {
+        let mut lost = self.members.remove(self.primary().await);
+        for secondary in &self.members {
+            replicate(secondary, false).await;
+        }
+        tokio::time::sleep(time).await;
+        lost.kill();
+        for secondary in &self.members {
+            replicate(secondary, true).await;
+        }
+        self.until("isWritablePrimary", 1).await;
+    }
+
+    async fn primary(&self) -> usize {
+        self.until("isWritablePrimary", 1).await;
+        for (index, member) in self.members.iter().enumerate() {
+            if member.is("isWritablePrimary").await {
+                return index;
+            }
+        }
+        panic!("the set has no primary");
+    }
+
+    /// Waits until this many members are in this state.
+    async fn until(&self, state: &str, count: usize) {
+        let started = Instant::now();
+        loop {
+            let mut found = 0;
+            for member in &self.members {
+                found += usize::from(member.is(state).await);
+            }
+            if found >= count {
+                return;
+            }
+            let message = "the set does not have the members in this state";
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "{message}: {count} {state}"
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// Stopping the process would not stop replication: the primary streams its oplog into the socket.
+async fn replicate(member: &MongodProcess, on: bool) {
+    let mode = match on {
+        true => "off",
+        false => "alwaysOn",
+    };
+    let failpoint = doc! { "configureFailPoint": "stopReplProducer", "mode": mode };
+    member.command(failpoint).await.unwrap();
+}
