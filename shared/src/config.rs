@@ -243,9 +243,8 @@ impl<'a> Settings<'a> {
             (None, Some(id)) => ConfiguredSecret::Id(id),
             (found, _) => {
                 self.fault(match found {
-                    Some(_) => {
-                        "MONGODB_URI and MONGODB_URI_SECRET_ID are both set: set only one".to_owned()
-                    }
+                    Some(_) => "MONGODB_URI and MONGODB_URI_SECRET_ID are both set: set only one"
+                        .to_owned(),
                     None => "one of MONGODB_URI and MONGODB_URI_SECRET_ID is required".to_owned(),
                 });
                 ConfiguredSecret::Plain(SecretString::default())

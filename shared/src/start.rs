@@ -41,7 +41,10 @@ async fn prepare_mongo(state: &AppState) -> Result<(), StartupError> {
     match state.mongo.connect(STARTUP_TIMEOUT).await {
         Err(ConnectError::Fatal(reason)) => Err(StartupError(reason)),
         Err(ConnectError::Unavailable(reason)) => {
-            tracing::error!(reason, "MongoDB is unavailable at startup: requests get 503 until it is back");
+            tracing::error!(
+                reason,
+                "MongoDB is unavailable at startup: requests get 503 until it is back"
+            );
             Ok(())
         }
         Ok(()) => Ok(()),

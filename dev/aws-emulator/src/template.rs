@@ -1,29 +1,65 @@
 //! `template.yaml` as CloudFormation and the linter see it.
 
-use std::io;
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::sync::{Mutex, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::python::python;
 
 /// Expands the loops (AWS::LanguageExtensions), then makes plain resources (AWS::Serverless), as CloudFormation does.
 const TRANSFORM: &str = include_str!("transform.py");
 
-/// The template after both transforms, once for each of `parameters`: their values, or null, and references stay.
-pub fn transformed(template: &Path, parameters: &[Value]) -> io::Result<Vec<Value>> {
-    let mut command = python()?;
-    command.args(["-c", TRANSFORM]).arg(template);
-    command.args(parameters.iter().map(Value::to_string));
-    let output = command.stderr(Stdio::inherit()).output()?;
-    match output.status.success() {
-        true => Ok(serde_json::from_slice(&output.stdout)?),
-        false => Err(io::Error::other("the template cannot be transformed")),
+/// The process that runs [`TRANSFORM`]: loading its libraries takes longer than a transform.
+struct Transformer {
+    _process: Child,
+    requests: ChildStdin,
+    responses: BufReader<ChildStdout>,
+}
+
+impl Transformer {
+    fn start() -> io::Result<Self> {
+        let mut process = python()?
+            .args(["-c", TRANSFORM])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()?;
+        let (requests, responses) = (process.stdin.take(), process.stdout.take());
+        let no_pipe = || io::Error::other("the transformer has no pipe");
+        Ok(Self {
+            requests: requests.ok_or_else(no_pipe)?,
+            responses: BufReader::new(responses.ok_or_else(no_pipe)?),
+            _process: process,
+        })
+    }
+
+    fn transform(&mut self, template: &Path, parameters: &[Value]) -> io::Result<Vec<Value>> {
+        let request = json!({ "template": template, "parameters": parameters });
+        writeln!(self.requests, "{request}")?;
+        let mut response = String::new();
+        self.responses.read_line(&mut response)?;
+        match serde_json::from_str(&response)? {
+            Value::Array(deployed) => Ok(deployed),
+            error => Err(io::Error::other(error.to_string())),
+        }
     }
 }
 
-/// What cfn-lint finds wrong with the templates, without the checks of these ids; nothing, hopefully.
+/// The template after both transforms, once for each of `parameters`: their values, or null, and references stay.
+pub fn transformed(template: &Path, parameters: &[Value]) -> io::Result<Vec<Value>> {
+    static TRANSFORMER: Mutex<Option<Transformer>> = Mutex::new(None);
+    let mut transformer = TRANSFORMER.lock().unwrap_or_else(PoisonError::into_inner);
+    let running = match transformer.take() {
+        Some(running) => running,
+        None => Transformer::start()?,
+    };
+    transformer.insert(running).transform(template, parameters)
+}
+
+/// What cfn-lint reports about the templates, without the checks of these ids.
 pub fn lint<P: AsRef<Path>>(templates: &[P], without: &[&str]) -> io::Result<String> {
     let mut command = python()?;
     let run = "import sys, cfnlint.runner.cli; sys.exit(cfnlint.runner.cli.main())";

@@ -1,12 +1,14 @@
-"""Prints a SAM template, or one without transforms, as CloudFormation deploys it, once for each argument.
+"""Transforms templates, with or without SAM, as CloudFormation does.
 
-An argument is `null`, and references to parameters stay, or parameters with values, as a JSON object. Where the template
-refuses a value, `Refused` names the parameter and there is nothing else.
+Reads requests from the standard input, one line of JSON each: `template` is a file, `parameters` a list. The response is a
+line with the deployed template for each of these parameters, or an error message. Parameters are an object with values, or
+null: then references to parameters stay. If the template refuses a value, `Refused` names the parameter.
 """
 
 import copy
 import json
 import logging
+import pathlib
 import re
 import sys
 
@@ -117,33 +119,49 @@ def renamed(value, old, new):
     return {new if name == old else name: renamed(one, old, new) for name, one in value.items()}
 
 
-logging.disable(logging.WARNING)
-region = "eu-central-1"
-# cfn-lint would look values up for parameters that it makes up.
-source = renamed(load(sys.argv[1]), "Fn::FindInMap", "FindInMap")
-defaults = source.pop("Globals", {})
-template = Template(sys.argv[1], source, [region])
-faults = template.transform()
-if faults:
-    sys.exit("\n".join(str(fault) for fault in faults))
-expanded = json.loads(json.dumps({**template.template, "Globals": defaults}))
-expanded = renamed(expanded, "FindInMap", "Fn::FindInMap")
-expanded["Transform"] = "AWS::Serverless-2016-10-31"
-for resource in expanded["Resources"].values():
-    # Where `sam package` puts what `sam build` has built.
-    if resource["Type"] == "AWS::Serverless::Function":
-        resource["Properties"]["CodeUri"] = "s3://bucket/key"
-deployed = []
-for given in map(json.loads, sys.argv[2:]):
-    one = copy.deepcopy(expanded)
+def expanded(file):
+    """With the loops of AWS::LanguageExtensions expanded."""
+    # cfn-lint would look values up for parameters that it makes up.
+    source = renamed(load(file), "Fn::FindInMap", "FindInMap")
+    defaults = source.pop("Globals", {})
+    template = Template(file, source, [REGION])
+    errors = template.transform()
+    if errors:
+        raise ValueError("\n".join(str(error) for error in errors))
+    plain = json.loads(json.dumps({**template.template, "Globals": defaults}))
+    plain = renamed(plain, "FindInMap", "Fn::FindInMap")
+    plain["Transform"] = "AWS::Serverless-2016-10-31"
+    for resource in plain["Resources"].values():
+        # Where `sam package` puts what `sam build` has built.
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    return plain
+
+
+def deployed(template, given):
+    one = copy.deepcopy(template)
     if given is not None:
         try:
-            values = Values(expanded, given)
+            values = Values(template, given)
         except Refused as refused:
-            deployed.append({"Refused": str(refused)})
-            continue
-        one["Resources"] = values.put_all(expanded["Resources"])
-        one["Outputs"] = values.put_all(expanded["Outputs"])
-    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=region))
-    deployed.append(translator.translate(one, {}))
-json.dump(deployed, sys.stdout)
+            return {"Refused": str(refused)}
+        one["Resources"] = values.put_all(template["Resources"])
+        one["Outputs"] = values.put_all(template["Outputs"])
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
+    return translator.translate(one, {})
+
+
+logging.disable(logging.WARNING)
+REGION = "eu-central-1"
+templates = {}
+for line in sys.stdin:
+    request = json.loads(line)
+    try:
+        file = request["template"]
+        text = pathlib.Path(file).read_text()
+        if text not in templates:
+            templates[text] = expanded(file)
+        response = [deployed(templates[text], given) for given in request["parameters"]]
+    except Exception as error:
+        response = str(error)
+    print(json.dumps(response), flush=True)

@@ -245,16 +245,15 @@ async fn f23_an_exhausted_pool_blocks_no_request() {
             .create(&format!("Organization {number}"), &email)
             .await
     });
-    let all_requests =
-        async {
-            tokio::join!(
-                join_all(creations),
-                join_all((0..40).map(|_| service.show(&token))),
-                join_all((0..20).map(|number| {
-                    service.rename(&token, if number % 2 == 0 { "One" } else { "Two" })
-                })),
-            )
-        };
+    let all_requests = async {
+        tokio::join!(
+            join_all(creations),
+            join_all((0..40).map(|_| service.show(&token))),
+            join_all((0..20).map(|number| {
+                service.rename(&token, if number % 2 == 0 { "One" } else { "Two" })
+            })),
+        )
+    };
     let (created, shown, refreshed) = all_requests.await;
     for answer in created.iter().chain(&shown).chain(&refreshed) {
         match answer.status.as_u16() {
