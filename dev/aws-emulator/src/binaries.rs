@@ -12,11 +12,8 @@ pub enum Profile {
 
 /// Builds all of the workspace's executables, and gives the folder that they are in.
 pub fn build(profile: Profile) -> io::Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(&root)
-        .args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
+    let mut cargo = cargo();
+    cargo.args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
     match profile {
         // Those that run on Lambda, and what they are measured beside.
         Profile::Release => cargo.args([
@@ -38,14 +35,20 @@ pub fn build(profile: Profile) -> io::Result<PathBuf> {
     }))
 }
 
-/// Where cargo builds, wherever that is: this process's own executable is in `<target>/<profile>`, or in `deps` there.
+/// Cargo's target folder of the workspace.
 fn target() -> io::Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let folder = own.parent().map(|folder| match folder.ends_with("deps") {
-        true => folder.parent().unwrap_or(folder),
-        false => folder,
-    });
-    let target = folder.and_then(Path::parent);
-    let target = target.ok_or_else(|| io::Error::other("this process was not built by cargo"))?;
-    Ok(target.to_owned())
+    let output = cargo()
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .output()?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let target = metadata["target_directory"].as_str();
+    let target = target.ok_or_else(|| io::Error::other("cargo names no target folder"))?;
+    Ok(target.into())
+}
+
+/// Cargo in the workspace's folder.
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+    cargo
 }
