@@ -36,7 +36,7 @@ pub fn build(profile: Profile) -> io::Result<PathBuf> {
 }
 
 /// Cargo's target folder of the workspace.
-fn target() -> io::Result<PathBuf> {
+pub fn target() -> io::Result<PathBuf> {
     let output = cargo()
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .output()?;

@@ -8,7 +8,7 @@ mod runtime_api;
 mod secrets_manager;
 mod template;
 
-pub use binaries::{Profile, build};
+pub use binaries::{Profile, build, target};
 pub use function::{Function, NotStarted};
 pub use secrets_manager::SecretsManager;
 pub use template::{lint, transformed};

