@@ -1,0 +1,4 @@
+//! Tasks of the workspace, see `main.rs`.
+
+pub mod functions;
+pub mod generated;
