@@ -15,6 +15,7 @@ mod mongod_process;
 mod owner;
 mod replica_set;
 mod response;
+mod secrets;
 mod secrets_manager;
 mod service;
 
@@ -24,5 +25,6 @@ pub use mongod_process::{MongodProcess, shared_mongod, start_mongod};
 pub use owner::Owner;
 pub use replica_set::ReplicaSet;
 pub use response::{Response, Tokens};
+pub use secrets::{PASSWORD, PEPPER, SIGNING_SECRET};
 pub use secrets_manager::{Failure, FakeSecretsManager, with_uri_in_secret};
-pub use service::{PASSWORD, PEPPER, SIGNING_SECRET, TestService, local_secret};
+pub use service::{TestService, local_secret};

@@ -13,6 +13,13 @@ pub struct Owner {
 }
 
 impl TestService {
+    /// A service with an organization, whose owner is logged in.
+    pub async fn start_with_owner() -> (Self, Owner) {
+        let service = Self::start().await;
+        let owner = service.owner("Acme").await;
+        (service, owner)
+    }
+
     /// Creates an organization with this name, and logs its admin in.
     pub async fn owner(&self, name: &str) -> Owner {
         let email = format!("{}@example.com", name.to_lowercase().replace(' ', "-"));

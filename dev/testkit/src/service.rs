@@ -15,11 +15,7 @@ use shared::state::AppState;
 use shared::tokens::{self, SecretSource};
 
 use crate::log_capture;
-use crate::{FakeSecretsManager, Owner, shared_mongod, start_mongod};
-
-pub const PASSWORD: &str = "Admin@123";
-pub const SIGNING_SECRET: &str = "a signing secret of 32 bytes or more";
-pub const PEPPER: &str = "a canary pepper of 32 bytes or more";
+use crate::{FakeSecretsManager, PEPPER, SIGNING_SECRET, shared_mongod, start_mongod};
 
 pub fn local_secret() -> SecretSource {
     SecretSource::Local(SecretVersion {
@@ -69,13 +65,6 @@ impl TestService {
         let service = service.with_timeout(timeout).await;
         assert_eq!(service.get("/health").await.status, 200);
         (service, mongod)
-    }
-
-    /// With an organization, whose owner is logged in.
-    pub async fn start_with_owner() -> (Self, Owner) {
-        let service = Self::start().await;
-        let owner = service.owner("Acme").await;
-        (service, owner)
     }
 
     pub async fn start_from(uri: &str, settings: &[(&str, &str)], secret: SecretSource) -> Self {

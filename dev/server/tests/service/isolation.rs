@@ -37,7 +37,8 @@ async fn secured_operations(service: &TestService) -> Vec<Operation> {
                 .as_array()
                 .is_some_and(|all| all.iter().any(|scheme| scheme.get("bearer").is_some()));
             let is_public = PUBLIC.contains(&route.as_str());
-            let message = "it needs security(bearer) in its utoipa::path, or a place in PUBLIC, not both";
+            let message =
+                "it needs security(bearer) in its utoipa::path, or a place in PUBLIC, not both";
             assert_ne!(bearer, is_public, "{route}: {message}");
             if bearer {
                 secured.push(Operation {
