@@ -15,7 +15,7 @@ use axum::extract::connect_info::{ConnectInfo, IntoMakeServiceWithConnectInfo};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use shared::http::{ClientAddress, exceeds_limit_by_length, receive};
-use shared::problem::Problem;
+use shared::problem::{Problem, add_common_problems};
 use shared::state::AppState;
 use tokio::time::timeout;
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -65,7 +65,9 @@ async fn receive_body(request: Request, next: Next) -> Response {
 
 /// The document that `functions/api-docs/openapi.json` is a copy of.
 pub fn openapi_document(state: &Arc<AppState>) -> OpenApi {
-    api(state).into_openapi()
+    let mut document = api(state).into_openapi();
+    add_common_problems(&mut document);
+    document
 }
 
 /// `router` as it answers connections: where API Gateway says who is calling, here the connection does.

@@ -31,7 +31,7 @@ struct Credentials {
     password: SecretString,
 }
 
-shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials, PayloadTooLarge, UnsupportedMediaType, TooManyAttempts, InternalError, ServiceUnavailable);
+shared::problem_responses!(Problems: InvalidCredentials, TooManyAttempts);
 
 /// Log an admin in
 ///

@@ -31,8 +31,7 @@ struct ChangePassword {
     new_password: SecretString,
 }
 
-shared::problem_responses!(Problems: MalformedRequest, InvalidCredentials = Problem::wrong_password(), InvalidToken, PayloadTooLarge, UnsupportedMediaType,
-    ValidationFailed = too_short(), TooManyAttempts, InternalError, ServiceUnavailable);
+shared::problem_responses!(Problems: InvalidCredentials = Problem::wrong_password(), ValidationFailed = too_short(), TooManyAttempts);
 
 /// The response to a new password that is too short.
 fn too_short() -> Problem {

@@ -13,14 +13,12 @@ pub fn router() -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(openapi_json))
 }
 
-shared::problem_responses!(Problems: InternalError);
-
 /// Get this document
 #[utoipa::path(
     get,
     path = "/openapi.json",
     tag = "service",
-    responses((status = OK, description = "OpenAPI 3.1", body = Object, content_type = "application/json"), Problems)
+    responses((status = OK, description = "OpenAPI 3.1", body = Object, content_type = "application/json"))
 )]
 async fn openapi_json() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], DOCUMENT)

@@ -36,15 +36,14 @@ pub fn router() -> OpenApiRouter {
         .route("/docs/", get(async || Redirect::permanent("../docs")))
 }
 
-shared::problem_responses!(PageProblems: InternalError);
-shared::problem_responses!(FileProblems: NotFound, InternalError);
+shared::problem_responses!(FileProblems: NotFound);
 
 /// Read the documentation and try the API out
 #[utoipa::path(
     get,
     path = "/docs",
     tag = "service",
-    responses((status = OK, description = "Swagger UI", body = String, content_type = "text/html"), PageProblems)
+    responses((status = OK, description = "Swagger UI", body = String, content_type = "text/html"))
 )]
 async fn docs() -> Result<impl IntoResponse, Problem> {
     let (content_type, bytes) = file(PAGE)?;

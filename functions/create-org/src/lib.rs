@@ -59,8 +59,7 @@ impl From<Organization> for CreatedOrganization {
     }
 }
 
-shared::problem_responses!(Problems: MalformedRequest, OrganizationNameTaken, EmailTaken, RequestInFlight, OrganizationDeleted, PayloadTooLarge,
-    UnsupportedMediaType, ValidationFailed, IdempotencyKeyReused, TooManyAttempts, InternalError, ServiceUnavailable, CapacityReached);
+shared::problem_responses!(Problems: OrganizationNameTaken, EmailTaken, RequestInFlight, OrganizationDeleted, ValidationFailed, IdempotencyKeyReused, TooManyAttempts, CapacityReached);
 
 /// Create an organization
 ///

@@ -23,8 +23,6 @@ struct Health {
     status: &'static str,
 }
 
-shared::problem_responses!(Problems: InternalError, ServiceUnavailable);
-
 /// Check the service's health
 ///
 /// Includes a read of both databases.
@@ -32,7 +30,7 @@ shared::problem_responses!(Problems: InternalError, ServiceUnavailable);
     get,
     path = "/health",
     tag = "service",
-    responses((status = OK, description = "The service is healthy", body = Health), Problems)
+    responses((status = OK, description = "The service is healthy", body = Health))
 )]
 async fn health(State(state): State<Arc<AppState>>) -> Result<Json<Health>, Problem> {
     state.mongo.probe().await?;

@@ -40,8 +40,7 @@ struct DeletedOrganization {
     restorable_until: String,
 }
 
-shared::problem_responses!(DeleteProblems: MalformedRequest, InvalidCredentials = Problem::wrong_password(), InvalidToken, PayloadTooLarge, UnsupportedMediaType,
-    TooManyAttempts, InternalError, ServiceUnavailable);
+shared::problem_responses!(DeleteProblems: InvalidCredentials = Problem::wrong_password(), TooManyAttempts);
 
 /// Delete the admin's organization
 ///
@@ -75,8 +74,7 @@ struct RestoreOrganization {
     password: SecretString,
 }
 
-shared::problem_responses!(RestoreProblems: MalformedRequest, InvalidCredentials, PayloadTooLarge, UnsupportedMediaType,
-    TooManyAttempts, InternalError, ServiceUnavailable);
+shared::problem_responses!(RestoreProblems: InvalidCredentials, TooManyAttempts);
 
 /// Restore a deleted organization
 ///

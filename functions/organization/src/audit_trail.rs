@@ -75,7 +75,7 @@ impl AuditEvent {
     }
 }
 
-shared::problem_responses!(Problems: MalformedRequest = Problem::malformed_query(), InvalidToken, ValidationFailed = limit_out_of_range().into(), InternalError, ServiceUnavailable);
+shared::problem_responses!(Problems: ValidationFailed = limit_out_of_range().into());
 
 /// Read the organization's audit trail
 ///

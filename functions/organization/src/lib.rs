@@ -31,22 +31,19 @@ struct RenameOrganization {
     organization_name: String,
 }
 
-shared::problem_responses!(ShowProblems: InvalidToken, InternalError, ServiceUnavailable);
-
 /// Show the admin's organization
 #[utoipa::path(
     get,
     path = "/org",
     tag = "organizations",
     security(("bearer" = [])),
-    responses((status = OK, description = "The admin's organization", body = OrganizationView), ShowProblems)
+    responses((status = OK, description = "The admin's organization", body = OrganizationView))
 )]
 async fn show_organization(caller: Caller) -> Result<Json<OrganizationView>, Problem> {
     Ok(Json(OrganizationView::of(caller.organization())))
 }
 
-shared::problem_responses!(RenameProblems: MalformedRequest, InvalidToken, OrganizationNameTaken, PayloadTooLarge,
-    UnsupportedMediaType, ValidationFailed = too_short(), QuotaExceeded, InternalError, ServiceUnavailable);
+shared::problem_responses!(RenameProblems: OrganizationNameTaken, ValidationFailed = too_short(), QuotaExceeded);
 
 /// The response to a name that is too short.
 fn too_short() -> Problem {

@@ -33,8 +33,7 @@ struct RefreshSession {
     refresh_token: String,
 }
 
-shared::problem_responses!(RefreshProblems: MalformedRequest, InvalidToken = Problem::refresh_token_refused(), PayloadTooLarge, UnsupportedMediaType,
-    InternalError, ServiceUnavailable);
+shared::problem_responses!(RefreshProblems: InvalidToken = Problem::refresh_token_refused());
 
 /// Refresh a session's tokens
 ///
@@ -65,8 +64,6 @@ struct LogOut {
     everywhere: bool,
 }
 
-shared::problem_responses!(LogOutProblems: MalformedRequest = Problem::malformed_query(), InvalidToken, InternalError, ServiceUnavailable);
-
 /// Log the admin out
 ///
 /// Ends the token's session. Its access tokens and its refresh token are invalid immediately.
@@ -76,7 +73,7 @@ shared::problem_responses!(LogOutProblems: MalformedRequest = Problem::malformed
     tag = "admins",
     security(("bearer" = [])),
     params(LogOut),
-    responses((status = NO_CONTENT, description = "The admin is logged out"), LogOutProblems)
+    responses((status = NO_CONTENT, description = "The admin is logged out"))
 )]
 async fn log_out(
     caller: Caller,

@@ -4,58 +4,103 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use utoipa::PartialSchema;
-use utoipa::openapi::{Content, RefOr, ResponseBuilder, example::ExampleBuilder};
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::{Content, HeaderBuilder, OpenApi, Ref, RefOr, Response};
 
 use super::{Code, PROBLEM_JSON, Problem};
 use crate::values::FieldError;
 
 /// OpenAPI responses for a set of problems: one per status, with each problem as the example of its code.
-pub fn openapi_responses(
-    problems: &[Problem],
-) -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
-    let mut by_status: BTreeMap<u16, Vec<&Problem>> = BTreeMap::new();
+pub fn openapi_responses(problems: &[Problem]) -> BTreeMap<String, RefOr<Response>> {
+    let mut responses = BTreeMap::new();
     for problem in problems {
-        let status = problem.code.status().as_u16();
-        by_status.entry(status).or_default().push(problem);
+        add(&mut responses, problem);
     }
-    by_status
-        .into_iter()
-        .map(|(status, problems)| (status.to_string(), openapi_response(&problems).into()))
-        .collect()
+    responses
 }
 
-fn openapi_response(problems: &[&Problem]) -> utoipa::openapi::Response {
-    let mut content = Content::new(Some(RefOr::Ref(utoipa::openapi::Ref::from_schema_name(
-        "Problem",
-    ))));
-    for problem in problems {
-        let example = ExampleBuilder::new()
-            .summary(problem.code.title())
-            .value(serde_json::to_value(problem.body("JKJaXmPLvHcESHA=")).ok());
-        content
-            .examples
-            .insert(problem.code.as_str().to_owned(), example.build().into());
+/// Adds the problems that every operation of its kind has, whatever its handler does: those of the body, of parameters, of
+/// the token, and 500 and 503. Handlers list only their own.
+pub fn add_common_problems(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.put,
+            &mut item.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            for problem in common_problems(operation) {
+                add(&mut operation.responses.responses, &problem);
+            }
+        }
     }
-    let titles: Vec<_> = problems
-        .iter()
-        .map(|problem| problem.code.title())
-        .collect();
-    let mut response = ResponseBuilder::new()
-        .description(titles.join("; "))
-        .content(PROBLEM_JSON, content);
-    if problems.iter().any(|problem| problem.retry_after.is_some()) {
-        let header = utoipa::openapi::HeaderBuilder::new()
+}
+
+fn common_problems(operation: &Operation) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if operation.request_body.is_some() {
+        let of_body = [
+            Code::MalformedRequest,
+            Code::PayloadTooLarge,
+            Code::UnsupportedMediaType,
+        ];
+        problems.extend(of_body.map(Problem::example));
+    }
+    let mut parameters = operation.parameters.iter().flatten();
+    let is_of_query = |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query);
+    if parameters.any(is_of_query) {
+        problems.push(Problem::malformed_query());
+    }
+    if operation.security.is_some() {
+        problems.push(Problem::example(Code::InvalidToken));
+    }
+    problems.extend([Code::InternalError, Code::ServiceUnavailable].map(Problem::example));
+    problems
+}
+
+/// Adds the problem to the response of its status, unless there is an example of its code.
+fn add(responses: &mut BTreeMap<String, RefOr<Response>>, problem: &Problem) {
+    let status = problem.code.status().as_str().to_owned();
+    let response = responses
+        .entry(status)
+        .or_insert_with(|| Response::new("").into());
+    let RefOr::T(response) = response else { return };
+    let schema = || Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem")))).into();
+    let content = response.content.entry(PROBLEM_JSON.to_owned());
+    let RefOr::T(content) = content.or_insert_with(schema) else {
+        return;
+    };
+    let examples = &mut content.examples;
+    if examples.contains_key(problem.code.as_str()) {
+        return;
+    }
+    let example = ExampleBuilder::new()
+        .summary(problem.code.title())
+        .value(serde_json::to_value(problem.body("JKJaXmPLvHcESHA=")).ok());
+    examples.insert(problem.code.as_str().to_owned(), example.build().into());
+    if !response.description.is_empty() {
+        response.description.push_str("; ");
+    }
+    response.description.push_str(problem.code.title());
+    if problem.retry_after.is_some() {
+        let header = HeaderBuilder::new()
             .schema(Some(u32::schema()))
             .description(Some("Seconds to wait before trying again"));
-        response = response.header("Retry-After", header.build());
+        response
+            .headers
+            .insert("Retry-After".to_owned(), header.build().into());
     }
-    if problems.iter().any(|problem| problem.challenge.is_some()) {
-        let header = utoipa::openapi::HeaderBuilder::new()
+    if problem.challenge.is_some() {
+        let header = HeaderBuilder::new()
             .schema(Some(String::schema()))
             .description(Some("How to authenticate (RFC 6750)"));
-        response = response.header("WWW-Authenticate", header.build());
+        response
+            .headers
+            .insert("WWW-Authenticate".to_owned(), header.build().into());
     }
-    response.build()
 }
 
 impl Problem {
