@@ -31,6 +31,17 @@ pub struct Response {
 }
 
 impl Response {
+    /// Status and body for a snapshot: ids, times, tokens and cursors are replaced by their kinds.
+    pub fn snapshot(&self) -> String {
+        let body = match &self.body {
+            Value::Null => String::new(),
+            body => serde_json::to_string_pretty(&normalized(body)).unwrap(),
+        };
+        format!("{}\n{body}", self.status.as_u16())
+            .trim()
+            .to_owned()
+    }
+
     /// Asserts that it is the problem `code`, in the form of RFC 9457. Returns its `errors`: field and code.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Vec<(String, String)> {
@@ -81,5 +92,29 @@ pub fn assert_no_internals(body: &str) {
         "WriteConflict",
     ] {
         assert!(!body.contains(internal), "{internal} is in {body}");
+    }
+}
+
+fn normalized(value: &Value) -> Value {
+    match value {
+        Value::Array(values) => values.iter().map(normalized).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.clone(), normalized(value)))
+            .collect(),
+        Value::String(text) => kind_of(text).map_or_else(|| value.clone(), Into::into),
+        other => other.clone(),
+    }
+}
+
+fn kind_of(text: &str) -> Option<&'static str> {
+    let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_base64url = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match text.len() {
+        24 if is_hex(text) => Some("<id>"),
+        32 if is_hex(text) => Some("<request id>"),
+        24 if text.starts_with("20") && text.ends_with('Z') => Some("<time>"),
+        48.. if text.chars().all(is_base64url) => Some("<token>"),
+        _ => None,
     }
 }

@@ -30,6 +30,7 @@ mod purge;
 mod rate_limits;
 mod rename_organization;
 mod request_bodies;
+mod responses;
 mod secrets;
 mod session_guard;
 mod sessions;
