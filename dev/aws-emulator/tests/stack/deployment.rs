@@ -2,31 +2,14 @@
 //! moves to it and back.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{functions, root};
+use crate::harness::functions;
 use crate::template::{deployed, deployed_with, has_route, properties, refers_to, template};
 
-/// `sam build` asks for arm64 only, and leaves the other architecture to cargo-lambda.
-#[test]
-fn what_is_built_unasked_is_what_the_stack_runs() {
-    let cargo_toml = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let (_, build) = cargo_toml
-        .split_once("[workspace.metadata.lambda.build]\n")
-        .unwrap();
-    let (built, _) = build.split_once(" = true\n").unwrap();
-    assert_eq!(template()["Parameters"]["Architecture"]["Default"], built);
-    for name in deployed().into_values() {
-        let architectures = &properties(name)["Architectures"];
-        assert_eq!(*architectures, json!([{"Ref": "Architecture"}]), "{name}");
-    }
-}
-
 /// The resources of this type in a transformed template.
-fn all_of<'a>(template: &'a Value, kind: &str) -> Vec<(&'a String, &'a Value)> {
+pub fn all_of<'a>(template: &'a Value, kind: &str) -> Vec<(&'a String, &'a Value)> {
     let resources = template["Resources"].as_object().unwrap().iter();
     resources
         .filter(|(_, resource)| resource["Type"] == kind)
@@ -65,7 +48,7 @@ fn a_failing_new_version_is_rolled_back() {
 /// CodeDeploy stops a deployment whose alarms are in the state ALARM when it starts. An alarm that only changes its
 /// dimensions keeps its state; a new name makes a new alarm.
 #[test]
-fn an_alarm_about_an_older_version_stops_no_deployment() {
+fn deployments_watch_only_the_new_version() {
     let template = deployed_with(&[json!({"Profile": "production"})]).remove(0);
     for (name, group) in all_of(&template, "AWS::CodeDeploy::DeploymentGroup") {
         let function = name.trim_end_matches("DeploymentGroup");
@@ -92,7 +75,7 @@ fn an_alarm_about_an_older_version_stops_no_deployment() {
 }
 
 #[test]
-fn deployments_without_codedeploy_can_be_asked_for() {
+fn without_gradual_deployment_the_stack_has_no_codedeploy() {
     let sets = [
         (json!({}), None),
         (
@@ -140,7 +123,7 @@ fn versions(template: &Value) -> BTreeSet<&String> {
 
 /// An alias stays at the version that it has until there is another one, whatever a deployment has changed.
 #[test]
-fn a_parameter_of_a_function_makes_a_new_version_of_it() {
+fn a_changed_parameter_creates_a_new_version() {
     let function = &properties("HealthFunction");
     let own = json!([
         function["Environment"],
@@ -206,7 +189,7 @@ fn changed_functions(before: &Value, after: &Value) -> BTreeMap<String, BTreeSet
 /// Reserved concurrency is a function's and not a version's. SAM makes a new version all the same, and Lambda refuses one
 /// in which nothing of a version has changed.
 #[test]
-fn a_change_of_reserved_concurrency_changes_what_a_version_has() {
+fn a_change_of_reserved_concurrency_changes_the_version() {
     let sets = [
         json!({}),
         json!({"ReservedConcurrencyHashing": "10"}),
@@ -254,7 +237,7 @@ fn a_change_of_reserved_concurrency_changes_what_a_version_has() {
 
 /// While traffic moves to the versions that read another secret, the earlier versions still read theirs.
 #[test]
-fn another_secret_or_key_gets_a_permission_beside_the_earlier_one() {
+fn another_secret_or_key_gets_a_policy_of_its_own() {
     let secret =
         |name: &str| format!("arn:aws:secretsmanager:eu-central-1:123456789012:secret:{name}");
     let key = |id: &str| format!("arn:aws:kms:eu-central-1:123456789012:key/{id}");
@@ -287,317 +270,6 @@ fn another_secret_or_key_gets_a_permission_beside_the_earlier_one() {
     for (set, template) in sets.iter().zip(&deployed).skip(2) {
         for (policy, name) in names(template) {
             assert_ne!(name, before[&policy], "{policy} {set}");
-        }
-    }
-}
-
-/// The SAM CLI cuts a value at its first space, unless it is quoted twice.
-#[test]
-fn values_that_cannot_work_are_refused() {
-    let cases = [
-        ("PurgeSchedule", "rate(1 hour)", true),
-        ("PurgeSchedule", "rate(12 hours)", true),
-        ("PurgeSchedule", "cron(0 3 * * ? *)", true),
-        ("PurgeSchedule", "cron(0", false),
-        ("PurgeSchedule", "rate(1", false),
-        ("PurgeSchedule", "rate(2 hour)", false),
-        ("PurgeSchedule", "rate(0 hours)", false),
-        ("PurgeSchedule", "cron(0 3 * * ?)", false),
-        ("PurgeSchedule", "hourly", false),
-        (
-            "MongodbUriSecretArn",
-            "organization-service/mongodb-uri",
-            false,
-        ),
-        ("MongodbUri", "mongodb+srv://user:password@host", false),
-        ("ReservedConcurrencyHashing", "ten", false),
-        ("ReservedConcurrencyOthers", "-1", false),
-        ("AlarmEmail", "ops@example.com", true),
-        ("AlarmEmail", "ops", false),
-        ("AlarmTopicArn", "alarms", false),
-        ("KmsKeyArn", "alias/key", false),
-        ("TrustedProxySecret", "short", false),
-    ];
-    let sets: Vec<Value> = cases
-        .iter()
-        .map(|(name, value, _)| json!({*name: value}))
-        .collect();
-    for ((name, value, taken), template) in cases.into_iter().zip(deployed_with(&sets)) {
-        let expected = (!taken).then(|| json!(name));
-        assert_eq!(template.get("Refused").cloned(), expected, "{name}={value}");
-    }
-}
-
-/// API Gateway's own address would be a way around the domain and what stands before it.
-#[test]
-fn the_api_is_reached_at_its_domain_alone() {
-    let domain = json!({"DomainName": "api.example.com", "CertificateArn": "arn"});
-    let disabled = deployed_with(&[json!({}), domain])
-        .into_iter()
-        .map(|template| {
-            let body = &template["Resources"]["Api"]["Properties"]["Body"];
-            body["servers"][0]["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"].clone()
-        });
-    assert!(disabled.eq([json!(false), json!(true)]));
-}
-
-/// CloudWatch's resource policy grows by each log group of API Gateway, but for those under this name, and is of the
-/// whole account.
-#[test]
-fn logs_are_where_the_documentation_says() {
-    let groups: BTreeSet<String> = all_of(template(), "AWS::Logs::LogGroup")
-        .into_iter()
-        .map(|(_, group)| {
-            group["Properties"]["LogGroupName"]["Fn::Sub"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
-    let mut expected = BTreeSet::from(["/aws/vendedlogs/${AWS::StackName}/api".to_owned()]);
-    expected.extend(deployed().into_values().map(|name| {
-        let name = name.trim_end_matches("Function");
-        format!("/aws/lambda/${{AWS::StackName}}/{name}")
-    }));
-    assert_eq!(groups, expected);
-}
-
-#[test]
-fn a_key_of_the_account_encrypts_secrets_and_logs() {
-    let key = "arn:aws:kms:eu-central-1:123456789012:key/1234";
-    let template = deployed_with(&[json!({"KmsKeyArn": key})]).remove(0);
-    let mut encrypted = all_of(&template, "AWS::SecretsManager::Secret");
-    encrypted.extend(all_of(&template, "AWS::Logs::LogGroup"));
-    assert_eq!(encrypted.len(), 2 + 1 + functions().len());
-    for (name, resource) in encrypted {
-        assert_eq!(resource["Properties"]["KmsKeyId"], key, "{name}");
-    }
-}
-
-#[test]
-fn nothing_is_traced_unless_it_is_asked_for() {
-    let production = json!({"Profile": "production"});
-    let sets = [json!({}), production, json!({"Tracing": "Enabled"})];
-    for (template, traced) in deployed_with(&sets).iter().zip([false, false, true]) {
-        for (name, function) in all_of(template, "AWS::Lambda::Function") {
-            let mode = if traced { "Active" } else { "PassThrough" };
-            assert_eq!(
-                function["Properties"]["TracingConfig"]["Mode"], mode,
-                "{name}"
-            );
-        }
-        let policies = all_of(template, "AWS::IAM::RolePolicy");
-        assert!(
-            policies
-                .iter()
-                .any(|(_, policy)| policy.to_string().contains("xray"))
-                == traced
-        );
-    }
-}
-
-#[test]
-fn an_address_is_told_of_alarms_in_each_profile() {
-    let address = "ops@example.com";
-    let sets = [
-        json!({"AlarmEmail": address}),
-        json!({"Profile": "production", "AlarmEmail": address}),
-        json!({"AlarmEmail": address, "CreateAlarms": "Disabled"}),
-    ];
-    for (set, template) in sets.iter().zip(deployed_with(&sets)) {
-        let (_, topic) = all_of(&template, "AWS::SNS::Topic").remove(0);
-        let subscription = json!([{"Protocol": "email", "Endpoint": address}]);
-        assert_eq!(topic["Properties"]["Subscription"], subscription);
-        let alarms = all_of(&template, "AWS::CloudWatch::Alarm");
-        let telling = alarms.iter().filter(|(name, alarm)| {
-            !name.contains("Version")
-                && refers_to(&alarm["Properties"]["AlarmActions"], "AlarmTopic")
-        });
-        assert_eq!(
-            telling.count() > 0,
-            set.get("CreateAlarms").is_none(),
-            "{set}"
-        );
-    }
-}
-
-/// Whether the template's rules take these values of parameters, and of the others their defaults.
-pub fn rules_take(given: &Value) -> bool {
-    fn holds(assertion: &Value, value: &dyn Fn(&Value) -> Value) -> bool {
-        let (function, arguments) = assertion.as_object().unwrap().iter().next().unwrap();
-        let mut arguments = arguments.as_array().unwrap().iter();
-        match function.as_str() {
-            "Fn::Or" => arguments.any(|argument| holds(argument, value)),
-            "Fn::And" => arguments.all(|argument| holds(argument, value)),
-            "Fn::Not" => arguments.all(|argument| !holds(argument, value)),
-            "Fn::Equals" => value(arguments.next().unwrap()) == value(arguments.next().unwrap()),
-            other => panic!("{other}"),
-        }
-    }
-    let value = |operand: &Value| match operand["Ref"].as_str() {
-        Some(name) => match given.get(name) {
-            Some(value) => value.clone(),
-            None => template()["Parameters"][name]["Default"].clone(),
-        },
-        None => operand.clone(),
-    };
-    let rules = template()["Rules"].as_object().unwrap().values();
-    let mut assertions = rules.flat_map(|rule| rule["Assertions"].as_array().unwrap());
-    assertions.all(|assertion| holds(&assertion["Assert"], &value))
-}
-
-#[test]
-fn parameters_that_would_be_ignored_are_refused() {
-    let mongodb = |more: Value| {
-        let mut given = json!({"MongodbUriSecretArn": "arn"});
-        given
-            .as_object_mut()
-            .unwrap()
-            .extend(more.as_object().unwrap().clone());
-        given
-    };
-    let (domain, certificate) = ("api.example.com", "arn");
-    for taken in [
-        json!({}),
-        json!({"DomainName": domain, "CertificateArn": certificate}),
-        json!({"DomainName": domain, "CertificateArn": certificate, "HostedZoneId": "Z1"}),
-    ] {
-        assert!(rules_take(&mongodb(taken.clone())), "{taken}");
-    }
-    for refused in [
-        json!({"MongodbUri": "mongodb://h"}),
-        json!({"DomainName": domain}),
-        json!({"CertificateArn": certificate}),
-        json!({"HostedZoneId": "Z1"}),
-    ] {
-        assert!(!rules_take(&mongodb(refused.clone())), "{refused}");
-    }
-    assert!(!rules_take(&json!({})));
-}
-
-/// The deployment from GitHub takes the template of the checkout, and of the build the functions alone.
-#[test]
-fn the_deployed_template_names_what_cargo_lambda_builds() {
-    let mut sed = Command::new("sed");
-    let script = root().join(".github/deployed-template.sed");
-    let sed = sed.arg("-E").arg("-f").arg(script);
-    let output = sed.arg(root().join("template.yaml")).output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    for (binary, name) in deployed() {
-        let (_, function) = text.split_once(&format!("\n  {name}:\n")).unwrap();
-        let (function, _) = function.split_once("\n\n").unwrap();
-        let code = format!("\n    Properties:\n      CodeUri: target/lambda/{binary}\n");
-        assert!(function.contains(&code), "{function}");
-    }
-    let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
-    fs::write(file.path(), &text).unwrap();
-    let again = aws_emulator::transformed(file.path(), &[Value::Null]).unwrap();
-    assert_eq!(again[0]["Resources"], template()["Resources"]);
-}
-
-/// A tag can be moved to other code, a commit cannot.
-#[test]
-fn workflows_use_actions_by_their_commits() {
-    let folder = root().join(".github/workflows");
-    let mut used = 0;
-    for file in fs::read_dir(folder).unwrap() {
-        let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        for line in text
-            .lines()
-            .filter(|line| line.trim_start().starts_with("- uses:"))
-        {
-            let (_, commit) = line.split_once('@').unwrap();
-            let (commit, version) = commit.split_once(" # v").unwrap();
-            assert_eq!(commit.len(), 40, "{line}");
-            assert!(
-                commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
-                "{line}"
-            );
-            assert!(!version.is_empty());
-            used += 1;
-        }
-    }
-    assert!(used > 0);
-}
-
-/// Parameters that are given to `sam deploy` replace those of samconfig.toml, all of them.
-#[test]
-fn samconfig_sets_no_parameters_of_deployments() {
-    let samconfig = fs::read_to_string(root().join("samconfig.toml")).unwrap();
-    let deployments = samconfig
-        .split("\n[")
-        .filter(|section| section.contains(".deploy."));
-    let deployments: Vec<&str> = deployments.collect();
-    assert_eq!(deployments.len(), 2, "{deployments:?}");
-    for section in &deployments {
-        assert!(!section.contains("parameter_overrides"), "{section}");
-    }
-    // `sam delete` of one environment removes what is under its prefix.
-    let prefixes: BTreeSet<&str> = deployments
-        .iter()
-        .filter_map(|section| section.lines().find(|line| line.starts_with("s3_prefix")))
-        .collect();
-    assert_eq!(prefixes.len(), deployments.len());
-}
-
-/// cargo-lambda passes the flag on to cargo.
-#[test]
-fn what_is_deployed_is_built_from_the_lockfile() {
-    let cargo_toml = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let (_, build) = cargo_toml
-        .split_once("[workspace.metadata.lambda.build]\n")
-        .unwrap();
-    let (build, _) = build.split_once("\n\n").unwrap();
-    assert!(build.lines().any(|line| line == "locked = true"), "{build}");
-}
-
-/// What a first deployment in a new account survives, and what a service in operation needs.
-#[test]
-fn the_profile_decides_what_is_not_set_otherwise() {
-    let sets = [
-        (json!({}), [false, false, false], "7"),
-        (json!({"Profile": "production"}), [true, true, true], "90"),
-        (
-            json!({
-                "CreateAlarms": "Enabled", "CreateDashboard": "Enabled",
-                "DeploymentPreference": "Canary10Percent15Minutes", "LogRetentionDays": "1",
-            }),
-            [true, true, true],
-            "1",
-        ),
-        (
-            json!({
-                "Profile": "production", "CreateAlarms": "Disabled", "CreateDashboard": "Disabled",
-                "DeploymentPreference": "AllAtOnce", "LogRetentionDays": "3653",
-            }),
-            [false, false, false],
-            "3653",
-        ),
-    ];
-    let parameters: Vec<Value> = sets.iter().map(|(given, ..)| given.clone()).collect();
-    for ((given, expected, retention), template) in sets.iter().zip(deployed_with(&parameters)) {
-        let alarms = all_of(&template, "AWS::CloudWatch::Alarm");
-        let watch_versions = |name: &String| name.contains("Version");
-        let found = [
-            alarms.iter().any(|(name, _)| !watch_versions(name)),
-            !all_of(&template, "AWS::CloudWatch::Dashboard").is_empty(),
-            alarms.iter().any(|(name, _)| watch_versions(name)),
-        ];
-        assert_eq!(found, *expected, "{given}");
-        let kept = if given["Profile"] == "production" {
-            "RetainExceptOnCreate"
-        } else {
-            "Delete"
-        };
-        for (name, secret) in all_of(&template, "AWS::SecretsManager::Secret") {
-            assert_eq!(secret["DeletionPolicy"], kept, "{name} {given}");
-        }
-        let outputs = template["Outputs"].as_object().unwrap();
-        assert_eq!(outputs.contains_key("DashboardUrl"), expected[1], "{given}");
-        for (name, group) in all_of(&template, "AWS::Logs::LogGroup") {
-            let days = group["Properties"]["RetentionInDays"].to_string();
-            assert_eq!(days.trim_matches('"'), *retention, "{name} {given}");
         }
     }
 }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::deployment::rules_take;
 use crate::functions::logs;
 use crate::harness::{Stack, create, log_in, root};
+use crate::parameters::satisfies_rules;
 use crate::template::{deployed_with, of_type, template};
 
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mongodb-uri-AbCdEf";
@@ -43,7 +43,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn links_between_documents_lead_somewhere() {
+fn links_between_documents_are_valid() {
     let mut followed = 0;
     let others = ["SECURITY.md", "CONTRIBUTING.md", "events/README.md"].map(|name| {
         let path = root().join(name);
@@ -176,7 +176,7 @@ fn every_set_of_parameters_in_the_documentation_can_be_deployed() {
             assert!(known.contains_key(name), "{name} in {set}");
         }
         assert!(deployed.get("Refused").is_none(), "{set}: {deployed}");
-        assert!(rules_take(set), "{set}");
+        assert!(satisfies_rules(set), "{set}");
         let file = folder.path().join(format!("{}.json", templates.len()));
         fs::write(&file, deployed.to_string()).unwrap();
         templates.push(file);
@@ -187,7 +187,7 @@ fn every_set_of_parameters_in_the_documentation_can_be_deployed() {
 }
 
 #[test]
-fn the_examples_have_the_parameters_that_the_documentation_gives_them() {
+fn the_examples_have_the_documented_parameters() {
     let sets = sets_given_to("aws cloudformation deploy");
     assert_eq!(sets.len(), 3, "{sets:?}");
     for set in sets {
@@ -208,7 +208,7 @@ fn the_examples_have_the_parameters_that_the_documentation_gives_them() {
 }
 
 #[test]
-fn the_table_of_parameters_is_the_templates() {
+fn the_table_of_parameters_matches_the_template() {
     let text = fs::read_to_string(root().join("docs/deployment.md")).unwrap();
     let (_, table) = text.split_once("## All parameters\n").unwrap();
     let mut expected = String::from("\n| parameter | default | meaning |\n|---|---|---|\n");
@@ -248,7 +248,7 @@ fn keys(line: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn queries_name_what_log_lines_have() {
+async fn queries_name_existing_log_fields() {
     let stack = Stack::start().await;
     let create_org = stack.function("create-org").await;
     assert_eq!(create(&create_org).await.0, 201);

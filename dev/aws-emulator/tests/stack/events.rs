@@ -23,7 +23,7 @@ fn filled(event: &str, login: &Value, secret: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_event_gets_the_answer_that_is_documented_for_it() {
+async fn every_event_gets_its_documented_response() {
     let stack = Stack::start().await;
     let rotation = fs::read_to_string(root().join("events/rotate-jwt-secret.json")).unwrap();
     let rotation: Value = serde_json::from_str(&rotation).unwrap();

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::harness::root;
-use crate::template::{deployed_with, of_type, resources, statements};
+use crate::rights::statements;
+use crate::template::{deployed_with, of_type, resources};
 
 const ROLE: &str = "github-role.yaml";
 const CLOUDFRONT: &str = "cloudfront.yaml";

@@ -29,7 +29,7 @@ async fn shows(organization: &Function, token: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_function_made_the_others_know() {
+async fn functions_share_organizations_and_sessions() {
     let stack = Stack::start().await;
     let (status, created) = create(&stack.function("create-org").await).await;
     assert_eq!(
@@ -72,7 +72,7 @@ async fn rotate(stack: &Stack, version: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f15_a_rotation_by_its_function_refuses_no_token_of_a_running_one() {
+async fn f15_a_rotation_invalidates_no_token() {
     let stack = Stack::start().await;
     create(&stack.function("create-org").await).await;
     let organization = stack.function("organization").await;
@@ -93,7 +93,7 @@ async fn f15_a_rotation_by_its_function_refuses_no_token_of_a_running_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn failed_invocations_say_of_which_kind_they_are() {
+async fn failed_invocations_have_an_error_type() {
     let mut stack = Stack::start().await;
     let rotation = stack.function("rotate-jwt-secret").await;
     let error = rotation
@@ -111,7 +111,7 @@ async fn failed_invocations_say_of_which_kind_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f6_functions_miss_a_lost_database_and_find_it_again() {
+async fn f6_functions_recover_with_their_database() {
     let mut stack = Stack::start().await;
     create(&stack.function("create-org").await).await;
     let login = stack.function("admin-login").await;
@@ -135,7 +135,7 @@ async fn f6_functions_miss_a_lost_database_and_find_it_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn running_functions_learn_of_a_new_password_of_mongodb() {
+async fn warm_functions_use_a_new_mongodb_password() {
     let mut stack = Stack::start().await;
     create(&stack.function("create-org").await).await;
     let login = stack.function("admin-login").await;
@@ -166,7 +166,7 @@ pub async fn logs(function: &Function, text: &str) {
 }
 
 /// Sends the event until the function answers with this status, for two seconds at most.
-async fn answers_soon(function: &Function, event: &Value, status: u16) {
+async fn responds_soon(function: &Function, event: &Value, status: u16) {
     let started = Instant::now();
     loop {
         let (found, body) = send(function, event).await;
@@ -213,7 +213,7 @@ async fn routes_work_behind_a_stage_and_a_mapping_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_of_payload_format_1_is_answered_by_what_to_change() {
+async fn an_event_of_payload_format_1_gets_instructions() {
     let stack = Stack::start().await;
     let event = json!({
         "version": "1.0", "resource": "/health", "path": "/health", "httpMethod": "GET", "headers": {},
@@ -249,7 +249,7 @@ async fn an_event_of_payload_format_1_is_answered_by_what_to_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reached_tenant_limit_is_no_server_error() {
+async fn the_tenant_limit_is_not_a_server_error() {
     let stack = Stack::start().await;
     let limit = [("MAX_ORGANIZATIONS", "1")];
     let create_org = stack.function_with("create-org", &limit).await.unwrap();
@@ -280,7 +280,7 @@ async fn functions_that_read_the_signing_secret_report_its_age() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_documentation_the_function_answers_404() {
+async fn with_api_docs_disabled_the_function_responds_with_404() {
     let stack = Stack::start().await;
     let disabled = [("API_DOCS", "Disabled")];
     let docs = stack.function_with("api-docs", &disabled).await.unwrap();
@@ -313,7 +313,7 @@ async fn without_documentation_the_function_answers_404() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f24_warm_functions_follow_a_replaced_database_user() {
+async fn f24_warm_functions_use_a_replaced_database_user() {
     let stack = Stack::start().await;
     create(&stack.function("create-org").await).await;
     let [login, organization, health] = [
@@ -344,7 +344,7 @@ async fn f24_warm_functions_follow_a_replaced_database_user() {
         }
         stack.replace(MONGODB_URI_SECRET, &uri).await;
         for (function, call) in &calls {
-            answers_soon(function, call, 200).await;
+            responds_soon(function, call, 200).await;
         }
         before = user.to_owned();
     }
@@ -381,7 +381,7 @@ async fn a_database_whose_name_differs_in_letter_case_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_connection_string_that_cannot_be_used_ends_no_connection() {
+async fn an_unusable_new_connection_string_ends_no_connection() {
     let mut stack = Stack::start().await;
     create(&stack.function("create-org").await).await;
     let login = stack.function("admin-login").await;
@@ -397,7 +397,7 @@ async fn a_new_connection_string_that_cannot_be_used_ends_no_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f22_an_event_that_two_environments_get_makes_one_organization() {
+async fn f22_a_duplicate_event_creates_one_organization() {
     let stack = Stack::start().await;
     let (one, two) = (
         stack.function("create-org").await,

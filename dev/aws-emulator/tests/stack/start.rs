@@ -89,7 +89,7 @@ async fn t3_f14_a_function_whose_secrets_cannot_be_used_does_not_start() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_string_that_cannot_work_refuses_the_start_with_the_reason() {
+async fn an_unusable_connection_string_fails_the_start_with_a_reason() {
     let stack = Stack::start().await;
     let uri = stack.mongod.uri();
     let other_ca = stack.mongod.other_certificate();

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value, json};
 
 use crate::harness::{functions, root};
+use crate::rights::statements;
 
 /// The template after CloudFormation's transforms, made once.
 pub fn template() -> &'static Value {
@@ -36,7 +37,7 @@ fn with_a_service_behind_the_authorizer() -> Value {
 }
 
 #[test]
-fn another_services_routes_ask_the_authorizers_alias() {
+fn other_services_routes_call_the_authorizers_alias() {
     let template = with_a_service_behind_the_authorizer();
     let resources = template["Resources"].as_object().unwrap();
     let body = &resources["Api"]["Properties"]["Body"];
@@ -105,18 +106,18 @@ pub fn refers_to(value: &Value, name: &str) -> bool {
 }
 
 /// Whether the function serves requests: API Gateway has a route to it, or another service's would.
-fn answers_requests(binary: &str) -> bool {
+pub fn answers_requests(binary: &str) -> bool {
     !["purge-organizations", "rotate-jwt-secret"].contains(&binary)
 }
 
 #[test]
-fn the_linter_finds_nothing() {
+fn the_linter_reports_nothing() {
     let found = aws_emulator::lint(&[root().join("template.yaml")], &[]).unwrap();
     assert!(found.trim().is_empty(), "{found}");
 }
 
 #[test]
-fn every_folder_of_functions_is_deployed_and_nothing_else() {
+fn the_template_deploys_exactly_the_folders_of_functions() {
     let binaries: BTreeSet<String> = deployed().into_keys().collect();
     assert_eq!(binaries, functions());
     let cargo_lambda = fs::read_to_string(root().join("Cargo.toml")).unwrap();
@@ -174,7 +175,7 @@ fn the_api_has_the_routes_of_the_openapi_document() {
 
 /// Whether the conditions are decided before SAM reads the template, as the first transform does, or after.
 #[test]
-fn origins_are_all_that_decides_whether_pages_may_call_the_api() {
+fn cors_is_configured_only_with_origins() {
     let origins = json!({"CorsAllowedOrigins": "https://a.example,https://b.example"});
     let deployed = deployed_with(&[Value::Null, json!({}), origins]);
     let cors = |template: &Value| {
@@ -201,7 +202,7 @@ fn origins_are_all_that_decides_whether_pages_may_call_the_api() {
 }
 
 #[test]
-fn every_function_is_called_by_a_route_or_on_a_schedule() {
+fn every_function_has_a_trigger() {
     for (binary, name) in deployed() {
         let called = match binary.as_str() {
             // Other services' routes name it.
@@ -231,7 +232,7 @@ fn every_function_is_called_by_a_route_or_on_a_schedule() {
 
 /// Lambda would run a purge that failed, which rings an alarm, twice more beside the schedule.
 #[test]
-fn a_purge_that_fails_is_left_to_the_next_one() {
+fn a_failed_purge_is_not_retried() {
     let name = deployed()["purge-organizations"];
     let (_, lambda) = of_type("AWS::Lambda::EventInvokeConfig").next().unwrap();
     let lambda = &lambda["Properties"];
@@ -265,7 +266,7 @@ fn a_purge_that_fails_is_left_to_the_next_one() {
 
 /// What CloudFormation names itself is free in every stack; an alias is its function's own.
 #[test]
-fn two_stacks_fit_into_one_region() {
+fn names_do_not_collide_in_one_region() {
     const NAMES: [&str; 6] = [
         "Name",
         "FunctionName",
@@ -286,7 +287,7 @@ fn two_stacks_fit_into_one_region() {
 }
 
 #[test]
-fn requests_end_before_api_gateway_gives_up() {
+fn functions_time_out_before_api_gateway() {
     for (binary, name) in deployed() {
         let timeout = properties(name)["Timeout"].as_u64().unwrap();
         match answers_requests(&binary) {
@@ -297,243 +298,11 @@ fn requests_end_before_api_gateway_gives_up() {
     }
 }
 
-/// The policies of a role, which are resources of their own.
-fn policies(role: &str) -> impl Iterator<Item = (&'static String, &'static Value)> {
-    let role = json!({"Ref": role});
-    of_type("AWS::IAM::RolePolicy")
-        .filter(move |(_, policy)| policy["Properties"]["RoleName"] == role)
-}
-
-/// Statements of all policies of the function's role; those that depend on a condition, too.
-pub fn statements(role: &str) -> Vec<Value> {
-    let lists = policies(role).map(|(_, policy)| &policy["Properties"]["PolicyDocument"]);
-    lists
-        .flat_map(|document| document["Statement"].as_array().unwrap())
-        .map(|statement| match statement.get("Fn::If") {
-            Some(choice) => choice[1].clone(),
-            None => statement.clone(),
-        })
-        .collect()
-}
-
-/// The parameter or resource that a statement is about.
-fn subject(resource: &Value) -> &str {
-    match resource {
-        // An ARN, and the same ARN with the suffix that Secrets Manager gives it.
-        Value::Array(forms) => {
-            let name = forms[0]["Ref"].as_str().unwrap();
-            let with_suffix = json!({"Fn::Sub": format!("${{{name}}}-??????")});
-            assert_eq!(forms[1], with_suffix);
-            name
-        }
-        one => one["Ref"].as_str().unwrap(),
-    }
-}
-
-/// What the binary needs, from Secrets Manager: actions on which secret.
-fn rights_on_secrets(binary: &str) -> BTreeSet<(String, String)> {
-    let right =
-        |action: &str, secret: &str| (format!("secretsmanager:{action}"), secret.to_owned());
-    if binary == "rotate-jwt-secret" {
-        let actions = [
-            "DescribeSecret",
-            "GetSecretValue",
-            "PutSecretValue",
-            "UpdateSecretVersionStage",
-        ];
-        return actions
-            .iter()
-            .map(|action| right(action, "JwtSecret"))
-            .collect();
-    }
-    let main = root().join("functions").join(binary).join("src/main.rs");
-    let main = fs::read_to_string(main).unwrap();
-    let needs_tokens = main.contains("Secret::Signing");
-    let needs_pepper = main.contains("Secret::Pepper");
-    let needs_mongodb = main.contains("lambda::start(");
-    let needed = [
-        needs_mongodb.then(|| right("GetSecretValue", "MongodbUriSecretArn")),
-        needs_tokens.then(|| right("GetSecretValue", "JwtSecret")),
-        needs_pepper.then(|| right("GetSecretValue", "PepperSecret")),
-    ];
-    needed.into_iter().flatten().collect()
-}
-
-#[test]
-fn s1_each_function_may_do_what_it_needs_and_nothing_else() {
-    for (binary, name) in deployed() {
-        let role = properties(name)["Role"]["Fn::GetAtt"][0].as_str().unwrap();
-        for elsewhere in ["ManagedPolicyArns", "Policies"] {
-            assert!(properties(role).get(elsewhere).is_none(), "{binary}");
-        }
-        let sharing = deployed().into_values();
-        let sharing = sharing.filter(|other| properties(other)["Role"]["Fn::GetAtt"][0] == role);
-        assert_eq!(sharing.count(), 1, "{binary} has no role of its own");
-        let log_group = properties(name)["LoggingConfig"]["LogGroup"]["Ref"]
-            .as_str()
-            .unwrap();
-        let mut rights = BTreeSet::new();
-        let mut keys = BTreeSet::new();
-        for statement in statements(role) {
-            assert_eq!(statement["Effect"], "Allow");
-            let actions = match &statement["Action"] {
-                Value::String(one) => vec![one.clone()],
-                several => serde_json::from_value(several.clone()).unwrap(),
-            };
-            for action in actions {
-                assert!(!action.contains('*'), "{binary}: {action}");
-                let (service, _) = action.split_once(':').unwrap();
-                match (service, &statement["Resource"]) {
-                    ("secretsmanager", secret) => {
-                        rights.insert((action, subject(secret).to_owned()));
-                    }
-                    ("kms", key) => {
-                        assert_eq!(subject(key), "KmsKeyArn");
-                        let through = &statement["Condition"]["StringEquals"]["kms:ViaService"];
-                        assert!(through.to_string().contains("secretsmanager"), "{through}");
-                        keys.insert(action);
-                    }
-                    ("sqs", queue) => {
-                        assert_eq!(queue["Fn::GetAtt"], json!(["DeadLetterQueue", "Arn"]));
-                        assert_eq!(binary, "purge-organizations");
-                    }
-                    ("logs", group) => {
-                        assert_eq!(group["Fn::GetAtt"], json!([log_group, "Arn"]), "{binary}")
-                    }
-                    // These two services know no narrower resource for what a function does with them.
-                    ("xray" | "ec2", Value::String(all)) => assert_eq!(all, "*"),
-                    (_, other) => panic!("{binary}: {action} on {other}"),
-                }
-            }
-        }
-        assert_eq!(rights, rights_on_secrets(&binary), "{binary}");
-        let expected = match (rights.is_empty(), binary.as_str()) {
-            (true, _) => vec![],
-            (false, "rotate-jwt-secret") => vec!["kms:Decrypt", "kms:GenerateDataKey"],
-            (false, _) => vec!["kms:Decrypt"],
-        };
-        assert!(keys.iter().eq(&expected), "{binary}: {keys:?}");
-    }
-}
-
-/// Otherwise a deployment that adds a secret would start the new version before it may read it.
-#[test]
-fn a_new_version_is_made_after_its_permissions() {
-    for (binary, name) in deployed() {
-        let role = properties(name)["Role"]["Fn::GetAtt"][0].as_str().unwrap();
-        let needed: BTreeSet<&str> = policies(role).map(|(policy, _)| policy.as_str()).collect();
-        let made_before = resources()[name]["DependsOn"].as_array().unwrap();
-        let made_before = made_before.iter().map(|one| one.as_str().unwrap());
-        assert_eq!(needed, made_before.collect(), "{binary}");
-    }
-}
-
-#[test]
-fn every_function_is_logged_traced_and_watched() {
-    for (binary, name) in deployed() {
-        let function = properties(name);
-        let log_group = function["LoggingConfig"]["LogGroup"]["Ref"]
-            .as_str()
-            .unwrap();
-        let retention = &properties(log_group)["RetentionInDays"];
-        assert!(retention["Fn::If"].is_array(), "{binary}: {retention}");
-        let traced = json!({"Fn::If": ["IsTraced", "Active", "PassThrough"]});
-        assert_eq!(function["TracingConfig"]["Mode"], traced, "{binary}");
-        let of_function = |alarm: &Value| {
-            let dimensions = alarm["Properties"]["Dimensions"].as_array();
-            let mut dimensions = dimensions.into_iter().flatten();
-            dimensions
-                .any(|one| one["Name"] == "FunctionName" && one["Value"] == json!({"Ref": name}))
-        };
-        let watched: BTreeSet<_> = of_type("AWS::CloudWatch::Alarm")
-            .filter(|(alarm, _)| !alarm.contains("Version"))
-            .filter(|(_, alarm)| of_function(alarm))
-            .map(|(_, alarm)| alarm["Properties"]["MetricName"].as_str().unwrap())
-            .collect();
-        let mut expected = BTreeSet::from(["Errors", "Throttles"]);
-        // On a schedule: a run that does not happen has no error.
-        expected.extend((binary == "purge-organizations").then_some("Invocations"));
-        expected.extend(answers_requests(&binary).then_some("Duration"));
-        assert_eq!(watched, expected, "{binary}");
-    }
-}
-
-#[test]
-fn every_alarm_tells_the_operator() {
-    let mut watched = BTreeSet::new();
-    for (name, alarm) in of_type("AWS::CloudWatch::Alarm") {
-        // CodeDeploy tells about these, by a deployment that fails.
-        if name.contains("Version") {
-            continue;
-        }
-        let alarm = &alarm["Properties"];
-        for topic in ["AlarmTopicArn", "AlarmTopic"] {
-            assert!(refers_to(&alarm["AlarmActions"], topic), "{name}");
-        }
-        assert!(alarm["AlarmDescription"].is_object(), "{name}");
-        watched.extend(alarm["MetricName"].as_str());
-        let calculated = alarm["Metrics"].as_array().into_iter().flatten();
-        watched.extend(
-            calculated.filter_map(|one| one["MetricStat"]["Metric"]["MetricName"].as_str()),
-        );
-    }
-    for metric in [
-        "5xx",
-        "Latency",
-        "ServerErrors",
-        "CapacityUsed",
-        "CapacityRefusals",
-        "LoginsRefused",
-        "SigningSecretAge",
-        "Invocations",
-        "ApproximateNumberOfMessagesVisible",
-    ] {
-        assert!(watched.contains(metric), "{metric}");
-    }
-}
-
-/// Not those of another stack whose name begins alike.
-#[test]
-fn the_dashboard_shows_the_stacks_own_functions() {
-    let body = &properties("Dashboard")["DashboardBody"]["Fn::Sub"];
-    let join = &body[1]["Answering"]["Fn::Join"];
-    let names = join[1].as_array().unwrap().iter();
-    let names: Vec<String> = names
-        .map(|name| format!("${{{}}}", name["Ref"].as_str().unwrap()))
-        .collect();
-    let names = names.join(join[0].as_str().unwrap());
-    let text = body[0].as_str().unwrap().replace("${Answering}", &names);
-    let dashboard: Value = serde_json::from_str(&text).unwrap();
-    let mut shown: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let mut metrics = 0;
-    for widget in dashboard["widgets"].as_array().unwrap() {
-        let lines = widget["properties"]["metrics"].as_array().unwrap();
-        metrics += lines.len();
-        if lines[0][0] == "AWS/Lambda" && lines[0][2] == "FunctionName" {
-            let functions = lines
-                .iter()
-                .map(|line| line.as_array().unwrap().last().unwrap());
-            let functions = functions.map(|function| function.as_str().unwrap());
-            shown.insert(lines[0][1].as_str().unwrap(), functions.collect());
-        }
-    }
-    let functions = |which: fn(&str) -> bool| -> BTreeSet<String> {
-        let chosen = deployed().into_iter().filter(|(binary, _)| which(binary));
-        chosen.map(|(_, name)| format!("${{{name}}}")).collect()
-    };
-    for metric in ["Errors", "Throttles"] {
-        assert!(shown[metric].iter().eq(&functions(|_| true)), "{metric}");
-    }
-    assert!(shown["Duration"].iter().eq(&functions(answers_requests)));
-    // An account's first three dashboards are free, up to this number of metrics each.
-    assert!(metrics <= 50, "{metrics}");
-}
-
 /// Settings that only the local server has.
 const LOCAL: [&str; 3] = ["CORS_ALLOWED_ORIGINS", "HOST", "PORT"];
 
 #[test]
-fn every_setting_of_the_documentation_is_the_stacks_too() {
+fn every_documented_setting_is_set_by_the_stack() {
     let document = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     let (_, table) = document
         .split_once("| variable | default | meaning |")

@@ -1,0 +1,102 @@
+//! Files beside the template that deploy it: samconfig.toml and GitHub's workflows.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::harness::root;
+use crate::template::{deployed, properties, template};
+
+/// The deployment from GitHub takes the template of the checkout, and of the build the functions alone.
+#[test]
+fn the_deployed_template_names_what_cargo_lambda_builds() {
+    let mut sed = Command::new("sed");
+    let script = root().join(".github/deployed-template.sed");
+    let sed = sed.arg("-E").arg("-f").arg(script);
+    let output = sed.arg(root().join("template.yaml")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for (binary, name) in deployed() {
+        let (_, function) = text.split_once(&format!("\n  {name}:\n")).unwrap();
+        let (function, _) = function.split_once("\n\n").unwrap();
+        let code = format!("\n    Properties:\n      CodeUri: target/lambda/{binary}\n");
+        assert!(function.contains(&code), "{function}");
+    }
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    fs::write(file.path(), &text).unwrap();
+    let again = aws_emulator::transformed(file.path(), &[Value::Null]).unwrap();
+    assert_eq!(again[0]["Resources"], template()["Resources"]);
+}
+
+/// A tag can be moved to other code, a commit cannot.
+#[test]
+fn workflows_pin_actions_by_commit() {
+    let folder = root().join(".github/workflows");
+    let mut used = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        for line in text
+            .lines()
+            .filter(|line| line.trim_start().starts_with("- uses:"))
+        {
+            let (_, commit) = line.split_once('@').unwrap();
+            let (commit, version) = commit.split_once(" # v").unwrap();
+            assert_eq!(commit.len(), 40, "{line}");
+            assert!(
+                commit.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{line}"
+            );
+            assert!(!version.is_empty());
+            used += 1;
+        }
+    }
+    assert!(used > 0);
+}
+
+/// Parameters that are given to `sam deploy` replace those of samconfig.toml, all of them.
+#[test]
+fn samconfig_sets_no_parameters_of_deployments() {
+    let samconfig = fs::read_to_string(root().join("samconfig.toml")).unwrap();
+    let deployments = samconfig
+        .split("\n[")
+        .filter(|section| section.contains(".deploy."));
+    let deployments: Vec<&str> = deployments.collect();
+    assert_eq!(deployments.len(), 2, "{deployments:?}");
+    for section in &deployments {
+        assert!(!section.contains("parameter_overrides"), "{section}");
+    }
+    // `sam delete` of one environment removes what is under its prefix.
+    let prefixes: BTreeSet<&str> = deployments
+        .iter()
+        .filter_map(|section| section.lines().find(|line| line.starts_with("s3_prefix")))
+        .collect();
+    assert_eq!(prefixes.len(), deployments.len());
+}
+
+/// cargo-lambda passes the flag on to cargo.
+#[test]
+fn deployments_are_built_from_the_lockfile() {
+    let cargo_toml = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, build) = cargo_toml
+        .split_once("[workspace.metadata.lambda.build]\n")
+        .unwrap();
+    let (build, _) = build.split_once("\n\n").unwrap();
+    assert!(build.lines().any(|line| line == "locked = true"), "{build}");
+}
+
+/// `sam build` asks for arm64 only, and leaves the other architecture to cargo-lambda.
+#[test]
+fn cargo_lambda_builds_for_the_stacks_default_architecture() {
+    let cargo_toml = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, build) = cargo_toml
+        .split_once("[workspace.metadata.lambda.build]\n")
+        .unwrap();
+    let (built, _) = build.split_once(" = true\n").unwrap();
+    assert_eq!(template()["Parameters"]["Architecture"]["Default"], built);
+    for name in deployed().into_values() {
+        let architectures = &properties(name)["Architectures"];
+        assert_eq!(*architectures, json!([{"Ref": "Architecture"}]), "{name}");
+    }
+}
