@@ -20,7 +20,7 @@ pub async fn change_password(
     let new = caller.request().state().hasher.hash(new).await?;
     let event = caller.event(Action::PasswordChanged);
     reauthenticated
-        .transaction(|session, _| {
+        .transaction(|transaction, _| {
             Box::pin(async {
                 let id = caller.admin().id();
                 let change = doc! { "$set": {
@@ -28,11 +28,11 @@ pub async fn change_password(
                     "updated_at": databases.clock.now(),
                 } };
                 let changing = databases.admins.update_one(doc! { "_id": id }, change);
-                changing.session(&mut *session).await?;
+                changing.session(&mut *transaction).await?;
                 let own = Some(caller.session_id());
-                let ended = revoke_all(databases, id, own, session).await?;
+                let ended = revoke_all(databases, id, own, transaction).await?;
                 let event = event.clone().with_sessions_ended(ended);
-                databases.append(&event, session).await?;
+                databases.append(&event, transaction).await?;
                 Ok(())
             })
         })

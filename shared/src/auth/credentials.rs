@@ -131,7 +131,7 @@ async fn renew_hash(
     let databases = request.databases().await?;
     let new = request.state().hasher.hash(password).await?;
     request
-        .transaction(|session, _| {
+        .transaction(|transaction, _| {
             Box::pin(async {
                 // Only the verified hash is replaced: the password may have been changed meanwhile.
                 let old = admin.password_hash.as_stored();
@@ -141,7 +141,7 @@ async fn renew_hash(
                     "updated_at": databases.clock.now(),
                 } };
                 let renewing = databases.admins.update_one(verified, change);
-                renewing.session(session).await?;
+                renewing.session(transaction).await?;
                 Ok(())
             })
         })

@@ -27,25 +27,25 @@ impl RefusedLogin<'_> {
         let databases = request.databases().await?;
         let key = databases.pepper()?.hash(&["refused-logins", account]);
         request
-            .transaction(|session, _| {
+            .transaction(|transaction, _| {
                 Box::pin(async {
                     let change = doc! {
                         "$inc": { "count": 1_i64 },
                         "$set": { "expires_at": after(databases.clock.now(), CONFLICT_TTL) },
                     };
                     let conflicting = databases.attempts.update_one(doc! { "_id": &key }, change);
-                    conflicting.upsert(true).session(&mut *session).await?;
+                    conflicting.upsert(true).session(&mut *transaction).await?;
                     // A write, not a read: a purge deletes the admin before the trail, so this event is written before
                     // the trail is deleted, or not at all. An unknown account takes the same steps.
                     let admin = doc! { "_id": event.admin_id };
                     let count = doc! { "$inc": { "refused_logins": 1_i64 } };
                     let counting = databases.admins.update_one(admin, count);
-                    let counted = counting.session(&mut *session).await?;
+                    let counted = counting.session(&mut *transaction).await?;
                     let event = match counted.matched_count {
                         0 => event.clone().without_organization(),
                         _ => event.clone(),
                     };
-                    databases.append(&event, session).await?;
+                    databases.append(&event, transaction).await?;
                     Ok(())
                 })
             })

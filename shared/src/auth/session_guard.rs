@@ -22,7 +22,7 @@ impl Caller {
         + Sync
         + 'env,
     ) -> Result<T, Problem> {
-        guarded(self, false, run).await
+        guarded(self, Check::Session, run).await
     }
 }
 
@@ -35,13 +35,20 @@ impl Reauthenticated<'_> {
         + Sync
         + 'env,
     ) -> Result<T, Problem> {
-        guarded(self.caller(), true, run).await
+        guarded(self.caller(), Check::SessionAndPassword, run).await
     }
+}
+
+/// What is checked again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Check {
+    Session,
+    SessionAndPassword,
 }
 
 async fn guarded<'env, T>(
     caller: &'env Caller,
-    is_reauthenticated: bool,
+    check: Check,
     run: impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, Problem>
     + Send
     + Sync
@@ -49,14 +56,16 @@ async fn guarded<'env, T>(
 ) -> Result<T, Problem> {
     caller
         .request()
-        .transaction(|session, _: Scope<'_, '_>| {
+        .transaction(|transaction, _: Scope<'_, '_>| {
             Box::pin(async {
-                let admin = check_again(caller, session).await?;
-                // A new epoch leaves only one session alive: the one in which the password was changed.
-                if is_reauthenticated && admin.session_epoch != caller.admin().session_epoch {
+                let admin = check_again(caller, transaction).await?;
+                // If the epoch changed and the session is still alive, the password was changed in this session. Then the
+                // confirmed password is the old one.
+                let is_same_epoch = admin.session_epoch == caller.admin().session_epoch;
+                if check == Check::SessionAndPassword && !is_same_epoch {
                     return Err(Problem::wrong_password().into());
                 }
-                run(session, Scope::new()).await
+                run(transaction, Scope::new()).await
             })
         })
         .await
@@ -65,26 +74,26 @@ async fn guarded<'env, T>(
 /// The admin as it is now. Aborts the transaction unless session, admin and organization are active.
 async fn check_again(
     caller: &Caller,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<Admin, TransactionError<Problem>> {
-    let admin = active_admin(caller, session).await?;
+    let admin = active_admin(caller, transaction).await?;
     Ok(admin.ok_or_else(Problem::not_active)?)
 }
 
 async fn active_admin(
     caller: &Caller,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<Option<Admin>, Error> {
     let databases = caller.databases();
     // Locked like the admin: this transaction and one that ends the session run one after the other.
     let lock = doc! { "$inc": { "writes": 1_i64 } };
     let own_session = doc! { "_id": caller.session_id() };
     let own_session = databases.sessions.find_one_and_update(own_session, lock);
-    let own_session = own_session.session(&mut *session).await?;
-    let admin = lock_admin(databases, caller.admin().id, session).await?;
+    let own_session = own_session.session(&mut *transaction).await?;
+    let admin = lock_admin(databases, caller.admin().id, transaction).await?;
     let organization = doc! { "_id": caller.organization().id };
     let organization = databases.organizations.find_one(organization);
-    let organization = organization.session(session).await?;
+    let organization = organization.session(transaction).await?;
     let (Some(admin), Some(organization), Some(own_session)) = (admin, organization, own_session)
     else {
         return Ok(None);

@@ -183,10 +183,10 @@ mod tests {
             ),
             (
                 b"{\"email\": \"s3cret\", \"password\": \"s3cret\"} {}",
-                "not JSON",
+                "invalid JSON",
             ),
             (b"{\"email\": \"\xff\"}", "not UTF-8"),
-            (b"{\"email\": \"\\ud800\"}", "not JSON"),
+            (b"{\"email\": \"\\ud800\"}", "invalid JSON"),
         ] {
             let detail = detail(body);
             assert!(detail.contains(expected), "{detail}");

@@ -81,9 +81,9 @@ impl Scope<'_, '_> {
 /// Runs `run` in a transaction and commits it. Retries transient errors until shortly before `deadline`, so `run` may
 /// be called several times. Either all writes of one call are committed, or none.
 ///
-/// Requests must write documents that transactions write only in transactions. Two transactions never wait for each
-/// other: the later one is retried. A write outside a transaction waits for it, on a connection that the transaction
-/// may need for its commit.
+/// If any transaction writes a document, every request must write it in a transaction. Two conflicting transactions never
+/// wait for each other: the later one is retried. A single write would wait for the transaction, and hold a connection that
+/// the transaction may need for its commit.
 pub async fn run_transaction<'env, T, E>(
     client: &Client,
     deadline: Instant,
@@ -99,20 +99,20 @@ pub async fn run_transaction<'env, T, E>(
     if Instant::now() >= last_moment {
         return Err(TransactionError::DeadlineExceeded);
     }
-    let attempts = attempts(&mut session, &run, last_moment);
-    if let Ok(result) = timeout_at(last_moment, attempts).await {
+    let running = run_until_committed(&mut session, &run, last_moment);
+    if let Ok(result) = timeout_at(last_moment, running).await {
         return result;
     }
     let _ = timeout(TIME_TO_END, end(client, &mut session)).await;
     Err(TransactionError::DeadlineExceeded)
 }
 
-async fn attempts<'env, T, E>(
+async fn run_until_committed<'env, T, E>(
     session: &mut ClientSession,
     run: &(impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, E> + Sync),
     last_moment: Instant,
 ) -> Result<T, TransactionError<E>> {
-    let mut waits = Waits::default();
+    let mut backoff = Backoff::default();
     loop {
         // No request waits for the commit after that time, so the server may give it up.
         let left = last_moment.saturating_duration_since(Instant::now());
@@ -121,7 +121,7 @@ async fn attempts<'env, T, E>(
             .max_commit_time(left.max(LEAST_COMMIT_TIME))
             .await?;
         let result = match run(session, Scope::new()).await {
-            Ok(output) => commit(session, &mut waits)
+            Ok(output) => commit(session, &mut backoff)
                 .await
                 .map(|()| output)
                 .map_err(TransactionError::Mongo),
@@ -136,7 +136,7 @@ async fn attempts<'env, T, E>(
                 if error.contains_label(TRANSIENT_TRANSACTION_ERROR) =>
             {
                 tracing::info!(error = describe(&error), "retrying a transaction");
-                waits.next().await;
+                backoff.sleep().await;
             }
             result => return result,
         }
@@ -144,12 +144,12 @@ async fn attempts<'env, T, E>(
 }
 
 /// Retries a commit whose result is unknown. The server commits a transaction only once.
-async fn commit(session: &mut ClientSession, waits: &mut Waits) -> Result<(), Error> {
+async fn commit(session: &mut ClientSession, backoff: &mut Backoff) -> Result<(), Error> {
     loop {
         match session.commit_transaction().await {
             Err(error) if error.contains_label(UNKNOWN_TRANSACTION_COMMIT_RESULT) => {
                 tracing::info!(error = describe(&error), "retrying a commit");
-                waits.next().await;
+                backoff.sleep().await;
             }
             result => return result,
         }
@@ -177,19 +177,19 @@ async fn end(client: &Client, session: &mut ClientSession) {
 }
 
 /// Exponential backoff with jitter, so that conflicting transactions do not retry at the same time.
-struct Waits {
-    next: Duration,
+struct Backoff {
+    wait: Duration,
 }
 
-impl Default for Waits {
+impl Default for Backoff {
     fn default() -> Self {
-        Self { next: FIRST_WAIT }
+        Self { wait: FIRST_WAIT }
     }
 }
 
-impl Waits {
-    async fn next(&mut self) {
-        sleep(self.next.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-        self.next = (self.next * 2).min(LONGEST_WAIT);
+impl Backoff {
+    async fn sleep(&mut self) {
+        sleep(self.wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+        self.wait = (self.wait * 2).min(LONGEST_WAIT);
     }
 }

@@ -18,7 +18,7 @@ pub async fn delete(caller: &Caller, password: &SecretString) -> Result<DateTime
     let purge_at = after(now, caller.request().config().deletion_grace);
     let event = caller.event(Action::OrganizationDeleted);
     reauthenticated
-        .transaction(|session, _| {
+        .transaction(|transaction, _| {
             Box::pin(async {
                 let deletable = doc! { "_id": id, "status": Transition::Delete.from() };
                 let change = doc! { "$set": {
@@ -28,10 +28,10 @@ pub async fn delete(caller: &Caller, password: &SecretString) -> Result<DateTime
                     "updated_at": now,
                 } };
                 let deleting = databases.organizations.update_one(deletable, change);
-                deleting.session(&mut *session).await?;
-                let ended = revoke_all_of_organization(databases, id, session).await?;
+                deleting.session(&mut *transaction).await?;
+                let ended = revoke_all_of_organization(databases, id, transaction).await?;
                 let event = event.clone().with_sessions_ended(ended);
-                databases.append(&event, session).await?;
+                databases.append(&event, transaction).await?;
                 Ok(())
             })
         })

@@ -27,14 +27,14 @@ const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct IdempotentRequest {
     key: String,
     fingerprint: String,
-    /// The organization that an earlier request with this key created, if it was purged: the key can be used again.
-    pub purged: Option<OrganizationId>,
 }
 
 /// What an earlier request with the same key created.
-pub(super) enum Previous {
-    None,
+pub(super) enum Earlier {
+    Nothing,
     Created(Organization),
+    /// This organization, which was purged: the key can be used again.
+    Purged(OrganizationId),
 }
 
 impl IdempotentRequest {
@@ -42,25 +42,24 @@ impl IdempotentRequest {
         Ok(Self {
             key: pepper.hash(&["idempotency", new.email.key(), key]),
             fingerprint: pepper.hash(&["onboarding", new.name.as_str(), new.email.as_str()]),
-            purged: None,
         })
     }
 
-    /// The organization of an earlier request with this key, as it is now.
-    pub async fn previous(
-        &mut self,
+    /// Finds what an earlier request with this key created, as it is now. Fails if that request had other fields. The
+    /// password is compared like that of a login, so this counts as a login attempt.
+    pub async fn find_earlier(
+        &self,
         request: &RequestContext,
         new: &NewOrganization,
-    ) -> Result<Previous, Problem> {
+    ) -> Result<Earlier, Problem> {
         let databases = request.databases().await?;
         let valid = doc! { "_id": &self.key, "expires_at": { "$gt": databases.clock.now() } };
         let Some(record) = databases.onboardings.find_one(valid).await? else {
-            return Ok(Previous::None);
+            return Ok(Earlier::Nothing);
         };
         let id = record.organization_id;
         let Some(organization) = databases.organizations.find_one(doc! { "_id": id }).await? else {
-            self.purged = Some(id);
-            return Ok(Previous::None);
+            return Ok(Earlier::Purged(id));
         };
         let is_same = record.fingerprint == self.fingerprint
             && is_password(request, record.password_hash, new).await?;
@@ -70,7 +69,7 @@ impl IdempotentRequest {
         }
         match organization.status {
             OrganizationStatus::Active | OrganizationStatus::Suspended => {
-                Ok(Previous::Created(organization))
+                Ok(Earlier::Created(organization))
             }
             OrganizationStatus::Deleted | OrganizationStatus::Purging => {
                 Err(Problem::organization_deleted())
@@ -125,7 +124,7 @@ pub(super) async fn insert_record(
     record: &IdempotencyRecord,
     databases: &Databases,
     purged: Option<OrganizationId>,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<(), Error> {
     let expired = doc! { "expires_at": { "$lte": databases.clock.now() } };
     let replaceable: Vec<Document> = purged
@@ -137,7 +136,7 @@ pub(super) async fn insert_record(
         .onboardings
         .replace_one(doc! { "_id": &record.key, "$or": replaceable }, record)
         .upsert(true)
-        .session(session)
+        .session(transaction)
         .await
         .map(drop)
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::NewOrganization;
 use super::capacity::Capacity;
-use super::idempotency::{IdempotentRequest, Previous, insert_record};
+use super::idempotency::{Earlier, IdempotentRequest, insert_record};
 use crate::model::{
     Action, Admin, AdminId, AdminStatus, Event, IdempotencyRecord, Organization, OrganizationId,
     OrganizationStatus, Role,
@@ -25,8 +25,8 @@ use crate::values::{CollectionName, PasswordHash};
 /// How long a request waits for another one with the same `Idempotency-Key`.
 const KEY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Creates the organization before the deadline, or nothing. With the `Idempotency-Key` of an earlier request it returns
-/// what that request created.
+/// Creates organization, admin and collection together, or none of them. With the `Idempotency-Key` of an earlier request it
+/// returns what that request created. After a 503 the client does not know which; a retry with the same key tells.
 pub async fn onboard(
     request: &RequestContext,
     new: NewOrganization,
@@ -41,90 +41,136 @@ pub async fn onboard(
         limit,
     )
     .await?;
-    let mut idempotent = idempotency_key
+    let idempotent = idempotency_key
         .map(|key| IdempotentRequest::new(databases.pepper()?, key, &new))
         .transpose()?;
-    if let Some(idempotent) = &mut idempotent
-        && let Previous::Created(organization) = idempotent.previous(request, &new).await?
-    {
-        return Ok(organization);
-    }
+    let earlier = match &idempotent {
+        Some(idempotent) => idempotent.find_earlier(request, &new).await?,
+        None => Earlier::Nothing,
+    };
+    let purged = match earlier {
+        Earlier::Created(organization) => {
+            request.log().set_organization(organization.id);
+            return Ok(organization);
+        }
+        Earlier::Purged(id) => Some(id),
+        Earlier::Nothing => None,
+    };
     let capacity = Capacity::of(databases, request.config().max_organizations).await?;
     capacity.refuse_past_limit()?;
-    // Beside the hash, which takes longer.
+    // At the same time as the hash, which takes longer. Only the first request of a process creates them.
     let indexes = async { Ok(databases.make_indexes().await?) };
     let hashing = request.state().hasher.hash(new.password.clone());
     let (password_hash, ()) = tokio::try_join!(hashing, indexes)?;
-    let (organization, is_new) = create(request, &new, &password_hash, idempotent).await?;
-    if is_new {
-        capacity.record_creation();
-    }
-    request.log().set_organization(organization.id);
-    Ok(organization)
-}
-
-/// Creates the organization with the first collection name that is free. Returns whether it is new, or was created by
-/// another request with the same key.
-async fn create(
-    request: &RequestContext,
-    new: &NewOrganization,
-    password_hash: &PasswordHash,
-    mut idempotent: Option<IdempotentRequest>,
-) -> Result<(Organization, bool), Problem> {
-    let databases = request.databases().await?;
     let id = OrganizationId::generate();
     for collection_name in CollectionName::candidates(&new.name, &id.to_hex()) {
         if collection_exists(databases, &collection_name).await? {
             continue;
         }
-        let now = databases.clock.now();
-        let organization = new_organization(id, new, collection_name, now);
-        let admin = new_admin(id, new, password_hash, now);
-        let organization_name = organization.name.clone();
-        let created = Action::OrganizationCreated { organization_name };
-        let event = Event::new(created, request.address(), now).by(&admin);
+        let documents = Documents::new(request, id, &new, collection_name, &password_hash);
         let record = idempotent
             .as_ref()
-            .map(|idempotent| idempotent.record(id, password_hash, now));
-        let purged = idempotent.as_ref().and_then(|idempotent| idempotent.purged);
-        let started = Instant::now();
-        let created = run_transaction(&databases.client, request.deadline(), |session, _| {
-            Box::pin(async {
-                // The first write: requests with the same key conflict here, and nowhere else.
-                if let Some(record) = &record {
-                    insert_key(databases, record, purged, started, session).await?;
-                }
-                refuse_retired_name(databases, &organization.collection_name, session).await?;
-                let inserting = databases.organizations.insert_one(&organization);
-                inserting
-                    .session(&mut *session)
-                    .await
-                    .on_duplicate(index::NAME_KEY, Problem::organization_name_taken().into())
-                    .on_duplicate(index::COLLECTION_NAME, Refusal::CollectionTaken)?;
-                let inserting = databases.admins.insert_one(&admin);
-                inserting
-                    .session(&mut *session)
-                    .await
-                    .on_duplicate(index::EMAIL_KEY, Problem::email_taken().into())?;
-                databases.append(&event, session).await?;
-                create_collection(databases, &organization.collection_name, session).await
-            })
-        })
-        .await;
-        match (created, &mut idempotent) {
-            (Ok(()), _) => return Ok((organization, true)),
-            (Err(TransactionError::Aborted(Refusal::CollectionTaken)), _) => {}
-            (Err(TransactionError::Aborted(Refusal::KeyUsed)), Some(idempotent)) => {
-                return match idempotent.previous(request, new).await? {
-                    Previous::Created(organization) => Ok((organization, false)),
-                    Previous::None => Err(Problem::unavailable()),
-                };
+            .map(|idempotent| idempotent.record(id, &password_hash, request.now()));
+        match insert(request, &documents, record.as_ref(), purged).await {
+            Ok(()) => {
+                capacity.record_creation();
+                request.log().set_organization(id);
+                return Ok(documents.organization);
             }
-            (Err(error), _) => return Err(error.into()),
+            Err(TransactionError::Aborted(Refusal::CollectionTaken)) => {}
+            Err(TransactionError::Aborted(Refusal::KeyUsed)) => {
+                return created_by_other(request, idempotent.as_ref(), &new).await;
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     tracing::error!("no collection name is free");
     Err(Problem::internal())
+}
+
+/// The documents of a new organization.
+struct Documents {
+    organization: Organization,
+    admin: Admin,
+    event: Event,
+}
+
+impl Documents {
+    fn new(
+        request: &RequestContext,
+        id: OrganizationId,
+        new: &NewOrganization,
+        collection_name: CollectionName,
+        password_hash: &PasswordHash,
+    ) -> Self {
+        let now = request.now();
+        let organization = organization_document(id, new, collection_name, now);
+        let admin = admin_document(id, new, password_hash, now);
+        let action = Action::OrganizationCreated {
+            organization_name: organization.name.clone(),
+        };
+        Self {
+            event: Event::new(action, request.address(), now).by(&admin),
+            organization,
+            admin,
+        }
+    }
+}
+
+/// The transaction.
+async fn insert(
+    request: &RequestContext,
+    documents: &Documents,
+    record: Option<&IdempotencyRecord>,
+    purged: Option<OrganizationId>,
+) -> Result<(), TransactionError<Refusal>> {
+    let databases = request.databases().await?;
+    let started = Instant::now();
+    let Documents {
+        organization,
+        admin,
+        event,
+    } = documents;
+    // `run_transaction`, because it aborts with a `Refusal` and not only with a `Problem`.
+    run_transaction(&databases.client, request.deadline(), |transaction, _| {
+        Box::pin(async move {
+            // The first write: requests with the same key conflict here, and nowhere else.
+            if let Some(record) = record {
+                insert_key(databases, record, purged, started, transaction).await?;
+            }
+            refuse_retired_name(databases, &organization.collection_name, transaction).await?;
+            let inserting = databases.organizations.insert_one(organization);
+            inserting
+                .session(&mut *transaction)
+                .await
+                .on_duplicate(index::NAME_KEY, Problem::organization_name_taken().into())
+                .on_duplicate(index::COLLECTION_NAME, Refusal::CollectionTaken)?;
+            let inserting = databases.admins.insert_one(admin);
+            inserting
+                .session(&mut *transaction)
+                .await
+                .on_duplicate(index::EMAIL_KEY, Problem::email_taken().into())?;
+            databases.append(event, transaction).await?;
+            create_collection(databases, &organization.collection_name, transaction).await
+        })
+    })
+    .await
+}
+
+/// The organization that another request with the same key has just created.
+async fn created_by_other(
+    request: &RequestContext,
+    idempotent: Option<&IdempotentRequest>,
+    new: &NewOrganization,
+) -> Result<Organization, Problem> {
+    let idempotent = idempotent.ok_or_else(Problem::internal)?;
+    match idempotent.find_earlier(request, new).await? {
+        Earlier::Created(organization) => {
+            request.log().set_organization(organization.id);
+            Ok(organization)
+        }
+        Earlier::Nothing | Earlier::Purged(_) => Err(Problem::unavailable()),
+    }
 }
 
 /// Why the transaction was aborted.
@@ -134,6 +180,12 @@ enum Refusal {
     /// Another request with the same key was faster. Its organization is the result.
     KeyUsed,
     Problem(Problem),
+}
+
+impl From<Problem> for TransactionError<Refusal> {
+    fn from(problem: Problem) -> Self {
+        Self::Aborted(problem.into())
+    }
 }
 
 impl From<Problem> for Refusal {
@@ -151,7 +203,7 @@ impl From<Refusal> for Problem {
     }
 }
 
-fn new_organization(
+fn organization_document(
     id: OrganizationId,
     new: &NewOrganization,
     collection_name: CollectionName,
@@ -170,7 +222,7 @@ fn new_organization(
     }
 }
 
-fn new_admin(
+fn admin_document(
     organization_id: OrganizationId,
     new: &NewOrganization,
     password_hash: &PasswordHash,
@@ -202,10 +254,11 @@ async fn insert_key(
     record: &IdempotencyRecord,
     purged: Option<OrganizationId>,
     started: Instant,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<(), TransactionError<Refusal>> {
-    match insert_record(record, databases, purged, session).await {
-        // Another transaction has the key. Most end within milliseconds, and its result is this request's.
+    match insert_record(record, databases, purged, transaction).await {
+        // Another request holds the key. `run_transaction` retries the conflict, because most requests end soon; after
+        // `KEY_TIMEOUT` this one gets 409.
         Err(error) if is_write_conflict(&error) && started.elapsed() > KEY_TIMEOUT => Err(
             TransactionError::Aborted(Problem::request_in_flight().into()),
         ),
@@ -218,11 +271,11 @@ async fn insert_key(
 async fn refuse_retired_name(
     databases: &Databases,
     name: &CollectionName,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<(), TransactionError<Refusal>> {
     let retired = &databases.retired_collection_names;
     let finding = retired.find_one(doc! { "_id": name.as_str() });
-    match finding.session(session).await? {
+    match finding.session(transaction).await? {
         Some(_) => Err(TransactionError::Aborted(Refusal::CollectionTaken)),
         None => Ok(()),
     }
@@ -231,10 +284,10 @@ async fn refuse_retired_name(
 async fn create_collection(
     databases: &Databases,
     name: &CollectionName,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<(), TransactionError<Refusal>> {
     let creating = databases.tenants.create_collection(name.as_str());
-    match creating.session(session).await {
+    match creating.session(transaction).await {
         Err(error) if names_existing_collection(&error) => {
             Err(TransactionError::Aborted(Refusal::CollectionTaken))
         }

@@ -23,10 +23,10 @@ pub async fn rename(caller: &Caller, name: &OrganizationName) -> Result<Organiza
     let organizations = &databases.organizations;
     let active = doc! { "_id": organization.id, "status": OrganizationStatus::Active };
     let renamed = caller
-        .transaction(|session, _| {
+        .transaction(|transaction, _| {
             Box::pin(async {
                 let reading = organizations.find_one(active.clone());
-                let before = match reading.session(&mut *session).await? {
+                let before = match reading.session(&mut *transaction).await? {
                     Some(before) if before.name != name.as_str() => before,
                     unchanged => return Ok(unchanged),
                 };
@@ -37,15 +37,15 @@ pub async fn rename(caller: &Caller, name: &OrganizationName) -> Result<Organiza
                 } };
                 let changing = organizations.update_one(active.clone(), change);
                 changing
-                    .session(&mut *session)
+                    .session(&mut *transaction)
                     .await
                     .on_duplicate(index::NAME_KEY, Problem::organization_name_taken())?;
                 let event = caller.event(Action::OrganizationRenamed {
                     from: before.name,
                     to: name.as_str().to_owned(),
                 });
-                databases.append(&event, session).await?;
-                let renamed = organizations.find_one(active.clone()).session(session);
+                databases.append(&event, transaction).await?;
+                let renamed = organizations.find_one(active.clone()).session(transaction);
                 Ok(renamed.await?)
             })
         })

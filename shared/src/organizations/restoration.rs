@@ -32,10 +32,10 @@ pub async fn restore(
     let event = Event::new(action, request.address(), request.now()).by(&admin);
     let id = organization.id;
     request
-        .transaction(|session, _| {
+        .transaction(|transaction, _| {
             Box::pin(async {
                 // A new epoch means that the password or the organization changed after the password was verified.
-                let locked = lock_admin(databases, admin.id, session).await?;
+                let locked = lock_admin(databases, admin.id, transaction).await?;
                 let is_unchanged = locked.is_some_and(|locked| {
                     locked.status == AdminStatus::Active
                         && locked.session_epoch == admin.session_epoch
@@ -51,13 +51,16 @@ pub async fn restore(
                     "$unset": { "deleted_at": "", "purge_at": "" },
                 };
                 let restoring = databases.organizations.update_one(restorable, change);
-                let restored = restoring.session(&mut *session).await?;
+                let restored = restoring.session(&mut *transaction).await?;
                 if restored.matched_count == 1 || event.action == Action::Login {
-                    databases.append(&event, session).await?;
+                    databases.append(&event, transaction).await?;
                 }
                 // Another request may have restored it. None if the grace period ended meanwhile.
                 let active = doc! { "_id": id, "status": OrganizationStatus::Active };
-                let active = databases.organizations.find_one(active).session(session);
+                let active = databases
+                    .organizations
+                    .find_one(active)
+                    .session(transaction);
                 let active = active.await?;
                 Ok(active.ok_or_else(Problem::invalid_credentials)?)
             })

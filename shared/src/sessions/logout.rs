@@ -14,12 +14,12 @@ pub async fn log_out(caller: &Caller) -> Result<(), Problem> {
     // Not guarded: a session that ended meanwhile is logged out.
     caller
         .request()
-        .transaction(|session, _| {
+        .transaction(|transaction, _| {
             Box::pin(async {
                 let (admin, id) = (caller.admin().id(), caller.session_id());
-                if revoke_one(databases, admin, id, session).await? {
+                if revoke_one(databases, admin, id, transaction).await? {
                     let event = event.clone().with_sessions_ended(1);
-                    databases.append(&event, session).await?;
+                    databases.append(&event, transaction).await?;
                 }
                 Ok(())
             })
@@ -34,11 +34,11 @@ pub async fn log_out_everywhere(caller: &Caller) -> Result<(), Problem> {
         reason: EndReason::LogoutEverywhere,
     });
     caller
-        .transaction(|session, _| {
+        .transaction(|transaction, _| {
             Box::pin(async {
-                let ended = revoke_all(databases, caller.admin().id(), None, session).await?;
+                let ended = revoke_all(databases, caller.admin().id(), None, transaction).await?;
                 let event = event.clone().with_sessions_ended(ended);
-                databases.append(&event, session).await?;
+                databases.append(&event, transaction).await?;
                 Ok(())
             })
         })

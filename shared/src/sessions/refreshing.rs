@@ -69,7 +69,8 @@ async fn find_session(
     Ok(databases.sessions.find_one(id).await?)
 }
 
-/// The token's successor. None if the token was replaced before the replay window.
+/// The token's successor. None if the token is neither the current one nor replaced within the replay window: then it counts
+/// as stolen.
 async fn replace(
     request: &RequestContext,
     token: &RefreshToken,
@@ -114,11 +115,11 @@ async fn replace_current(
         "replaced": { "hash": hash, "salt": salt, "at": now },
     } };
     let replaced = request
-        .transaction(|session, _| {
+        .transaction(|transaction, _| {
             Box::pin(async {
                 let sessions = &databases.sessions;
                 let replacing = sessions.update_one(current.clone(), change.clone());
-                let replaced = replacing.session(session).await?;
+                let replaced = replacing.session(transaction).await?;
                 Ok(replaced.matched_count == 1)
             })
         })
@@ -144,10 +145,10 @@ async fn end_stolen(
         .in_session(token.session_id)
         .with_sessions_ended(1);
     request
-        .transaction(|session, _| {
+        .transaction(|transaction, _| {
             Box::pin(async {
-                if revoke_one(databases, admin.id, token.session_id, session).await? {
-                    databases.append(&event, session).await?;
+                if revoke_one(databases, admin.id, token.session_id, transaction).await? {
+                    databases.append(&event, transaction).await?;
                 }
                 Ok(())
             })

@@ -22,11 +22,11 @@ pub(super) async fn revoke_one(
     databases: &Databases,
     admin: AdminId,
     id: SessionId,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<bool, Error> {
-    let admin = lock_admin(databases, admin, session).await?;
+    let admin = lock_admin(databases, admin, transaction).await?;
     let revoking = databases.sessions.find_one_and_delete(doc! { "_id": id });
-    let revoked = revoking.session(session).await?;
+    let revoked = revoking.session(transaction).await?;
     Ok(match (admin, revoked) {
         (Some(admin), Some(revoked)) => revoked.is_alive(&admin, databases.clock.now()),
         _ => false,
@@ -38,39 +38,39 @@ pub(crate) async fn revoke_all(
     databases: &Databases,
     admin: AdminId,
     kept: Option<SessionId>,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<u64, Error> {
     let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
     let admins = &databases.admins;
     let revoking = admins.find_one_and_update(doc! { "_id": admin }, next_epoch);
-    let Some(before) = revoking.session(&mut *session).await? else {
+    let Some(before) = revoking.session(&mut *transaction).await? else {
         return Ok(0);
     };
     if let Some(kept) = kept {
         let next_epoch = doc! { "$set": { "epoch": before.session_epoch + 1 } };
         let sessions = &databases.sessions;
         let keeping = sessions.update_one(doc! { "_id": kept }, next_epoch);
-        keeping.session(&mut *session).await?;
+        keeping.session(&mut *transaction).await?;
     }
-    count_alive(databases, &before, session).await
+    count_alive(databases, &before, transaction).await
 }
 
 /// Ends all sessions of all admins of an organization. Returns how many it ended.
 pub(crate) async fn revoke_all_of_organization(
     databases: &Databases,
     organization: OrganizationId,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<u64, Error> {
     let of_organization = doc! { "organization_id": organization };
     let finding = databases.admins.find(of_organization.clone());
-    let mut found = finding.session(&mut *session).await?;
+    let mut found = finding.session(&mut *transaction).await?;
     let mut ended = 0;
-    while let Some(admin) = found.next(session).await.transpose()? {
-        ended += count_alive(databases, &admin, session).await?;
+    while let Some(admin) = found.next(transaction).await.transpose()? {
+        ended += count_alive(databases, &admin, transaction).await?;
     }
     let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
     let revoking = databases.admins.update_many(of_organization, next_epoch);
-    revoking.session(session).await?;
+    revoking.session(transaction).await?;
     Ok(ended)
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn revoke_beyond_limit(
     databases: &Databases,
     max_sessions: u32,
     opened: &Session,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<u64, Error> {
     #[derive(Deserialize)]
     struct Excess {
@@ -101,10 +101,10 @@ pub(super) async fn revoke_beyond_limit(
         .skip(u64::from(max_sessions))
         .limit(MAX_ENDED_BY_LOGIN)
         .projection(doc! { "_id": 1 })
-        .session(&mut *session)
+        .session(&mut *transaction)
         .await?;
     let mut excess: Vec<Bson> = Vec::new();
-    while let Some(found) = found.next(session).await.transpose()? {
+    while let Some(found) = found.next(transaction).await.transpose()? {
         excess.push(found.id.into());
     }
     if excess.is_empty() {
@@ -112,14 +112,14 @@ pub(super) async fn revoke_beyond_limit(
     }
     let sessions = &databases.sessions;
     let revoking = sessions.delete_many(doc! { "_id": { "$in": excess } });
-    Ok(revoking.session(session).await?.deleted_count)
+    Ok(revoking.session(transaction).await?.deleted_count)
 }
 
 /// How many sessions of `admin`'s epoch are alive, up to [`MAX_COUNTED`].
 async fn count_alive(
     databases: &Databases,
     admin: &Admin,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<u64, Error> {
     let alive = doc! {
         "organization_id": admin.organization_id,
@@ -129,5 +129,5 @@ async fn count_alive(
     };
     let sessions = &databases.sessions;
     let counting = sessions.count_documents(alive).limit(MAX_COUNTED);
-    counting.session(session).await
+    counting.session(transaction).await
 }

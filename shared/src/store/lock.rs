@@ -12,11 +12,11 @@ use crate::model::{Admin, AdminId};
 pub(crate) async fn lock_admin(
     databases: &Databases,
     id: AdminId,
-    session: &mut ClientSession,
+    transaction: &mut ClientSession,
 ) -> Result<Option<Admin>, Error> {
     let lock = doc! { "$inc": { "writes": 1_i64 } };
     let locking = databases
         .admins
         .find_one_and_update(doc! { "_id": id }, lock);
-    locking.session(session).await
+    locking.session(transaction).await
 }

@@ -24,9 +24,9 @@ impl Databases {
     pub(crate) async fn append(
         &self,
         event: &Event,
-        session: &mut ClientSession,
+        transaction: &mut ClientSession,
     ) -> Result<(), Error> {
-        let appending = self.audit_events.insert_one(event).session(session);
+        let appending = self.audit_events.insert_one(event).session(transaction);
         appending.await.map(drop)
     }
 }

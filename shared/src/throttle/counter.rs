@@ -40,9 +40,6 @@ pub struct CountedRequest<'a> {
     key: Option<String>,
 }
 
-/// The limit is reached. The window ends after this time.
-struct LimitReached(Duration);
-
 /// Counts a request of an address, or fails with the time to wait. `limit` is per hour; 0 means no limit.
 pub async fn count_request<'a>(
     databases: &'a Databases,
@@ -51,8 +48,7 @@ pub async fn count_request<'a>(
     limit: u32,
 ) -> Result<CountedRequest<'a>, Problem> {
     let parts = ["address", &format!("{kind:?}"), &address.network()];
-    let counted = count(databases, &parts, limit, HOUR).await?;
-    counted.map_err(|LimitReached(wait)| too_many(wait))
+    count(databases, &parts, limit, HOUR, too_many).await
 }
 
 /// Counts an attempt of an address that the account has not logged in from.
@@ -61,8 +57,7 @@ pub(super) async fn count_attempt<'a>(
     email_key: &str,
     limit: u32,
 ) -> Result<CountedRequest<'a>, Problem> {
-    let counted = count(databases, &["account", email_key], limit, HOUR).await?;
-    counted.map_err(|LimitReached(wait)| too_many(wait))
+    count(databases, &["account", email_key], limit, HOUR, too_many).await
 }
 
 /// Counts a change of an organization, or fails with the time to wait. `limit` is per day; 0 means no limit.
@@ -72,23 +67,23 @@ pub async fn count_change<'a>(
     limit: u32,
 ) -> Result<CountedRequest<'a>, Problem> {
     let parts = ["organization-changes", &organization.to_hex()];
-    let counted = count(databases, &parts, limit, DAY).await?;
-    counted.map_err(|LimitReached(wait)| Problem::quota_exceeded(wait))
+    count(databases, &parts, limit, DAY, Problem::quota_exceeded).await
 }
 
-/// Increments the count that `parts` name, unless the limit is reached; 0 means no limit.
+/// Increments the count that `parts` name. At the limit it fails with `refused`, which gets the time until the window ends.
 async fn count<'a>(
     databases: &'a Databases,
     parts: &[&str],
     limit: u32,
     window: Duration,
-) -> Result<Result<CountedRequest<'a>, LimitReached>, Problem> {
+    refused: fn(Duration) -> Problem,
+) -> Result<CountedRequest<'a>, Problem> {
     let attempts = &databases.attempts;
     if limit == 0 {
-        return Ok(Ok(CountedRequest {
+        return Ok(CountedRequest {
             attempts,
             key: None,
-        }));
+        });
     }
     let key = databases.pepper()?.hash(parts);
     let now = databases.clock.now();
@@ -107,13 +102,13 @@ async fn count<'a>(
         } },
     ];
     let count: Count = update(attempts, &key, stages).await?;
-    Ok(match count.granted == Some(id) {
+    match count.granted == Some(id) {
         true => Ok(CountedRequest {
             attempts,
             key: Some(key),
         }),
-        false => Err(LimitReached(between(now, count.expires_at))),
-    })
+        false => Err(refused(between(now, count.expires_at))),
+    }
 }
 
 impl CountedRequest<'_> {
