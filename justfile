@@ -8,7 +8,7 @@ default:
 run:
     cargo run
 
-# Runs all tests, or those of one subject: just test login
+# Runs all tests, or those of one subject: just test login::
 test *filter:
     cargo test --workspace --locked -- {{ filter }}
 
