@@ -1,4 +1,4 @@
-# Makes of template.yaml the template that is deployed: each function's code is what `cargo lambda build` has built.
+# Turns template.yaml into the deployed template: each function's code is the output of `cargo lambda build`.
 /^        Binary: /{
   N
   s|^        Binary: (.+)\n    Properties:$|&\n      CodeUri: target/lambda/\1|

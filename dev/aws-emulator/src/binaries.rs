@@ -41,7 +41,9 @@ pub fn target() -> io::Result<PathBuf> {
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .output()?;
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    let target = metadata["target_directory"].as_str();
+    let target = metadata
+        .get("target_directory")
+        .and_then(|target| target.as_str());
     let target = target.ok_or_else(|| io::Error::other("cargo names no target folder"))?;
     Ok(target.into())
 }

@@ -23,7 +23,7 @@ pub struct Function {
     api: RuntimeApi,
     process: Child,
     output: Output,
-    /// From the process's start until it asked for its first event.
+    /// From the process's start until it requested its first event.
     cold_start: Duration,
 }
 
@@ -95,7 +95,7 @@ impl Function {
         String::from_utf8_lossy(&output).into_owned()
     }
 
-    /// The answer to `event`, or the error that the function reports.
+    /// The response to `event`, or the error that the function reports.
     pub async fn invoke(&self, event: &Value) -> Result<Value, Value> {
         let outcome = self.api.invoke(Bytes::from(event.to_string())).await;
         let read = |bytes: Bytes| serde_json::from_slice(&bytes).unwrap_or(Value::Null);

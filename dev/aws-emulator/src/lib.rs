@@ -1,4 +1,4 @@
-//! What AWS does around the functions, on the own machine: Lambda's runtime API, Secrets Manager, and the
+//! The parts of AWS around the functions, on this machine: Lambda's runtime API, Secrets Manager, and the
 //! transforms of CloudFormation.
 
 mod binaries;

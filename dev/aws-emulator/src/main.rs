@@ -1,4 +1,4 @@
-//! `cargo run -p aws-emulator`: what functions need, on this machine, for `sam local`, `cargo lambda` and whatever else runs
+//! `cargo run -p aws-emulator`: the dependencies of functions, on this machine, for `sam local`, `cargo lambda` and others that run
 //! them: a MongoDB, and a Secrets Manager that has the signing secret and the pepper.
 
 use std::fs;
@@ -117,7 +117,7 @@ fn write_settings(mongod: &Mongod, secrets: &SecretsManager) -> io::Result<()> {
     fs::write(Path::new(FOLDER).join("lambda.env"), lines)
 }
 
-/// Lets containers reach this port of loopback. Nobody outside of this machine can.
+/// Lets containers reach this port of loopback. It stays unreachable from other machines.
 async fn forward_from_containers(port: u16) {
     // Without the bridge there is no Docker, or one that needs no help.
     let Ok(listener) = TcpListener::bind((BRIDGE, port)).await else {

@@ -14,7 +14,7 @@ const NAME: &str = "moto-5.2.5";
 /// `python3` with the packages, which are fetched first if they have not been yet.
 pub fn python() -> io::Result<Command> {
     let packages = PythonPackages {
-        // Compiled packages are good for one version of Python.
+        // Compiled packages work only with one version of Python.
         name: &format!("{NAME}-{}", version()?),
         title: "moto, which stands in for AWS, and cfn-lint (49 MB)",
         requirements: REQUIREMENTS,

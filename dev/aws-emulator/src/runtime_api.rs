@@ -1,4 +1,4 @@
-//! Lambda's runtime API for one process: it asks for the next event, and posts what came of it.
+//! Lambda's runtime API for one process: it asks for the next event, and posts its outcome.
 //!
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
@@ -18,10 +18,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// What a function gets to answer an event, its `Timeout` in the template.
+/// Time that a function has for an event, its `Timeout` in the template.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What came of an event: the answer, or the error's description.
+/// Outcome of an event: the response, or the error's description.
 pub type Outcome = Result<Bytes, Bytes>;
 
 pub struct RuntimeApi {
@@ -32,13 +32,13 @@ pub struct RuntimeApi {
 }
 
 struct Served {
-    /// When the first event was asked for: the process is ready.
+    /// When the first event was requested: the process is ready.
     ready: watch::Sender<Option<Instant>>,
     next: tokio::sync::Mutex<mpsc::UnboundedReceiver<Bytes>>,
     waiting: Mutex<Waiting>,
 }
 
-/// Those who wait for the outcome of an event.
+/// Receivers of the outcomes of events.
 #[derive(Default)]
 struct Waiting {
     handed_out: u64,
@@ -81,7 +81,7 @@ impl RuntimeApi {
         *ready.wait_for(Option::is_some).await.ok()?
     }
 
-    /// Queues an event, and gives what will come of it.
+    /// Queues an event, and returns a receiver of its outcome.
     pub fn invoke(&self, event: Bytes) -> oneshot::Receiver<Outcome> {
         let (sender, outcome) = oneshot::channel();
         let mut waiting = self.state.waiting();
@@ -107,7 +107,7 @@ impl Served {
         let Some(waiting) = self.waiting().running.remove(id) else {
             return StatusCode::BAD_REQUEST;
         };
-        // Whoever waited may have gone.
+        // The receiver may have been dropped.
         let _ = waiting.send(outcome);
         StatusCode::ACCEPTED
     }

@@ -1,4 +1,4 @@
-//! What functions stand on while they are measured: a mongod, a Secrets Manager with two secrets, and events.
+//! The dependencies of functions while they are measured: a mongod, a Secrets Manager with two secrets, and events.
 
 use std::fs;
 use std::path::Path;
@@ -107,7 +107,7 @@ pub fn showing(token: &str) -> Outcome<Value> {
     Ok(event)
 }
 
-/// Sends a request that must get `status`, and gives the answer's body.
+/// Sends a request that must get `status`, and returns the response's body.
 pub async fn send(function: &Function, event: &Value, status: u16) -> Outcome<Value> {
     let answer = function
         .invoke(event)

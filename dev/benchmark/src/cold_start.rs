@@ -14,7 +14,7 @@ const ROUNDS: usize = 40;
 /// Times the baseline that a cold start should take at most.
 const TARGET: f64 = 4.0;
 
-/// A function, and how it learns what is secret.
+/// A function, and the source of its secrets.
 struct Start {
     name: String,
     /// Behind its name.
@@ -32,7 +32,7 @@ impl Start {
     }
 }
 
-/// Every executable with secrets that are answered at once; some without the connection string's secret; and some
+/// Every executable with replayed secrets; some without the connection string's secret; and some
 /// with secrets from moto.
 fn starts(backend: &Backend, replay: &Replay) -> Outcome<Vec<Start>> {
     let at_once = ("AWS_ENDPOINT_URL", replay.url().to_owned());
@@ -56,7 +56,7 @@ fn starts(backend: &Backend, replay: &Replay) -> Outcome<Vec<Start>> {
     Ok(starts.map(start).collect())
 }
 
-/// All functions in turn, so that whatever else the machine does meets all of them alike.
+/// All functions in turn, so that other load on the machine affects all of them equally.
 pub async fn measure(binaries: &Path) -> Outcome<String> {
     let unpacked = unpacked(binaries)?;
     let binaries = unpacked.path();
@@ -89,7 +89,7 @@ pub async fn measure(binaries: &Path) -> Outcome<String> {
     Ok(format!(
         "{table}\n![Cold starts](cold-start.svg)\n\nA function asks Secrets Manager for the connection string \
          (but for those by URI, with the parameter `MongodbUri`), and at the same time for the signing secret \
-         and the pepper, where it needs them. They get the answers of moto, given again at once; from moto itself one takes \
+         and the pepper, where it needs them. They get moto's responses, replayed immediately; one from moto itself takes \
          {asked:.1} ms, {:.1} times the baseline. The first login of a new environment, its start and moto included, \
          takes {first:.0} ms.",
         asked / baseline
@@ -106,7 +106,7 @@ fn unpacked(binaries: &Path) -> Outcome<TempDir> {
     Ok(folder)
 }
 
-/// One question to Secrets Manager, by a client that has asked before.
+/// One request to Secrets Manager, by a client that is already connected.
 async fn secrets_manager(backend: &Backend) -> Outcome<f64> {
     let client = backend.manager.client().await;
     let mut times = Vec::new();

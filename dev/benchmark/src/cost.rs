@@ -13,7 +13,7 @@ use crate::latency::Functions;
 /// Lambda's prices in us-east-1 for x86_64, in dollars: <https://aws.amazon.com/lambda/pricing/>.
 const GIGABYTE_SECOND: f64 = 0.000_016_666_7;
 const MILLION_REQUESTS: f64 = 0.20;
-/// Memory with which a whole vCPU comes, in megabytes; with less comes as much less of it.
+/// Memory with which a whole vCPU comes, in megabytes; less memory comes with a proportional share of it.
 const WHOLE_VCPU: f64 = 1769.0;
 const SIZES: [f64; 7] = [128.0, 256.0, 512.0, 1024.0, 1769.0, 2048.0, 3008.0];
 /// Linux counts a process's time in hundredths of a second.

@@ -1,4 +1,4 @@
-//! The wait of a newcomer: building the local server for the first time.
+//! The duration of the first build of the local server.
 
 use std::process::Command;
 use std::time::Instant;

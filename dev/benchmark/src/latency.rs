@@ -1,4 +1,4 @@
-//! Warm requests, each beside what cannot be saved: the hash, the transaction, the read.
+//! Warm requests, each compared with its baseline: the hash, the transaction, the read.
 
 use std::path::Path;
 use std::time::Instant;
@@ -43,7 +43,7 @@ impl Baseline {
         Ok(())
     }
 
-    /// The bare login: a guess that is counted before the hash, and a session and its event that are durable after
+    /// The bare login: an attempt that is counted before the hash, and a session and its event that are durable after
     /// it.
     pub async fn login(&self) -> Outcome<()> {
         let attempts = self.master.collection::<Document>("attempts");
@@ -164,7 +164,7 @@ pub async fn measure(binaries: &Path) -> Outcome<String> {
         times.each_mut().map(|times| median(times));
     Ok(format!(
         "| request | median of {ROUNDS}, ms | its baseline, ms | above the baseline, ms |\n|---|---|---|---|\n\
-         | login | {log_in:.1} | one bcrypt of cost {COST}, a counted guess and a bare transaction: {hash:.1} + {durable:.1} | {:.1} |\n\
+         | login | {log_in:.1} | one bcrypt of cost {COST}, a counted attempt and a bare transaction: {hash:.1} + {durable:.1} | {:.1} |\n\
          | onboarding, at {TENANTS} tenants and more | {onboard:.1} | one bcrypt and the bare transaction: {hash:.1} + {transaction:.1} | {:.1} |\n\
          | `GET /org` | {show:.1} | one read by id: {read:.1} | {:.1} |\n",
         log_in - hash - durable,

@@ -12,7 +12,7 @@ use crate::server::Server;
 use crate::statistics::{millis, percentile};
 
 const SECONDS: u64 = 20;
-/// Callers at once; and so many that some of them must be turned away.
+/// Concurrent callers; and so many that some of them must be refused.
 const CALLERS: usize = 32;
 const TOO_MANY: usize = 400;
 
@@ -70,7 +70,7 @@ async fn health(http: &reqwest::Client, server: &Server, times: &mut Vec<f64>) -
     }
 }
 
-/// Waits for the last of the logins that the callers have left behind: one that comes after them ends after them.
+/// Waits for the end of the logins that are still queued: a login that is sent after them ends after them.
 async fn end_of_line(http: &reqwest::Client, server: &Server) -> Outcome<()> {
     let login = http.post(format!("{}/admin/login", server.base));
     let login = login.json(&json!({"email": EMAIL, "password": PASSWORD}));
@@ -110,7 +110,7 @@ pub async fn measure() -> Outcome<String> {
          | logins a second, {CALLERS} callers | {reached:.2} | {cores} cores × {:.2} hashes a second = {most:.2}: {:.0} % |\n\
          | their latency, p50 and p99, ms | {:.0}, {:.0} | |\n\
          | `GET /health` meanwhile, p50 and p99, ms | {:.1}, {slow:.1} | p99 20 |\n\
-         | {TOO_MANY} callers: logins, turned away with 503 | {}, {} | a line of 36 a core |\n\
+         | {TOO_MANY} callers: logins, refused with 503 | {}, {} | a queue of 36 per core |\n\
          | latency of all of them, p50 and p99, ms | {:.0}, {:.0} | 10,000 |\n",
         most / f64::from(u32::try_from(cores)?),
         reached / most * 100.0,

@@ -1,6 +1,6 @@
 //! Whether the time of a refused login tells why it was refused.
 //!
-//! The paths are taken in turn, so that whatever else the machine does meets all of them alike.
+//! The paths are taken in turn, so that other load on the machine affects all of them equally.
 
 use mongodb::bson::{Document, doc};
 use serde_json::json;
@@ -47,8 +47,9 @@ pub async fn measure() -> Outcome<String> {
             times.push(timed(refused).await?);
         }
     }
-    let mut table =
-        format!("| refused for | median of {ROUNDS}, ms | beside the first |\n|---|---|---|\n");
+    let mut table = format!(
+        "| refused for | median of {ROUNDS}, ms | compared with the first |\n|---|---|---|\n"
+    );
     let mut first = None;
     for ((name, ..), times) in PATHS.iter().zip(&mut times) {
         let median = median(times);

@@ -6,7 +6,7 @@ use crate::{Outcome, root};
 
 const SIZE: (u32, u32) = (900, 360);
 
-/// What there is at so many tenants.
+/// The measurements at one number of tenants.
 pub struct Point {
     pub tenants: u32,
     /// Milliseconds, those of the hash taken off.

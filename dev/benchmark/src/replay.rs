@@ -1,4 +1,4 @@
-//! Secrets Manager's answers, given again at once: what is left of a cold start is the function's own.
+//! Replays Secrets Manager's responses immediately, so that the rest of a cold start is the function's own time.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -28,7 +28,7 @@ struct Answers {
 }
 
 impl Replay {
-    /// Asks the one at `url` what it has not been asked before.
+    /// Forwards requests without a recorded response to the one at `url`.
     pub async fn start(url: String) -> Outcome<Self> {
         let answers = Answers {
             asked: reqwest::Client::new(),

@@ -21,7 +21,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// On a database of its own, with the cost of production and without a limit of guesses.
+    /// On a database of its own, with the cost of production and without a limit of login attempts.
     pub fn start(executable: &Path) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let mut process = Command::new(executable)

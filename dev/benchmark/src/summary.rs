@@ -1,4 +1,4 @@
-//! The table of targets at the head of `docs/performance.md`, from the tables below it: so it cannot say anything else.
+//! The table of targets at the head of `docs/performance.md`, from the tables below it, so that both always agree.
 
 use std::fs;
 
@@ -95,7 +95,7 @@ pub fn summarize() -> Outcome<String> {
             "cold start",
             "at most 4 × the baseline",
             format!(
-                "{} ×; {} × without MongoDB and secrets; {} × if moto, a Python process, answers for Secrets Manager",
+                "{} ×; {} × without MongoDB and secrets; {} × if moto, a Python process, stands in for Secrets Manager",
                 range(&cold.column(3, usual)?)?,
                 range(&cold.column(3, alone)?)?,
                 range(&cold.column(3, moto)?)?,
@@ -115,7 +115,7 @@ pub fn summarize() -> Outcome<String> {
             "warm login",
             "at most one hash + 2 ms",
             format!(
-                "one hash + {login:.1}; {bare:.1} of these are a counted guess and a durable transaction alone"
+                "one hash + {login:.1}; {bare:.1} of these are a counted attempt and a durable transaction alone"
             ),
         ),
         (

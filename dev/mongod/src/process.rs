@@ -1,7 +1,7 @@
 //! `mongod` as a child that ends with its parent, however that ends.
 //!
 //! A small shell script stands between: it reads from a pipe that only this process holds open. When the pipe
-//! closes, be it by a drop, an exit or a SIGKILL, the script ends mongod.
+//! closes, after a drop, an exit or a SIGKILL, the script ends mongod.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -106,7 +106,7 @@ impl Mongod {
         self.ended().await.map(drop)
     }
 
-    /// Waits for its end, and tells how it ended.
+    /// Waits for its end, and returns the exit status.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         loop {
             if let Some(status) = self.watchdog.try_wait()? {

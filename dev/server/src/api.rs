@@ -1,8 +1,8 @@
 //! All functions' routes together, as API Gateway puts them together on AWS, for many requests at once.
 //!
-//! A request that is given up while it waits for one of the driver's connections leaves a gap in the driver's line
-//! (mongodb 3.9, `cmap/worker.rs`): who stands behind it waits until something else happens in the pool. So requests
-//! wait here, where a line has no gaps, and are not given up because a client is.
+//! A request that is cancelled while it waits for one of the driver's connections leaves a gap in the driver's queue
+//! (mongodb 3.9, `cmap/worker.rs`): requests behind it wait until something else happens in the pool. So requests
+//! wait here, where a queue has no gaps, and are not cancelled when their client disconnects.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub fn routes(state: &Arc<AppState>) -> Router {
     Router::from(api(state)).method_not_allowed_fallback(api_docs::unknown_route)
 }
 
-/// A request waits for its body before it takes one of the places: a client that sends slowly holds nobody up.
+/// A request waits for its body before it takes one of the places: a client that sends slowly delays no other request.
 async fn receive_body(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     if exceeds_limit_by_length(&body) {
@@ -70,12 +70,12 @@ pub fn openapi_document(state: &Arc<AppState>) -> OpenApi {
     document
 }
 
-/// `router` as it answers connections: where API Gateway says who is calling, here the connection does.
+/// `router` as it serves connections: the client's address is the connection's; on AWS, API Gateway states it.
 pub fn connected(router: Router) -> IntoMakeServiceWithConnectInfo<Router, SocketAddr> {
     let note_address =
         async |ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request, next: Next| {
             request.extensions_mut().insert(ClientAddress(peer.ip()));
-            // A task of its own ends, whether anybody waits for it or not.
+            // A separate task completes even if the client disconnects.
             let answered = tokio::spawn(next.run(request)).await;
             answered.unwrap_or_else(|_| Problem::internal().into_response())
         };

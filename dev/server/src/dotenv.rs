@@ -1,6 +1,6 @@
-//! The file `.env` of the current folder: lines of `NAME=value`, whose values mean what they say.
+//! The file `.env` of the current folder: lines of `NAME=value` with literal values.
 //!
-//! Nothing is expanded: a `$` may be part of a password. What other readers of such files take in different ways is
+//! Nothing is expanded: a `$` may be part of a password. Syntax that other parsers of such files interpret differently is
 //! refused. A file of a parent folder is another project's and is not read.
 
 use std::fs;

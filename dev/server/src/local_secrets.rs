@@ -11,7 +11,7 @@ use shared::tokens::SecretSource;
 
 const VERSION_ID: &str = "local";
 
-/// The signing secret: the secret `id`, or the file `jwt-secret` in `folder` where there is no id.
+/// The signing secret: the secret `id`, or the file `jwt-secret` in `folder` if there is no id.
 pub fn token_secret(
     id: Option<String>,
     client: Arc<SecretsManager>,

@@ -23,7 +23,7 @@ use tokio::signal;
 
 /// Data and the signing secret, kept from one run to the next.
 const FOLDER: &str = ".local";
-/// Requests in progress are answered within ten seconds.
+/// Requests in progress get a response within ten seconds.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(11);
 
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +95,7 @@ async fn run(mut settings: LocalSettings) -> Result<(), Failure> {
     served
 }
 
-/// Waits for what nobody expects.
+/// Waits for an unexpected end of mongod.
 async fn end_of(mongod: Option<&mut Mongod>) -> Failure {
     match mongod {
         Some(mongod) => mongod
@@ -185,7 +185,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Ctrl-C, or the SIGTERM of whoever runs the process.
+/// Ctrl-C or SIGTERM.
 async fn stop_signal() {
     #[cfg(unix)]
     {

@@ -1,4 +1,4 @@
-//! Purges deleted organizations again and again, as the schedule of the stack does on AWS.
+//! Purges deleted organizations periodically, as the schedule of the stack does on AWS.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub async fn purge_on_schedule(state: Arc<AppState>) {
     let mut times = interval(INTERVAL);
     loop {
         times.tick().await;
-        // What fails is in the log, and is tried again next time.
+        // Failures are logged, and retried by the next run.
         let _ = purge_deleted(&state, Instant::now() + INTERVAL).await;
     }
 }

@@ -16,9 +16,9 @@ pub struct LocalSettings {
     pub jwt_secret_id: Option<String>,
     /// Without one the server makes a pepper of its own.
     pub pepper_secret_id: Option<String>,
-    /// Whether nobody said which MongoDB to use.
+    /// Whether no MongoDB is configured.
     pub own_mongod: bool,
-    /// The address that is listened on.
+    /// The address to listen on.
     pub host: IpAddr,
     pub port: u16,
     pub cors_allowed_origins: Vec<HeaderValue>,
@@ -30,7 +30,7 @@ impl LocalSettings {
         Self::read_from(|name| std::env::var(name).ok())
     }
 
-    /// `lookup` answers a variable's name with its value.
+    /// `lookup` returns the value of a variable by its name.
     pub fn read_from(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let environment = |name: &str| lookup(name).filter(|value| !value.trim().is_empty());
         let own_mongod =

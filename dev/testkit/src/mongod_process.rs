@@ -1,4 +1,4 @@
-//! Real mongods: one that all tests of a process share, and others that a test kills, restarts or takes away.
+//! Real mongods: one that all tests of a process share, and others that a test kills, restarts or stops.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
