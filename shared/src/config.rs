@@ -103,7 +103,7 @@ pub struct ConfigErrors(Vec<String>);
 /// Reads settings by name and collects all errors, so that one message can report them.
 pub struct Settings<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
-    faults: Vec<String>,
+    errors: Vec<String>,
 }
 
 impl<'a> Settings<'a> {
@@ -111,16 +111,16 @@ impl<'a> Settings<'a> {
     pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             lookup,
-            faults: Vec::new(),
+            errors: Vec::new(),
         }
     }
 
     /// Returns the collected errors, if any.
     pub fn finish(self) -> Result<(), ConfigErrors> {
-        if self.faults.is_empty() {
+        if self.errors.is_empty() {
             Ok(())
         } else {
-            Err(ConfigErrors(self.faults))
+            Err(ConfigErrors(self.errors))
         }
     }
 
@@ -133,7 +133,7 @@ impl<'a> Settings<'a> {
 
     pub fn required(&mut self, name: &str) -> String {
         self.get(name).unwrap_or_else(|| {
-            self.fault(format!("{name} is required"));
+            self.error(format!("{name} is required"));
             String::new()
         })
     }
@@ -159,7 +159,7 @@ impl<'a> Settings<'a> {
             Ok(number) if range.contains(&number) => number,
             _ => {
                 let (low, high) = (range.start(), range.end());
-                self.fault(format!(
+                self.error(format!(
                     "{name} must be a whole number from {low} to {high}"
                 ));
                 default
@@ -183,15 +183,15 @@ impl<'a> Settings<'a> {
             Some(Ok(value)) => value,
             None => default(),
             Some(Err(_)) => {
-                self.fault(format!("{name} must be {expected}"));
+                self.error(format!("{name} must be {expected}"));
                 default()
             }
         }
     }
 
-    /// Records an error. `fault` names the variable, never its value.
-    pub fn fault(&mut self, fault: impl Into<String>) {
-        self.faults.push(fault.into());
+    /// Records an error. `error` names the variable, never its value.
+    pub fn error(&mut self, error: impl Into<String>) {
+        self.errors.push(error.into());
     }
 
     /// Names of the control plane's and the tenants' databases. MongoDB rejects names that differ only in letter case.
@@ -199,7 +199,7 @@ impl<'a> Settings<'a> {
         let master = self.database("MASTER_DB", "master_db");
         let tenants = self.database("TENANT_DB", "tenants");
         if master != tenants && master.to_lowercase() == tenants.to_lowercase() {
-            self.fault("MASTER_DB and TENANT_DB must differ by more than letter case");
+            self.error("MASTER_DB and TENANT_DB must differ by more than letter case");
         }
         (master, tenants)
     }
@@ -210,7 +210,7 @@ impl<'a> Settings<'a> {
         let reserved = |c: char| "/\\. \"$*<>:|?".contains(c) || c.is_control();
         let mongodbs_own = ["admin", "config", "local"].contains(&database.to_lowercase().as_str());
         if database.len() > 38 || database.contains(reserved) || mongodbs_own {
-            self.fault(format!(
+            self.error(format!(
                 "{name} must be a database name of at most 38 bytes without any of /\\. \"$*<>:|?, and none of \
                  MongoDB's own (admin, config, local)"
             ));
@@ -222,7 +222,7 @@ impl<'a> Settings<'a> {
         let hops = self.number("TRUSTED_PROXY_HOPS", 1, 1..=5);
         let secret = self.get("TRUSTED_PROXY_SECRET");
         if secret.as_ref().is_some_and(|secret| secret.len() < 16) {
-            self.fault("TRUSTED_PROXY_SECRET must have 16 bytes or more");
+            self.error("TRUSTED_PROXY_SECRET must have 16 bytes or more");
         }
         TrustedProxy {
             secret: secret.map(SecretString::from),
@@ -234,7 +234,7 @@ impl<'a> Settings<'a> {
         match (self.get("MONGODB_URI"), self.get("MONGODB_URI_SECRET_ID")) {
             (Some(uri), None) => {
                 if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
-                    self.fault(
+                    self.error(
                         "MONGODB_URI must begin with mongodb:// or mongodb+srv://".to_owned(),
                     );
                 }
@@ -242,7 +242,7 @@ impl<'a> Settings<'a> {
             }
             (None, Some(id)) => ConfiguredSecret::Id(id),
             (found, _) => {
-                self.fault(match found {
+                self.error(match found {
                     Some(_) => "MONGODB_URI and MONGODB_URI_SECRET_ID are both set: set only one"
                         .to_owned(),
                     None => "one of MONGODB_URI and MONGODB_URI_SECRET_ID is required".to_owned(),
@@ -317,12 +317,12 @@ mod tests {
 
     #[test]
     fn defaults_match_the_documentation() {
-        let (config, tokens, faults) = read(&[
+        let (config, tokens, errors) = read(&[
             ("MONGODB_URI", "mongodb://h"),
             ("JWT_SECRET_ID", "s"),
             ("BCRYPT_COST", ""),
         ]);
-        faults.unwrap();
+        errors.unwrap();
         assert_eq!(
             (config.master_db.as_str(), config.tenant_db.as_str()),
             ("master_db", "tenants")
@@ -352,12 +352,12 @@ mod tests {
 
     #[test]
     fn one_message_names_every_fault() {
-        let (_, _, faults) = read(&[
+        let (_, _, errors) = read(&[
             ("BCRYPT_COST", "9"),
             ("MASTER_DB", "a.b"),
             ("ACCESS_TOKEN_TTL_SECONDS", "soon"),
         ]);
-        let message = faults.unwrap_err();
+        let message = errors.unwrap_err();
         for name in [
             "MONGODB_URI",
             "BCRYPT_COST",
@@ -371,29 +371,29 @@ mod tests {
 
     #[test]
     fn databases_differ_by_more_than_letter_case() {
-        let faults = |tenants| {
-            let (_, _, faults) = read(&[
+        let errors = |tenants| {
+            let (_, _, errors) = read(&[
                 ("MONGODB_URI", "mongodb://h"),
                 ("JWT_SECRET_ID", "s"),
                 ("TENANT_DB", tenants),
             ]);
-            faults
+            errors
         };
-        assert!(faults("Master_DB").unwrap_err().contains("TENANT_DB"));
-        faults("master_db2").unwrap();
-        assert!(faults("Local").unwrap_err().contains("TENANT_DB"));
+        assert!(errors("Master_DB").unwrap_err().contains("TENANT_DB"));
+        errors("master_db2").unwrap();
+        assert!(errors("Local").unwrap_err().contains("TENANT_DB"));
     }
 
     #[test]
     fn settings_are_trimmed() {
-        let (config, tokens, faults) = read(&[
+        let (config, tokens, errors) = read(&[
             ("MONGODB_URI", " mongodb://h\n"),
             ("JWT_SECRET_ID", "s\r\n"),
             ("MASTER_DB", "\tcontrol "),
             ("JWT_ISSUER", "issuer\n"),
             ("BCRYPT_COST", " 11\n"),
         ]);
-        faults.unwrap();
+        errors.unwrap();
         assert_eq!(
             (config.master_db.as_str(), config.bcrypt_cost),
             ("control", 11)
@@ -407,7 +407,7 @@ mod tests {
 
     #[test]
     fn errors_do_not_contain_the_connection_string() {
-        let (_, _, faults) = read(&[("MONGODB_URI", "http://user:hunter2@host")]);
-        assert!(!faults.unwrap_err().contains("hunter2"));
+        let (_, _, errors) = read(&[("MONGODB_URI", "http://user:hunter2@host")]);
+        assert!(!errors.unwrap_err().contains("hunter2"));
     }
 }

@@ -78,7 +78,7 @@ fn cors_allowed_origins(settings: &mut Settings<'_>) -> Vec<HeaderValue> {
         let scheme = origin.starts_with("http://") || origin.starts_with("https://");
         match HeaderValue::from_str(origin) {
             Ok(value) if scheme && !origin.ends_with('/') => origins.push(value),
-            _ => settings.fault(
+            _ => settings.error(
                 "CORS_ALLOWED_ORIGINS must be origins such as https://app.example.com, separated by commas",
             ),
         }

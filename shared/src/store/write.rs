@@ -1,4 +1,4 @@
-//! Writes of requests: in transactions, each with its event of the audit trail.
+//! Transactions of requests, and the events that they append to the audit trail.
 
 use mongodb::ClientSession;
 use mongodb::error::Error;
