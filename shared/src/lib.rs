@@ -1,7 +1,7 @@
-//! What every function of the service stands on.
+//! The crate behind all functions: values, storage, authentication, use cases, and the runtime on Lambda.
 //!
-//! The modules are in an order: each uses only those above it in this list. `docs/architecture.md` draws the order, and
-//! `.ci/module-order` keeps it.
+//! Each module uses only modules above it in this list. `docs/architecture.md` draws the order, and `.ci/module-order` checks
+//! it.
 
 pub mod values;
 

@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::state::AppState;
 use crate::store::Databases;
 
-/// What a use case needs to know of its request, and the application's state.
+/// Client address, deadline and id of a request, with the application's state.
 pub struct RequestContext {
     state: Arc<AppState>,
     address: ClientAddress,

@@ -89,7 +89,7 @@ impl Function {
         self.process.id()
     }
 
-    /// What the process has printed so far: its log.
+    /// The log: everything that the process has printed.
     pub fn output(&self) -> String {
         let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&output).into_owned()

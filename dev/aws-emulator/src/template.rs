@@ -59,7 +59,7 @@ pub fn transformed(template: &Path, parameters: &[Value]) -> io::Result<Vec<Valu
     transformer.insert(running).transform(template, parameters)
 }
 
-/// What cfn-lint reports about the templates, without the checks of these ids.
+/// The findings of cfn-lint in these templates, without the checks of these ids.
 pub fn lint<P: AsRef<Path>>(templates: &[P], without: &[&str]) -> io::Result<String> {
     let mut command = python()?;
     let run = "import sys, cfnlint.runner.cli; sys.exit(cfnlint.runner.cli.main())";

@@ -1,4 +1,4 @@
-//! What requests cost on Lambda: the processor's seconds that they take, turned into time and money by memory size.
+//! The cost of requests on Lambda: their CPU time, converted into duration and money by memory size.
 
 use std::fs;
 use std::path::Path;

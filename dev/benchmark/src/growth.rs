@@ -1,4 +1,4 @@
-//! How cost grows with the tenants: each of them is a collection, and a collection is a file and more.
+//! Growth of the cost with the number of tenants: each has a collection, and each collection has files.
 
 use std::fs;
 use std::path::Path;

@@ -25,7 +25,7 @@ pub fn write(section: &str, measured: &str) -> Outcome<()> {
     Ok(())
 }
 
-/// Where and when it was measured.
+/// Machine, versions and date of the measurement.
 pub fn machine() -> Outcome<String> {
     let cpu = fs::read_to_string("/proc/cpuinfo")?;
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));

@@ -1,4 +1,4 @@
-//! How large the functions are: as files, and zipped, as Lambda gets them.
+//! Size of the functions, as files and zipped.
 
 use std::fs;
 use std::io::Write;

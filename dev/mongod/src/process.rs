@@ -32,7 +32,7 @@ const FOLDER_TIMEOUT: Duration = Duration::from_secs(10);
 const ADDRESS_IN_USE: i32 = 48;
 const FOLDER_IN_USE: i32 = 100;
 
-/// What a mongod is for.
+/// Purpose of a mongod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Data stays, and the end is an orderly one.

@@ -56,7 +56,7 @@ impl TestService {
         .await
     }
 
-    /// The tokens of a new session.
+    /// Logs in and returns the tokens of the new session.
     pub async fn session_of(&self, email: &str) -> Tokens {
         Tokens::of(&self.log_in(email, PASSWORD).await)
     }
@@ -65,7 +65,7 @@ impl TestService {
         self.session_of(email).await.access
     }
 
-    /// A request with a bearer token, and with a body unless that is null.
+    /// Sends a request with a bearer token. `Value::Null` sends no body.
     pub async fn call(&self, method: &str, path: &str, token: &str, body: &Value) -> Response {
         let request = self.request(method, path);
         let request = request.header("authorization", format!("Bearer {token}"));
@@ -110,7 +110,7 @@ impl TestService {
         self.call("POST", "/admin/password", token, &body).await
     }
 
-    /// The actions of the organization's trail, newest first.
+    /// The actions in the organization's audit trail, newest first.
     pub async fn trail(&self, token: &str) -> Vec<String> {
         let page = self
             .call("GET", "/org/audit?limit=100", token, &Value::Null)
@@ -120,7 +120,7 @@ impl TestService {
         events.iter().map(action).collect()
     }
 
-    /// Runs the purge, as the schedule does.
+    /// Runs the purge as the schedule does.
     pub async fn purge(&self) -> Result<PurgeReport, Problem> {
         let soon = tokio::time::Instant::now() + Duration::from_secs(10);
         purge_deleted(&self.state, soon).await

@@ -1,4 +1,4 @@
-//! The stored documents, and failpoints of MongoDB.
+//! Access to the stored documents and MongoDB failpoints.
 
 use std::sync::atomic::Ordering;
 
@@ -46,12 +46,13 @@ impl TestService {
         self.mongo.database(&format!("{}_tenants", self.name))
     }
 
-    /// A connection string for clients whose commands meet the service's failpoints.
+    /// A connection string whose clients are subject to the service's failpoints.
     pub fn uri(&self, mongod: &Mongod) -> String {
         format!("{}&appName={}", mongod.uri(), self.name)
     }
 
-    /// Makes only the service's commands fail, delay or lose their connection, as `data` says.
+    /// Makes the service's commands fail, block or lose their connection, according to `data`. Other clients are
+    /// unaffected.
     pub async fn failpoint(&self, mode: Document, mut data: Document) {
         data.insert("appName", &self.name);
         let command = doc! { "configureFailPoint": "failCommand", "mode": mode, "data": data };
@@ -59,7 +60,7 @@ impl TestService {
         self.met.store(met, Ordering::Relaxed);
     }
 
-    /// Ends the failpoint. Returns how many commands met it.
+    /// Disables the failpoint. Returns the number of commands that it affected.
     pub async fn failpoint_off(&self) -> i64 {
         let command = doc! { "configureFailPoint": "failCommand", "mode": "off" };
         self.configure_failpoint(command).await - self.met.load(Ordering::Relaxed)
@@ -74,7 +75,7 @@ impl TestService {
             .unwrap()
     }
 
-    /// A number of the server's statistics of transactions.
+    /// Returns a counter from `serverStatus.transactions`.
     pub async fn transactions(&self, name: &str) -> i64 {
         let status = self.mongo.database("admin");
         let status = status
@@ -85,7 +86,7 @@ impl TestService {
         transactions.get_i64(name).unwrap()
     }
 
-    /// Asserts that organizations, admins and collections match one to one. Returns their number.
+    /// Asserts that organizations, admins and tenant collections match one to one. Returns their number.
     #[track_caller]
     pub fn assert_consistent(&self) -> impl Future<Output = usize> + use<'_> {
         let caller = std::panic::Location::caller();
@@ -107,14 +108,14 @@ impl TestService {
             assert_eq!(
                 (&ids, &named),
                 (&admins, &collections),
-                "organizations, admins and collections differ at {caller}"
+                "organizations, admins and tenant collections do not match one to one at {caller}"
             );
             ids.len()
         }
     }
 }
 
-/// All documents of `collection`.
+/// Returns all documents in `collection`.
 pub async fn all(collection: Collection<Document>) -> Vec<Document> {
     let mut cursor = collection.find(doc! {}).await.unwrap();
     let mut documents = Vec::new();

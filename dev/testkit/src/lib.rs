@@ -1,5 +1,5 @@
-//! What tests of the service have in common: the service on a free port with databases of its own, a real mongod, and a
-//! Secrets Manager that can fail.
+//! Shared test support: the service on a free port with its own databases, a real mongod, and a fake Secrets Manager
+//! that can fail.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Captures the log lines of all services of a test run. A secret in one of them aborts the run.
+//! Captures the log lines of all services in a test run. A secret in a log line aborts the run.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -9,8 +9,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::{PASSWORD, PEPPER, SIGNING_SECRET};
 
-/// No line contains these: the tests' passwords and secrets, and the beginnings of hashes, tokens and credentials of
-/// connection strings.
+/// Strings that must not be logged: the tests' passwords and secrets, prefixes of hashes and tokens, and connection
+/// string credentials.
 const CANARIES: &[&str] = &[
     PASSWORD,
     "Admin@124",
@@ -25,14 +25,14 @@ const CANARIES: &[&str] = &[
     "hunter2",
     PEPPER,
 ];
-/// Length of a refresh token, in characters. No other logged word is that long.
+/// Length of a refresh token in characters. No other logged word is that long.
 const REFRESH_TOKEN: usize = 80;
-/// Lines that are kept for tests.
+/// Maximum number of captured lines.
 const KEPT: usize = 20_000;
 
 static LINES: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
 
-/// Captures what all services of this process log, at every level.
+/// Captures the logs of all services in this process at every level.
 pub fn start() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -41,7 +41,7 @@ pub fn start() {
     });
 }
 
-/// The secret that `text` contains, if any.
+/// Returns the secret in `text`, if any.
 pub fn secret_in(text: &str) -> Option<&str> {
     let base64url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let mut runs = text.split(|c| !base64url(c));
@@ -81,7 +81,7 @@ impl Write for Capture {
     }
 }
 
-/// The lines about the request with this id.
+/// Returns the log lines of the request with this id.
 pub fn lines_of(request_id: &str) -> Vec<Value> {
     let lines = LINES.lock().unwrap();
     let found = lines.iter().filter(|line| line.contains(request_id));

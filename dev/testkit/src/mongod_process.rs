@@ -1,4 +1,4 @@
-//! Real mongods: one that all tests of a process share, and others that a test kills, restarts or stops.
+//! Real mongod processes: one shared by all tests of a process, and separate ones that a test kills, restarts or stops.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -18,7 +18,7 @@ fn binary() -> PathBuf {
     mongod::find().unwrap()
 }
 
-/// One mongod for all tests of this process.
+/// The mongod shared by all tests of this process.
 pub fn shared_mongod() -> &'static Mongod {
     static MONGOD: OnceLock<Mongod> = OnceLock::new();
     MONGOD.get_or_init(|| {
@@ -31,7 +31,7 @@ pub fn shared_mongod() -> &'static Mongod {
     })
 }
 
-/// A replica set of one member, for one test.
+/// Starts a single-member replica set for one test.
 pub async fn start_mongod() -> Mongod {
     let folder = tempfile::tempdir().unwrap().keep();
     Mongod::start(&binary(), &folder, Purpose::Test)
@@ -39,7 +39,7 @@ pub async fn start_mongod() -> Mongod {
         .unwrap()
 }
 
-/// A mongod with options of a test's choice. It is killed with this value.
+/// A mongod with custom options. Dropping it kills the process.
 pub struct MongodProcess {
     pub port: u16,
     options: Vec<String>,
@@ -48,12 +48,12 @@ pub struct MongodProcess {
 }
 
 impl MongodProcess {
-    /// Does not wait until it responds.
+    /// Spawns a mongod without waiting until it responds.
     pub fn spawn(options: &[&str]) -> Self {
         Self::spawn_in(tempfile::tempdir().unwrap(), options)
     }
 
-    /// With its data in `folder/data`.
+    /// Spawns a mongod that stores its data in `folder/data`.
     pub fn spawn_in(folder: TempDir, options: &[&str]) -> Self {
         let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
         let port = free_port().unwrap();
@@ -66,7 +66,7 @@ impl MongodProcess {
         }
     }
 
-    /// The only member of a replica set, started.
+    /// Starts a single-member replica set and waits until it is the writable primary.
     pub async fn start_replica_set(options: &[&str]) -> Self {
         let set = ["--replSet", "rs0"];
         let mongod = Self::spawn(&[&set, options].concat());
@@ -100,7 +100,7 @@ impl MongodProcess {
         self.admin().await.run_command(command).await
     }
 
-    /// Whether its `hello` has this field with `true`.
+    /// Returns whether the field `state` of the `hello` response is `true`.
     pub async fn is(&self, state: &str) -> bool {
         let hello = self.command(doc! { "hello": 1 }).await;
         hello.is_ok_and(|hello| hello.get_bool(state).unwrap_or_default())
@@ -109,7 +109,10 @@ impl MongodProcess {
     pub async fn until(&self, state: &str) {
         let started = Instant::now();
         while !self.is(state).await {
-            assert!(started.elapsed() < START_TIMEOUT, "mongod is not {state}");
+            assert!(
+                started.elapsed() < START_TIMEOUT,
+                "mongod did not become {state} within {START_TIMEOUT:?}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -118,7 +121,10 @@ impl MongodProcess {
     pub async fn until_accepted(&self, command: Document) {
         let started = Instant::now();
         while let Err(error) = self.command(command.clone()).await {
-            assert!(started.elapsed() < START_TIMEOUT, "mongod: {error}");
+            assert!(
+                started.elapsed() < START_TIMEOUT,
+                "mongod rejects the command: {error}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -128,7 +134,7 @@ impl MongodProcess {
         self.process.wait().unwrap();
     }
 
-    /// On the same port and data. Does not wait until it responds.
+    /// Restarts the process on the same port and data without waiting until it responds.
     pub fn respawn(&mut self) {
         self.process = spawn(&self.folder, self.port, &self.options);
     }

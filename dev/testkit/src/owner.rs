@@ -1,4 +1,4 @@
-//! Typed callers: an owner is logged in to an organization of its own.
+//! A logged-in admin of an organization.
 
 use serde_json::{Value, json};
 
@@ -13,14 +13,14 @@ pub struct Owner {
 }
 
 impl TestService {
-    /// A service with an organization, whose owner is logged in.
+    /// Starts a service with one organization and logs its owner in.
     pub async fn start_with_owner() -> (Self, Owner) {
         let service = Self::start().await;
         let owner = service.owner("Acme").await;
         (service, owner)
     }
 
-    /// Creates an organization with this name, and logs its admin in.
+    /// Creates an organization and logs its admin in.
     pub async fn owner(&self, name: &str) -> Owner {
         let email = format!("{}@example.com", name.to_lowercase().replace(' ', "-"));
         let created = self.create(name, &email).await;
@@ -36,7 +36,7 @@ impl TestService {
 }
 
 impl Owner {
-    /// A request with the access token, and with a body unless that is null.
+    /// Sends a request with the access token. `Value::Null` sends no body.
     pub async fn call(
         &self,
         service: &TestService,

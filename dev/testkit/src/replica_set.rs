@@ -1,4 +1,4 @@
-//! A replica set of three members, whose primary a test kills.
+//! A three-member replica set whose primary can be killed.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ pub struct ReplicaSet {
 }
 
 impl ReplicaSet {
-    /// Waits for a primary and two secondaries.
+    /// Starts the replica set and waits for two secondaries.
     pub async fn start() -> Self {
         let member = |_| MongodProcess::spawn(&["--replSet", "rs0"]);
         let set = Self {
@@ -40,7 +40,7 @@ impl ReplicaSet {
         format!("mongodb://{}/?replicaSet=rs0", hosts.join(","))
     }
 
-    /// A connection string to one secondary only.
+    /// A direct connection string to one secondary.
     pub async fn uri_of_secondary(&self) -> String {
         let primary = self.primary().await;
         let mut others = self.members.iter().enumerate();
@@ -48,8 +48,8 @@ impl ReplicaSet {
         secondary.unwrap().1.direct_uri()
     }
 
-    /// Stops replication, so that no write of the primary reaches another member, and kills the primary after `time`. Then
-    /// the secondaries elect another.
+    /// Stops replication, kills the primary after `time`, and waits for a new primary. Writes after the stop are not
+    /// replicated.
     pub async fn lose_primary_after(&mut self, time: Duration) {
         let mut lost = self.members.remove(self.primary().await);
         for secondary in &self.members {
@@ -70,10 +70,10 @@ impl ReplicaSet {
                 return index;
             }
         }
-        panic!("the set has no primary");
+        panic!("the replica set has no primary");
     }
 
-    /// Waits until this many members are in this state.
+    /// Waits until `count` members report `state`.
     async fn until(&self, state: &str, count: usize) {
         let started = Instant::now();
         loop {
@@ -84,7 +84,7 @@ impl ReplicaSet {
             if found >= count {
                 return;
             }
-            let message = "the set does not have the members in this state";
+            let message = "the replica set does not have this many members in this state";
             assert!(
                 started.elapsed() < Duration::from_secs(60),
                 "{message}: {count} {state}"
@@ -94,7 +94,8 @@ impl ReplicaSet {
     }
 }
 
-/// Stopping the process would not stop replication: the primary streams its oplog into the socket.
+/// Turns replication to this member on or off. Stopping its process is not enough: the primary streams its oplog into
+/// the socket.
 async fn replicate(member: &MongodProcess, on: bool) {
     let mode = match on {
         true => "off",

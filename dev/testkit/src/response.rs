@@ -1,9 +1,9 @@
-//! A response of the service, and assertions that hold for each.
+//! Responses of the service and their common assertions.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-/// The tokens of a login or a refresh.
+/// The tokens from a login or refresh response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
     pub access: String,
@@ -22,7 +22,7 @@ impl Tokens {
     }
 }
 
-/// A response, read.
+/// A response with its body read and parsed.
 #[derive(Debug)]
 pub struct Response {
     pub status: StatusCode,
@@ -31,7 +31,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Status and body for a snapshot: ids, times, tokens and cursors are replaced by their kinds.
+    /// Returns status and body for a snapshot, with placeholders for ids, timestamps, tokens and cursors.
     pub fn snapshot(&self) -> String {
         let body = match &self.body {
             Value::Null => String::new(),
@@ -42,7 +42,7 @@ impl Response {
             .to_owned()
     }
 
-    /// Asserts that it is the problem `code`, in the form of RFC 9457. Returns its `errors`: field and code.
+    /// Asserts that the response is the RFC 9457 problem `code`. Returns the field and code of each of its `errors`.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Vec<(String, String)> {
         assert_eq!(
@@ -75,7 +75,7 @@ impl Response {
     }
 }
 
-/// E1: asserted for every error response of every test.
+/// E1: checked for every error response in every test.
 pub fn assert_no_internals(body: &str) {
     for internal in [
         "E11000",
@@ -91,7 +91,10 @@ pub fn assert_no_internals(body: &str) {
         "$set",
         "WriteConflict",
     ] {
-        assert!(!body.contains(internal), "{internal} is in {body}");
+        assert!(
+            !body.contains(internal),
+            "the error response reveals {internal:?}: {body}"
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! Passwords and secrets of tests. None of them may appear in a log.
+//! Test passwords and secrets. None of them may appear in a log.
 
 pub const PASSWORD: &str = "Admin@123";
 pub const SIGNING_SECRET: &str = "a signing secret of 32 bytes or more";

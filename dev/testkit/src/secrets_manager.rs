@@ -1,4 +1,4 @@
-//! A Secrets Manager (AWS JSON 1.1) that fails as a test wants it to.
+//! A fake Secrets Manager (AWS JSON 1.1) with configurable failures.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ pub enum Failure {
     Hanging,
 }
 
-/// Speaks Secrets Manager's protocol, or fails.
+/// Implements the Secrets Manager protocol and simulates failures.
 #[derive(Clone)]
 pub struct FakeSecretsManager {
     failure: Arc<Mutex<Failure>>,
@@ -33,13 +33,13 @@ pub struct FakeSecretsManager {
     url: String,
 }
 
-/// The versions of a secret, by their ids.
+/// The versions of a secret by version id.
 type Versions = BTreeMap<String, Version>;
 
 #[derive(Clone, Default)]
 struct Version {
     value: Option<String>,
-    /// In seconds since 1970.
+    /// Unix time in seconds.
     created: f64,
     binary: bool,
     stages: BTreeSet<String>,
@@ -54,7 +54,7 @@ impl FakeSecretsManager {
         manager
     }
 
-    /// One that does not listen yet.
+    /// Creates a fake that does not listen yet.
     pub fn new(url: String, secrets: &[(&str, &str)]) -> Self {
         let manager = Self {
             failure: Arc::new(Mutex::new(Failure::None)),
@@ -75,7 +75,7 @@ impl FakeSecretsManager {
         tokio::spawn(axum::serve(listener, router).into_future());
     }
 
-    /// Keeps a secret of bytes instead of a string.
+    /// Stores a binary secret.
     pub fn keep_binary(&self, id: &str, bytes: &[u8]) {
         self.rotate(id, &base64::engine::general_purpose::STANDARD.encode(bytes));
         let mut secrets = self.secrets.lock().unwrap();
@@ -84,7 +84,7 @@ impl FakeSecretsManager {
         }
     }
 
-    /// Makes `value` the current version.
+    /// Stores `value` as the current version.
     pub fn rotate(&self, id: &str, value: &str) {
         let mut secrets = self.secrets.lock().unwrap();
         let versions = secrets.entry(id.to_owned()).or_default();
@@ -94,7 +94,7 @@ impl FakeSecretsManager {
         move_stage(versions, "AWSCURRENT", &version);
     }
 
-    /// Begins a rotation as Secrets Manager does: the new version has a label, and no value yet.
+    /// Begins a rotation as Secrets Manager does: the new version has a staging label but no value.
     pub fn begin_rotation(&self, id: &str, version: &str) {
         let mut secrets = self.secrets.lock().unwrap();
         let versions = secrets.get_mut(id).unwrap();
@@ -103,14 +103,14 @@ impl FakeSecretsManager {
         pending.stages.insert("AWSPENDING".to_owned());
     }
 
-    /// Makes a version as old as this.
+    /// Sets the age of a version.
     pub fn age(&self, id: &str, version: &str, age: Duration) {
         let mut secrets = self.secrets.lock().unwrap();
         let versions = secrets.get_mut(id).unwrap();
         versions.get_mut(version).unwrap().created = now() - age.as_secs_f64();
     }
 
-    /// The labels of every version that has some, and the number of values.
+    /// Returns each staging label with its version id, sorted.
     pub fn labels(&self, id: &str) -> Vec<(String, String)> {
         let secrets = self.secrets.lock().unwrap();
         let labelled = secrets[id].iter().flat_map(|(version, state)| {
@@ -126,7 +126,7 @@ impl FakeSecretsManager {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// The signing secret `id`, for a service in this process.
+    /// The signing secret `id` as the source for a service in this process.
     pub async fn source(&self, id: &str) -> SecretSource {
         SecretSource::SecretsManager {
             client: Arc::new(self.client().await),
@@ -144,12 +144,12 @@ impl FakeSecretsManager {
         shared::secrets::SecretsManager::with_client(client)
     }
 
-    /// How it responds from now on.
+    /// Applies `failure` to all further requests.
     pub fn fail_with(&self, failure: Failure) {
         *self.failure.lock().unwrap() = failure;
     }
 
-    /// Settings of a process: this Secrets Manager, and databases of its own on the shared mongod.
+    /// Settings of a process that uses this Secrets Manager and its own databases on the shared mongod.
     pub fn settings(&self, secret: &str) -> Vec<(&'static str, String)> {
         let name = format!("s{:016x}", fastrand::u64(..));
         vec![
@@ -169,7 +169,7 @@ fn now() -> f64 {
     std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
 }
 
-/// Settings with the connection string in the secret `uri`.
+/// Replaces the connection string in `settings` with the secret `uri`.
 pub fn with_uri_in_secret(
     mut settings: Vec<(&'static str, String)>,
 ) -> Vec<(&'static str, String)> {
@@ -178,7 +178,7 @@ pub fn with_uri_in_secret(
     settings
 }
 
-/// What moving `AWSCURRENT` does to the other labels is Secrets Manager's own rule.
+/// Moves a staging label. Moving `AWSCURRENT` changes the other labels as in Secrets Manager.
 fn move_stage(versions: &mut Versions, stage: &str, to: &str) {
     let mut before = None;
     for (version, state) in versions.iter_mut() {

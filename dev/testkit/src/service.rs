@@ -1,4 +1,4 @@
-//! The service of a test: the real router on a free port, on databases of its own.
+//! The service under test: the real router on a free port with its own databases.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -27,14 +27,14 @@ pub fn local_secret() -> SecretSource {
 
 pub struct TestService {
     pub state: Arc<AppState>,
-    /// A name that no other test has: of the databases, and of the service as MongoDB sees it.
+    /// Unique name of the databases and of the MongoDB client (`appName`).
     pub(crate) name: String,
     pub(crate) base: String,
     pub(crate) http: reqwest::Client,
     pub(crate) mongo: Client,
-    /// Milliseconds by which the service's clock is ahead of the system's.
+    /// Milliseconds by which the service's clock is ahead of the system clock.
     ahead: Arc<AtomicI64>,
-    /// How often failpoints had met a command when the last one was set.
+    /// Failpoint counter at the time when the last failpoint was set.
     pub(crate) met: AtomicI64,
 }
 
@@ -43,22 +43,22 @@ impl TestService {
         Self::start_with(&[]).await
     }
 
-    /// With `settings` instead of those that tests usually have.
+    /// Starts a service with `settings` over the test defaults.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         Self::start_on(&shared_mongod().uri(), settings).await
     }
 
-    /// `uri` must have a query.
+    /// Starts a service on this MongoDB. `uri` must have a query string.
     pub async fn start_on(uri: &str, settings: &[(&str, &str)]) -> Self {
         Self::start_from(uri, settings, local_secret()).await
     }
 
-    /// On a mongod that no other test uses, because a failpoint applies to the whole server.
+    /// Starts a service on a dedicated mongod, for failpoints that apply to the whole server.
     pub async fn start_on_own_mongod() -> (Self, Mongod) {
         Self::start_with_timeout(REQUEST_TIMEOUT).await
     }
 
-    /// On a mongod of its own, with another timeout of requests than ten seconds.
+    /// Starts a service on a dedicated mongod with a custom request timeout.
     pub async fn start_with_timeout(timeout: Duration) -> (Self, Mongod) {
         let mongod = start_mongod().await;
         let service = Self::start_on(&mongod.uri(), &[]).await;
@@ -74,7 +74,7 @@ impl TestService {
         Self::start_named(name, uri, config, Arc::default(), tokens).await
     }
 
-    /// A service whose connection string is the secret `uri` of `manager`.
+    /// Starts a service that reads its connection string from the secret `uri` of `manager`.
     pub async fn start_with_uri_secret(uri: &str, manager: &FakeSecretsManager) -> Self {
         let name = new_name();
         manager.rotate("uri", &format!("{uri}&appName={name}"));
@@ -92,7 +92,7 @@ impl TestService {
         secrets: Arc<SecretsManager>,
         tokens: tokens::Tokens,
     ) -> Self {
-        // `RUST_LOG=1 cargo test` shows what the services of the tests log.
+        // `RUST_LOG=1 cargo test` prints the services' logs.
         log_capture::start();
         let ahead: Arc<AtomicI64> = Arc::default();
         let clock = clock(Arc::clone(&ahead));
@@ -111,19 +111,19 @@ impl TestService {
         }
     }
 
-    /// The same service with these routes instead of its own.
+    /// Serves `router` instead of the service's routes.
     pub async fn with_routes(self, router: axum::Router) -> Self {
         let base = serve(router, REQUEST_TIMEOUT).await;
         Self { base, ..self }
     }
 
-    /// The same service with another timeout of requests.
+    /// Serves the same service with another request timeout.
     pub async fn with_timeout(self, timeout: Duration) -> Self {
         let base = serve(server::routes(&self.state), timeout).await;
         Self { base, ..self }
     }
 
-    /// The same service, called from another address of this machine, such as 127.0.0.2.
+    /// The same service, called from another local address such as 127.0.0.2.
     pub fn at(&self, address: &str) -> Self {
         let address: std::net::IpAddr = address.parse().unwrap();
         let http = reqwest::Client::builder().local_address(address);
@@ -138,7 +138,7 @@ impl TestService {
         }
     }
 
-    /// Another process of the same service, on the same databases, and with the clock as it is now.
+    /// Starts a second instance on the same databases with the same clock.
     pub async fn second_instance(&self, secret: SecretSource) -> Self {
         let settings = [
             ("MASTER_DB", self.state.config.master_db.as_str()),
@@ -156,7 +156,7 @@ impl TestService {
         self.ahead.fetch_add(millis, Ordering::Relaxed);
     }
 
-    /// How many passwords were hashed or compared.
+    /// Number of computed password hashes, comparisons included.
     pub fn hashes(&self) -> u64 {
         self.state.hasher.computed()
     }
@@ -166,7 +166,7 @@ fn new_name() -> String {
     format!("t{:016x}", fastrand::u64(..))
 }
 
-/// Serves these routes, and returns the URL.
+/// Serves `router` and returns its URL.
 async fn serve(router: axum::Router, timeout: Duration) -> String {
     let router = shared::http::service(router, timeout);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -18,7 +18,7 @@ use crate::store::Databases;
 use crate::throttle::{LoginAttempt, Outcome};
 use crate::values::{EmailAddress, Password, PasswordHash};
 
-/// What a login sends.
+/// Email and password, as a client sent them.
 pub struct Credentials<'a> {
     pub email: &'a str,
     pub password: &'a SecretString,

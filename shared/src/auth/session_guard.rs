@@ -39,7 +39,7 @@ impl Reauthenticated<'_> {
     }
 }
 
-/// What is checked again.
+/// The extent of the second check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Check {
     Session,

@@ -1,4 +1,4 @@
-//! What a request's line in the log says beside method and status: its id, its route and its organization.
+//! Fields of a request's line in the log: its id, its route and its organization.
 
 use std::sync::{Arc, OnceLock};
 

@@ -36,7 +36,7 @@ pub struct Event {
     expires_at: DateTime,
 }
 
-/// What happened. The names are part of the API.
+/// An action. The names are part of the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "action", content = "details", rename_all = "snake_case")]
 pub enum Action {

@@ -29,7 +29,7 @@ pub(super) struct IdempotentRequest {
     fingerprint: String,
 }
 
-/// What an earlier request with the same key created.
+/// The result of an earlier request with the same key.
 pub(super) enum Earlier {
     Nothing,
     Created(Organization),
@@ -45,8 +45,8 @@ impl IdempotentRequest {
         })
     }
 
-    /// Finds what an earlier request with this key created, as it is now. Fails if that request had other fields. The
-    /// password is compared like that of a login, so this counts as a login attempt.
+    /// Finds the organization of an earlier request with this key, in its current state. Fails if that request had other
+    /// fields. The password is compared as for a login, so this counts as a login attempt.
     pub async fn find_earlier(
         &self,
         request: &RequestContext,

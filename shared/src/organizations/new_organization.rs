@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use crate::values::{EmailAddress, FieldError, OrganizationName, Password, PasswordPolicy};
 
-/// What a company sends about itself.
+/// Name, email and password of a company, validated.
 pub struct NewOrganization {
     pub(super) name: OrganizationName,
     pub(super) email: EmailAddress,

@@ -25,7 +25,7 @@ const LATE_WRITES: Duration = Duration::from_secs(24 * 3600);
 /// How long after the deadline the last organization of a run may take.
 const TIME_TO_FINISH: Duration = Duration::from_secs(30);
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct PurgeReport {
     pub purged: u64,

@@ -130,3 +130,54 @@ impl<T> Refreshed<T> {
         known.as_ref().map(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: DateTime = DateTime::from_millis(1_764_072_000_000);
+
+    async fn refreshed() -> Refreshed<u8> {
+        let value = Refreshed::new("the value", Duration::from_millis(50));
+        let made = value.get_or_make(START, async { Ok::<_, String>(1) }).await;
+        assert_eq!(*made.unwrap(), 1);
+        value
+    }
+
+    fn later(seconds: u64) -> DateTime {
+        after(START, Duration::from_secs(seconds))
+    }
+
+    #[tokio::test]
+    async fn a_value_is_due_after_the_interval() {
+        let value = refreshed().await;
+        assert!(!value.is_due(later(299), false));
+        assert!(value.is_due(later(300), false));
+        let new = value.refresh(later(300), async { Ok::<_, String>(Some(2)) });
+        assert_eq!(new.await.as_deref(), Some(&2));
+        assert_eq!(value.known().as_deref(), Some(&2));
+        assert!(!value.is_due(later(599), false));
+    }
+
+    #[tokio::test]
+    async fn a_failed_refresh_keeps_the_value_and_is_retried_sooner() {
+        let value = refreshed().await;
+        let failing = async { Err::<Option<u8>, _>("unavailable") };
+        assert!(value.refresh(later(300), failing).await.is_none());
+        let hanging = std::future::pending::<Result<Option<u8>, String>>();
+        assert!(value.refresh(later(330), hanging).await.is_none());
+        assert_eq!(value.known().as_deref(), Some(&1));
+        assert!(!value.is_due(later(359), false));
+        assert!(value.is_due(later(360), false));
+    }
+
+    #[tokio::test]
+    async fn a_value_that_seems_outdated_is_due_once_a_second() {
+        let value = refreshed().await;
+        assert!(value.is_due(later(1), true));
+        let current = async { Ok::<Option<u8>, String>(None) };
+        assert!(value.refresh(later(1), current).await.is_none());
+        assert!(!value.is_due(later(1), true));
+        assert!(value.is_due(later(2), true));
+    }
+}

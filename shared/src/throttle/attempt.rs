@@ -19,7 +19,7 @@ use crate::store::Databases;
 const NEW_ADDRESSES_FACTOR: u32 = 10;
 const NEW_ADDRESSES_MINIMUM: u32 = 50;
 
-/// Who makes an attempt.
+/// The subject of a limit.
 #[derive(Clone, Copy)]
 pub enum Subject<'s> {
     /// An address that names an account, known or unknown.

@@ -20,7 +20,7 @@ const CLOCK_SKEW: i64 = 5;
 /// A longer token is not decoded. The service's tokens are much shorter. In bytes.
 const MAX_LENGTH: usize = 4096;
 
-/// What a valid token names.
+/// Admin, organization and session of a valid token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
     pub admin_id: AdminId,
@@ -29,7 +29,7 @@ pub struct VerifiedToken {
 }
 
 impl Tokens {
-    /// What `token` names, if it is valid at `now`.
+    /// Verifies `token` at `now`.
     pub async fn verify(&self, token: &str, now: DateTime) -> Result<VerifiedToken, Problem> {
         let not_ours = || refused("The token was not issued by this service.");
         let key_id = key_id(token).ok_or_else(not_ours)?;

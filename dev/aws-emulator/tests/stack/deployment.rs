@@ -1,5 +1,4 @@
-//! How the stack is deployed: what is built, which parameters are refused, what gets a new version, and how traffic
-//! moves to it and back.
+//! Deployments: new function versions, gradual traffic shifting and rollback.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::functions;
 use crate::template::{deployed, deployed_with, has_route, properties, refers_to, template};
 
-/// The resources of this type in a transformed template.
+/// Returns the resources of this type in a transformed template.
 pub fn all_of<'a>(template: &'a Value, kind: &str) -> Vec<(&'a String, &'a Value)> {
     let resources = template["Resources"].as_object().unwrap().iter();
     resources
@@ -45,8 +44,8 @@ fn a_failing_new_version_is_rolled_back() {
     }
 }
 
-/// CodeDeploy stops a deployment whose alarms are in the state ALARM when it starts. An alarm that only changes its
-/// dimensions keeps its state; a new name makes a new alarm.
+/// CodeDeploy stops a deployment if an alarm is in the state ALARM when it starts. Changed dimensions keep the state of
+/// an alarm; a new name creates a new alarm.
 #[test]
 fn deployments_watch_only_the_new_version() {
     let template = deployed_with(&[json!({"Profile": "production"})]).remove(0);
@@ -66,7 +65,7 @@ fn deployments_watch_only_the_new_version() {
                 dimensions.iter().any(|one| one["Value"] == *version),
                 "{name}"
             );
-            // A single failure is enough, for as long as CodeDeploy needs to see it.
+            // One failure triggers the alarm and keeps it in ALARM until CodeDeploy detects it.
             assert_eq!(alarm["Threshold"], 1);
             assert_eq!(alarm["DatapointsToAlarm"], 1);
             assert_eq!(alarm["EvaluationPeriods"], 5);
@@ -114,14 +113,14 @@ fn without_gradual_deployment_the_stack_has_no_codedeploy() {
     }
 }
 
-/// What the functions' aliases point to, where the parameters have these values.
+/// The logical ids of the function versions in a transformed template.
 fn versions(template: &Value) -> BTreeSet<&String> {
     let resources = template["Resources"].as_object().unwrap().iter();
     let versions = resources.filter(|(_, resource)| resource["Type"] == "AWS::Lambda::Version");
     versions.map(|(name, _)| name).collect()
 }
 
-/// An alias stays at the version that it has until there is another one, whatever a deployment has changed.
+/// An alias keeps its version until a deployment creates a new one.
 #[test]
 fn a_changed_parameter_creates_a_new_version() {
     let function = &properties("HealthFunction");
@@ -134,9 +133,12 @@ fn a_changed_parameter_creates_a_new_version() {
     let mut changed: Vec<&str> = parameters.keys().map(String::as_str).collect();
     changed.retain(|name| refers_to(&own, name));
     for name in ["MongodbUriSecretArn", "MaxOrganizations", "SubnetIds"] {
-        assert!(changed.contains(&name), "{name}");
+        assert!(
+            changed.contains(&name),
+            "{name} does not affect HealthFunction"
+        );
     }
-    // These decide conditions. The profile and reserved concurrency are not of every function.
+    // `Tracing` takes effect through a condition. The profile and reserved concurrency do not affect every function.
     changed.push("Tracing");
     changed.retain(|name| !["Profile", "ReservedConcurrencyOthers"].contains(name));
     let mut sets = vec![json!({"SubnetIds": "subnet-1", "SecurityGroupIds": "sg-1"})];
@@ -158,11 +160,14 @@ fn a_changed_parameter_creates_a_new_version() {
     let before = versions(&deployed[0]);
     assert_eq!(before.len(), functions().len());
     for (name, template) in changed.iter().zip(&deployed[1..]) {
-        assert!(versions(template).is_disjoint(&before), "{name}");
+        assert!(
+            versions(template).is_disjoint(&before),
+            "{name} does not create a new version of every function"
+        );
     }
 }
 
-/// Functions whose versions differ in two deployments, each with the properties that differ.
+/// The functions whose versions differ between two deployments, with their changed properties.
 fn changed_functions(before: &Value, after: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let kept = versions(before);
     let is_new = |name: &str| {
@@ -186,8 +191,8 @@ fn changed_functions(before: &Value, after: &Value) -> BTreeMap<String, BTreeSet
     .collect()
 }
 
-/// Reserved concurrency is a function's and not a version's. SAM makes a new version all the same, and Lambda refuses one
-/// in which nothing of a version has changed.
+/// Reserved concurrency belongs to the function, not the version. SAM still creates a new version, which Lambda rejects
+/// if none of the version's properties changed.
 #[test]
 fn a_change_of_reserved_concurrency_changes_the_version() {
     let sets = [
@@ -235,7 +240,7 @@ fn a_change_of_reserved_concurrency_changes_the_version() {
     }
 }
 
-/// While traffic moves to the versions that read another secret, the earlier versions still read theirs.
+/// While traffic shifts to versions that read another secret, the previous versions still read theirs.
 #[test]
 fn another_secret_or_key_gets_a_policy_of_its_own() {
     let secret =

@@ -1,4 +1,4 @@
-//! What the documentation says about the stack: its commands, parameters and queries.
+//! Checks the documentation of the stack: commands, parameters, queries and links.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::template::{deployed_with, of_type, template};
 
 const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:mongodb-uri-AbCdEf";
 
-/// README and the documents of `docs/`, with the lines that a backslash continues joined.
+/// README and the documents of `docs/`, with backslash-continued lines joined.
 fn documents() -> Vec<(PathBuf, String)> {
     let docs = fs::read_dir(root().join("docs")).unwrap();
     let docs = docs.map(|entry| entry.unwrap().path());
@@ -28,7 +28,7 @@ fn documents() -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// The anchors of a document's headings, as GitHub makes them.
+/// The heading anchors of a document as GitHub generates them.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings
@@ -61,11 +61,15 @@ fn links_between_documents_are_valid() {
                 "" => path.clone(),
                 file => path.parent().unwrap().join(file),
             };
-            assert!(target.exists(), "{link} in {}", path.display());
+            assert!(target.exists(), "broken link {link} in {}", path.display());
             if !anchor.is_empty() {
                 let target = fs::read_to_string(target).unwrap();
                 let found = anchors(&target).contains(anchor);
-                assert!(found, "{link} in {}", path.display());
+                assert!(
+                    found,
+                    "no heading for the link {link} in {}",
+                    path.display()
+                );
             }
             followed += 1;
         }
@@ -73,7 +77,7 @@ fn links_between_documents_are_valid() {
     assert!(followed > 0);
 }
 
-/// With a value in the place of each `<…>`, which stands for one of the reader's.
+/// Replaces each placeholder `<…>` with a value.
 fn filled_in(mut text: String) -> String {
     while let Some(begin) = text.find('<') {
         let end = begin + text[begin..].find('>').unwrap();
@@ -94,16 +98,18 @@ fn filled_in(mut text: String) -> String {
     text
 }
 
-/// `Name=Value`, several of them.
+/// Parses `Name=Value` words.
 fn parameters(words: impl IntoIterator<Item = String>) -> Value {
     let pairs = words.into_iter().map(|word| {
-        let (name, value) = word.split_once('=').unwrap_or_else(|| panic!("{word}"));
+        let (name, value) = word
+            .split_once('=')
+            .unwrap_or_else(|| panic!("{word} is not Name=Value"));
         (name.to_owned(), json!(value))
     });
     Value::Object(pairs.collect())
 }
 
-/// The sets of parameters that documents give to a command after `--parameter-overrides`.
+/// The documented parameter sets after `--parameter-overrides` of `command`.
 fn sets_given_to(command: &str) -> Vec<Value> {
     let mut sets = Vec::new();
     for (_, text) in documents() {
@@ -119,7 +125,7 @@ fn sets_given_to(command: &str) -> Vec<Value> {
             let words = shlex::split(&filled_in(given.to_owned())).unwrap();
             let words = words.into_iter().take_while(|word| !word.starts_with("--"));
             sets.push(match command {
-                // The SAM CLI takes the shell's words apart once more.
+                // The SAM CLI splits the shell's words again.
                 "sam " => parameters(words.flat_map(|word| shlex::split(&word).unwrap())),
                 _ => parameters(words),
             });
@@ -128,7 +134,7 @@ fn sets_given_to(command: &str) -> Vec<Value> {
     sets
 }
 
-/// The sets of parameters that stand in sentences and tables, such as `Profile=production`.
+/// The parameter sets in sentences and tables, such as `Profile=production`.
 fn sets_in_sentences() -> Vec<Value> {
     let mut sets = Vec::new();
     for (_, text) in documents() {
@@ -153,14 +159,14 @@ fn every_set_of_parameters_in_the_documentation_can_be_deployed() {
     sets.extend(sets_in_sentences());
     for set in &mut sets {
         let given = set.as_object_mut().unwrap();
-        // A stack has it already, or its domain.
+        // The text omits parameters that the stack already has.
         if !given.contains_key("MongodbUri") {
             given.insert("MongodbUriSecretArn".to_owned(), json!(ARN));
         }
         if given.contains_key("DomainName") && !given.contains_key("CertificateArn") {
             given.insert("CertificateArn".to_owned(), json!("arn"));
         }
-        // sam build and sam local name it, too: no address of a stack.
+        // Only `sam build` and `sam local` use it.
         given.remove("SecretsManagerEndpoint");
     }
     let distinct: BTreeSet<String> = sets.iter().map(Value::to_string).collect();
@@ -173,7 +179,10 @@ fn every_set_of_parameters_in_the_documentation_can_be_deployed() {
     let mut templates = Vec::new();
     for (set, deployed) in sets.iter().zip(deployed_with(&sets)) {
         for name in set.as_object().unwrap().keys() {
-            assert!(known.contains_key(name), "{name} in {set}");
+            assert!(
+                known.contains_key(name),
+                "{name} in {set} is not a parameter of template.yaml"
+            );
         }
         assert!(deployed.get("Refused").is_none(), "{set}: {deployed}");
         assert!(satisfies_rules(set), "{set}");
@@ -181,7 +190,7 @@ fn every_set_of_parameters_in_the_documentation_can_be_deployed() {
         fs::write(&file, deployed.to_string()).unwrap();
         templates.push(file);
     }
-    // Parameters, mappings and conditions have done their work and are not used any more.
+    // Ignored: unused parameters (W2001), mappings (W7001) and conditions (W8001), which the transform has resolved.
     let found = aws_emulator::lint(&templates, &["W2001", "W7001", "W8001"]).unwrap();
     assert!(found.trim().is_empty(), "{sets:?}: {found}");
 }
@@ -202,7 +211,10 @@ fn the_examples_have_the_documented_parameters() {
         assert!(deployed.get("Refused").is_none(), "{set}: {deployed}");
         let known = deployed["Parameters"].as_object().unwrap();
         for parameter in set.as_object().unwrap().keys() {
-            assert!(known.contains_key(parameter), "{parameter} of {name}");
+            assert!(
+                known.contains_key(parameter),
+                "{parameter} is not a parameter of {name}"
+            );
         }
     }
 }
@@ -215,7 +227,7 @@ fn the_table_of_parameters_matches_the_template() {
     let source = fs::read_to_string(root().join("template.yaml")).unwrap();
     let (_, source) = source.split_once("\nParameters:\n").unwrap();
     let (source, _) = source.split_once("\nMappings:\n").unwrap();
-    // In the order of the file.
+    // Keeps the order of the file.
     for line in source.lines() {
         let name = line
             .strip_prefix("  ")
@@ -235,7 +247,7 @@ fn the_table_of_parameters_matches_the_template() {
     assert_eq!(table, expected);
 }
 
-/// Keys of a log line, those of its span as CloudWatch names them.
+/// Collects the keys of a log line. Span fields have their CloudWatch names.
 fn keys(line: &Value, found: &mut BTreeSet<String>) {
     for (key, value) in line.as_object().unwrap() {
         match (key.as_str(), value.as_object()) {
@@ -253,14 +265,17 @@ async fn queries_name_existing_log_fields() {
     let create_org = stack.function("create-org").await;
     assert_eq!(create(&create_org).await.0, 201);
     logs(&create_org, "\"answered\"").await;
-    let nowhere = [
+    let unreachable = [
         (
             "MONGODB_URI",
             "mongodb://127.0.0.1:1/?directConnection=true",
         ),
         ("MONGODB_URI_SECRET_ID", ""),
     ];
-    let login = stack.function_with("admin-login", &nowhere).await.unwrap();
+    let login = stack
+        .function_with("admin-login", &unreachable)
+        .await
+        .unwrap();
     assert_eq!(log_in(&login).await.0, 503);
     logs(&login, "\"answered\"").await;
     let mut known = BTreeSet::from(["@timestamp".to_owned()]);
@@ -282,14 +297,17 @@ async fn queries_name_existing_log_fields() {
     let queries: Vec<&str> = queries.split("```").skip(1).step_by(2).collect();
     assert_eq!(queries.len(), 5);
     for query in queries {
-        for name in named_in(query) {
-            assert!(known.contains(&name), "{name} in {query}\n{known:?}");
+        for name in queried_fields(query) {
+            assert!(
+                known.contains(&name),
+                "{name} is not a logged field: {query}\n{known:?}"
+            );
         }
     }
 }
 
-/// The fields that a query reads: no commands, no functions, no texts, no names that it gives itself.
-fn named_in(query: &str) -> BTreeSet<String> {
+/// The fields that a query reads, without commands, functions, string literals and aliases.
+fn queried_fields(query: &str) -> BTreeSet<String> {
     const WORDS: [&str; 11] = [
         "fields", "filter", "sort", "stats", "by", "and", "or", "as", "desc", "pct", "in",
     ];

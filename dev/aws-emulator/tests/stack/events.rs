@@ -1,4 +1,4 @@
-//! The sample events, and what the functions' executables answer to them.
+//! The sample events and the responses of the functions' executables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::harness::{Stack, functions, root};
 
-/// Puts the tokens of a login, and the ARN of the signing secret, in their places.
+/// Replaces the placeholders with the login's tokens and the id of the signing secret.
 fn filled(event: &str, login: &Value, secret: &str) -> Value {
     let event = ["access_token", "refresh_token"]
         .iter()
@@ -44,18 +44,22 @@ async fn every_event_gets_its_documented_response() {
         };
         let event = fs::read_to_string(folder.join(file)).unwrap();
         let event = filled(&event, &login, crate::harness::JWT_SECRET);
-        let answer = running[function].invoke(&event).await;
-        let answer = answer.unwrap_or_else(|error| panic!("{file}: {error}"));
+        let response = running[function].invoke(&event).await;
+        let response = response.unwrap_or_else(|error| panic!("{file}: {error}"));
         documented.insert(file.to_owned());
         if let Some(expected) = status.strip_prefix('`') {
             let expected: Value = serde_json::from_str(expected.trim_end_matches('`')).unwrap();
             for (key, value) in expected.as_object().into_iter().flatten() {
-                assert_eq!(&answer[key], value, "{file}: {answer}");
+                assert_eq!(&response[key], value, "{file}: {response}");
             }
             continue;
         }
-        assert_eq!(answer["statusCode"].to_string(), status, "{file}: {answer}");
-        let body = || serde_json::from_str::<Value>(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!(
+            response["statusCode"].to_string(),
+            status,
+            "{file}: {response}"
+        );
+        let body = || serde_json::from_str::<Value>(response["body"].as_str().unwrap()).unwrap();
         if !code.is_empty() {
             assert_eq!(
                 (&body()["code"], &body()["request_id"]),

@@ -1,4 +1,4 @@
-//! The templates of `examples/`, beside the stack's own.
+//! The templates in `examples/`.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::template::{deployed_with, of_type, resources};
 const ROLE: &str = "github-role.yaml";
 const CLOUDFRONT: &str = "cloudfront.yaml";
 
-/// Its resources with these values of parameters.
+/// The resources of an example, transformed with these parameters.
 fn example(name: &str, parameters: Value) -> Value {
     let file = root().join("examples").join(name);
     let mut deployed = aws_emulator::transformed(&file, &[parameters])
@@ -30,7 +30,7 @@ fn role() -> Value {
     )
 }
 
-/// A list, or one alone.
+/// Returns a string or a list of strings as a list.
 fn list(value: &Value) -> Vec<&str> {
     match value {
         Value::Array(several) => several.iter().map(|one| one.as_str().unwrap()).collect(),
@@ -38,7 +38,7 @@ fn list(value: &Value) -> Vec<&str> {
     }
 }
 
-/// The statements of the policies that the deployment's role has.
+/// The policy statements of the deployment role.
 fn rights(role: &Value) -> Vec<Value> {
     let policies = role["DeploymentRole"]["Properties"]["ManagedPolicyArns"].as_array();
     policies
@@ -71,13 +71,13 @@ fn s1_only_one_branch_of_one_environment_gets_the_role() {
     assert_eq!(trust[0]["Condition"], json!({ "StringEquals": expected }));
 }
 
-/// The actions that deploying a resource of this type needs.
+/// The actions required to deploy a resource of this type.
 fn needed(kind: &str) -> &'static [&'static str] {
     match kind {
         "AWS::ApiGatewayV2::Api"
         | "AWS::ApiGatewayV2::ApiMapping"
         | "AWS::ApiGatewayV2::DomainName" => &["apigateway:POST", "apigateway:DELETE"],
-        // With an access log.
+        // Includes the actions for its access log.
         "AWS::ApiGatewayV2::Stage" => &[
             "apigateway:POST",
             "logs:CreateLogDelivery",
@@ -121,7 +121,7 @@ fn needed(kind: &str) -> &'static [&'static str] {
             "secretsmanager:DeleteSecret",
             "secretsmanager:GetRandomPassword",
         ],
-        other => panic!("what does {other} need from the role that deploys it?"),
+        other => panic!("add the actions required to deploy {other} to this list"),
     }
 }
 
@@ -137,12 +137,15 @@ fn the_role_can_deploy_every_resource_of_the_stack() {
     let granted: BTreeSet<&str> = rights.iter().flat_map(|one| list(&one["Action"])).collect();
     for kind in kinds {
         for action in needed(kind) {
-            assert!(granted.contains(action), "{kind}: {action}");
+            assert!(
+                granted.contains(action),
+                "the deployment role lacks {action}, which {kind} needs"
+            );
         }
     }
 }
 
-/// Or a deployed template could make a role that may do everything.
+/// Otherwise a deployed template could create a role with unlimited permissions.
 #[test]
 fn s1_the_role_gives_no_rights_beyond_the_boundary() {
     let role = role();
@@ -167,7 +170,7 @@ fn s1_the_role_gives_no_rights_beyond_the_boundary() {
                     assert_eq!(list(to).into_iter().collect::<BTreeSet<_>>(), expected);
                 }
                 "iam:DeleteRolePermissionsBoundary" | "iam:CreatePolicyVersion" => {
-                    panic!("{action} leads out of the boundary")
+                    panic!("{action} would bypass the permissions boundary")
                 }
                 _ => {}
             }
@@ -191,10 +194,13 @@ fn the_boundary_lets_the_stacks_roles_do_what_they_need() {
         });
         for statement in inline.chain(statements(name)) {
             for action in list(&statement["Action"]) {
-                assert!(allowed.contains(action), "{name}: {action}");
+                assert!(
+                    allowed.contains(action),
+                    "the boundary denies {action} to {name}"
+                );
             }
         }
-        // Every role can be bounded.
+        // Every role accepts a permissions boundary.
         assert!(
             of_stack["Properties"]["PermissionsBoundary"]["Fn::If"].is_array(),
             "{name}"
@@ -202,7 +208,7 @@ fn the_boundary_lets_the_stacks_roles_do_what_they_need() {
     }
 }
 
-/// AWS refuses larger ones.
+/// IAM rejects larger managed policies.
 #[test]
 fn the_roles_policies_have_a_size_that_aws_takes() {
     let role = role();
@@ -210,7 +216,7 @@ fn the_roles_policies_have_a_size_that_aws_takes() {
     let policies = policies.filter(|(_, one)| one["Type"] == "AWS::IAM::ManagedPolicy");
     for (name, policy) in policies {
         let size = policy["Properties"]["PolicyDocument"].to_string().len();
-        // The longest name of a stack that is likely is in many places, and references are not resolved here.
+        // Below IAM's limit, because unresolved references are shorter than a long stack name.
         assert!(size < 5_500, "{name}: {size}");
     }
 }

@@ -1,4 +1,4 @@
-//! The functions' executables together: what one of them made, the others know, whatever happens around them.
+//! The functions' executables together: shared state, secret rotation, outages and invalid configuration.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::harness::{
 };
 use crate::secured_mongod::USER;
 
-/// The id of the key that signed the token.
+/// The id of the token's signing key (`kid`).
 fn key_id(token: &str) -> String {
     let header = token.split('.').next().unwrap();
     let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header);
@@ -40,27 +40,27 @@ async fn functions_share_organizations_and_sessions() {
     assert_eq!(Some(key_id(&token)), stack.version("AWSCURRENT").await);
     assert!(shows(&stack.function("organization").await, &token).await);
     let authorizer = stack.function("authorizer").await;
-    let mut asked = event("authorizer.json");
-    asked["headers"]["authorization"] = format!("Bearer {token}").into();
-    asked["identitySource"] = json!([format!("Bearer {token}")]);
-    let answer = authorizer.invoke(&asked).await.unwrap();
-    assert_eq!(answer["isAuthorized"], true);
-    assert_eq!(answer["context"]["organization_id"], created["id"]);
-    // Its logout reaches all of them.
+    let mut authorizer_event = event("authorizer.json");
+    authorizer_event["headers"]["authorization"] = format!("Bearer {token}").into();
+    authorizer_event["identitySource"] = json!([format!("Bearer {token}")]);
+    let response = authorizer.invoke(&authorizer_event).await.unwrap();
+    assert_eq!(response["isAuthorized"], true);
+    assert_eq!(response["context"]["organization_id"], created["id"]);
+    // The logout takes effect in every function.
     let session = stack.function("session").await;
     let (status, _) = send(&session, &with_token("session-logout.json", &token)).await;
     assert_eq!(status, 204);
     assert_eq!(
-        authorizer.invoke(&asked).await.unwrap()["isAuthorized"],
+        authorizer.invoke(&authorizer_event).await.unwrap()["isAuthorized"],
         false
     );
 }
 
-/// Does the rotation's four steps, each as often as Secrets Manager may.
+/// Runs the four rotation steps twice each, because Secrets Manager may repeat a delivery.
 async fn rotate(stack: &Stack, version: &str) {
     stack.stage_pending(version).await;
     for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
-        // Every delivery meets an environment of its own.
+        // Each delivery runs in a new execution environment.
         for _ in 0..2 {
             let function = stack.function("rotate-jwt-secret").await;
             let event =
@@ -83,7 +83,7 @@ async fn f15_a_rotation_invalidates_no_token() {
     assert_eq!(stack.version("AWSCURRENT").await.as_deref(), Some(version));
     assert_eq!(stack.version("AWSPREVIOUS").await, Some(key_id(&before)));
     assert_eq!(stack.version("AWSPENDING").await, None);
-    // A new environment signs with the new secret, which the running one meets in a token first.
+    // A new environment signs with the new secret. The running one learns about it from the token.
     let after = token(&stack.function("admin-login").await).await;
     assert_eq!(key_id(&after), version);
     assert!(shows(&organization, &after).await && shows(&organization, &before).await);
@@ -124,7 +124,7 @@ async fn f6_functions_recover_with_their_database() {
         (503, &"service_unavailable".into())
     );
     assert!(!shows(&organization, &before).await);
-    // An environment that starts now has the same answer.
+    // A cold start returns the same response.
     let cold = stack.function("admin-login").await;
     assert_eq!(log_in(&cold).await.0, 503);
     stack.mongod.restart().await;
@@ -143,7 +143,7 @@ async fn warm_functions_use_a_new_mongodb_password() {
         assert_eq!(log_in(&login).await.0, 200);
         let uri = stack.mongod.replace_password(password).await;
         stack.replace(MONGODB_URI_SECRET, &uri).await;
-        // It refuses new connections only.
+        // MongoDB keeps authenticated connections open.
         assert_eq!(log_in(&login).await.0, 200);
         stack.mongod.kill();
         stack.mongod.restart().await;
@@ -158,14 +158,14 @@ pub async fn logs(function: &Function, text: &str) {
     while !function.output().contains(text) {
         assert!(
             started.elapsed() < Duration::from_secs(5),
-            "{text} is not in {}",
+            "the log does not contain {text}: {}",
             function.output()
         );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Sends the event until the function answers with this status, for two seconds at most.
+/// Sends the event until the function responds with this status, for at most two seconds.
 async fn responds_soon(function: &Function, event: &Value, status: u16) {
     let started = Instant::now();
     loop {
@@ -173,7 +173,10 @@ async fn responds_soon(function: &Function, event: &Value, status: u16) {
         if found == status {
             return;
         }
-        assert!(started.elapsed() < Duration::from_secs(2), "{found} {body}");
+        assert!(
+            started.elapsed() < Duration::from_secs(2),
+            "expected status {status}, got {found}: {body}"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -236,12 +239,12 @@ async fn an_event_of_payload_format_1_gets_instructions() {
         );
         logs(&function, "payload format 2.0").await;
     }
-    let mut asked = event.clone();
-    asked["type"] = "REQUEST".into();
+    let mut authorizer_event = event.clone();
+    authorizer_event["type"] = "REQUEST".into();
     let error = stack
         .function("authorizer")
         .await
-        .invoke(&asked)
+        .invoke(&authorizer_event)
         .await
         .unwrap_err();
     assert!(error.to_string().contains("payload format 2.0"), "{error}");
@@ -261,7 +264,7 @@ async fn the_tenant_limit_is_not_a_server_error() {
     assert!(!create_org.output().contains("ServerErrors"));
 }
 
-/// An alarm compares it with the days after which a rotation is due.
+/// An alarm compares the age with the rotation interval.
 #[tokio::test(flavor = "multi_thread")]
 async fn functions_that_read_the_signing_secret_report_its_age() {
     let stack = Stack::start().await;
@@ -338,7 +341,7 @@ async fn f24_warm_functions_use_a_replaced_database_user() {
             .create_user(user, &["master_db", "tenants"])
             .await;
         stack.mongod.drop_user(&before).await;
-        // Without a user nobody is served, and the health check says so.
+        // Without a database user every request fails, the health check included.
         for (function, call) in &calls {
             assert_eq!(send(function, call).await.0, 500);
         }
@@ -363,7 +366,7 @@ async fn a_missing_right_on_the_tenants_database_is_reported() {
     for function in [&create_org, &health] {
         logs(function, "MongoDB denied a command").await;
         logs(function, "readWrite on MASTER_DB and TENANT_DB").await;
-        // A fault, unlike a tenant limit that is reached.
+        // A missing right counts as a server error, unlike a reached tenant limit.
         logs(function, "ServerErrors").await;
     }
 }

@@ -1,4 +1,4 @@
-//! Puts the stack together for a test, and speaks to its functions as API Gateway does.
+//! Starts the stack for a test and invokes its functions as API Gateway does.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +20,7 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The names of the folders of `functions/`.
+/// The folder names in `functions/`.
 pub fn functions() -> BTreeSet<String> {
     let folders = fs::read_dir(root().join("functions")).unwrap();
     folders
@@ -28,7 +28,7 @@ pub fn functions() -> BTreeSet<String> {
         .collect()
 }
 
-/// Built once for all tests of this process.
+/// Path of a function's executable. Builds all of them once per process.
 fn executable(function: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER
@@ -43,7 +43,7 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// With a connection string, a signing secret and a pepper, and nothing else.
+    /// Starts MongoDB and Secrets Manager with a connection string, a signing secret and a pepper.
     pub async fn start() -> Self {
         let building = tokio::task::spawn_blocking(|| executable(""));
         let (mongod, manager) = tokio::join!(SecuredMongod::start(), SecretsManager::start());
@@ -64,20 +64,19 @@ impl Stack {
         stack
     }
 
-    /// Makes a secret, and gives its ARN.
+    /// Creates a secret and returns its ARN.
     pub async fn keep(&self, name: &str, value: &str) -> String {
         let made = self.secrets.create_secret().name(name).secret_string(value);
         made.send().await.unwrap().arn.unwrap()
     }
 
-    /// Makes `value` the current one of a secret.
+    /// Stores `value` as the current version of a secret.
     pub async fn replace(&self, name: &str, value: &str) {
         let put = self.secrets.put_secret_value().secret_id(name);
         put.secret_string(value).send().await.unwrap();
     }
 
-    /// Stages a version of the signing secret as Secrets Manager does when a rotation begins. moto keeps none without a
-    /// value.
+    /// Stages a version of the signing secret as Secrets Manager does when a rotation begins. moto requires a value.
     pub async fn stage_pending(&self, version: &str) {
         let put = self.secrets.put_secret_value().secret_id(JWT_SECRET);
         let put = put
@@ -87,7 +86,7 @@ impl Stack {
         put.secret_string(value).send().await.unwrap();
     }
 
-    /// The id of the secret's version with this label.
+    /// The id of the signing secret's version with this staging label.
     pub async fn version(&self, stage: &str) -> Option<String> {
         let described = self.secrets.describe_secret().secret_id(JWT_SECRET).send();
         let versions = described.await.unwrap().version_ids_to_stages.unwrap();
@@ -96,7 +95,7 @@ impl Stack {
         found.map(|(version, _)| version)
     }
 
-    /// What the template gives every function, and a cheaper hash.
+    /// The settings that the template gives every function, with a cheaper hash.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let mut settings = self.manager.settings().to_vec();
         settings.extend([
@@ -113,7 +112,7 @@ impl Stack {
         self.function_with(name, &[]).await.unwrap()
     }
 
-    /// `settings` win over the usual ones.
+    /// Starts a function. `settings` override the defaults.
     pub async fn function_with(
         &self,
         name: &str,
@@ -129,13 +128,13 @@ impl Stack {
     }
 }
 
-/// A sample event.
+/// Loads a sample event.
 pub fn event(file: &str) -> Value {
     let text = fs::read_to_string(root().join("events").join(file)).unwrap();
     serde_json::from_str(&text).unwrap()
 }
 
-/// A request, made of the sample event for its route.
+/// A sample event with this body.
 pub fn request(file: &str, body: &Value) -> Value {
     let mut event = event(file);
     event["body"] = body.to_string().into();
@@ -149,11 +148,11 @@ pub fn with_token(file: &str, token: &str) -> Value {
     event
 }
 
-/// Sends a request, and gives status and body.
+/// Sends a request and returns the status and body.
 pub async fn send(function: &Function, event: &Value) -> (u16, Value) {
-    let answer = function.invoke(event).await.unwrap();
-    let status = u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap();
-    let body = answer["body"].as_str().unwrap_or_default();
+    let response = function.invoke(event).await.unwrap();
+    let status = u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap();
+    let body = response["body"].as_str().unwrap_or_default();
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
@@ -163,13 +162,13 @@ pub async fn create(function: &Function) -> (u16, Value) {
     send(function, &request("create-org.json", &body)).await
 }
 
-/// Logs its admin in.
+/// Logs the admin of Acme in.
 pub async fn log_in(function: &Function) -> (u16, Value) {
     let body = json!({"email": "a@example.com", "password": PASSWORD});
     send(function, &request("admin-login.json", &body)).await
 }
 
-/// The access token of a new session.
+/// Logs in and returns the access token.
 pub async fn token(function: &Function) -> String {
     let (status, body) = log_in(function).await;
     assert_eq!(status, 200, "{body}");

@@ -1,5 +1,5 @@
-//! The stack on the own machine: the functions' own executables under Lambda's runtime API, a MongoDB that asks for
-//! TLS and a password, and Secrets Manager.
+//! The stack on the local machine: the functions' executables under Lambda's runtime API, a MongoDB that requires TLS
+//! and a password, and Secrets Manager.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

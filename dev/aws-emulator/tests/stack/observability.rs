@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::template::{answers_requests, deployed, of_type, properties, refers_to};
+use crate::template::{deployed, of_type, properties, refers_to, serves_requests};
 
 #[test]
 fn every_function_has_log_tracing_and_alarms() {
@@ -29,9 +29,9 @@ fn every_function_has_log_tracing_and_alarms() {
             .map(|(_, alarm)| alarm["Properties"]["MetricName"].as_str().unwrap())
             .collect();
         let mut expected = BTreeSet::from(["Errors", "Throttles"]);
-        // On a schedule: a run that does not happen has no error.
+        // A missing scheduled run causes no error, so the alarm watches invocations.
         expected.extend((binary == "purge-organizations").then_some("Invocations"));
-        expected.extend(answers_requests(&binary).then_some("Duration"));
+        expected.extend(serves_requests(&binary).then_some("Duration"));
         assert_eq!(watched, expected, "{binary}");
     }
 }
@@ -40,7 +40,7 @@ fn every_function_has_log_tracing_and_alarms() {
 fn every_alarm_notifies_the_operator() {
     let mut watched = BTreeSet::new();
     for (name, alarm) in of_type("AWS::CloudWatch::Alarm") {
-        // CodeDeploy tells about these, by a deployment that fails.
+        // CodeDeploy reports these as a failed deployment.
         if name.contains("Version") {
             continue;
         }
@@ -66,11 +66,11 @@ fn every_alarm_notifies_the_operator() {
         "Invocations",
         "ApproximateNumberOfMessagesVisible",
     ] {
-        assert!(watched.contains(metric), "{metric}");
+        assert!(watched.contains(metric), "no alarm watches {metric}");
     }
 }
 
-/// Not those of another stack whose name begins alike.
+/// A prefix search would include other stacks with the same name prefix.
 #[test]
 fn the_dashboard_shows_only_the_stacks_functions() {
     let body = &properties("Dashboard")["DashboardBody"]["Fn::Sub"];
@@ -102,7 +102,7 @@ fn the_dashboard_shows_only_the_stacks_functions() {
     for metric in ["Errors", "Throttles"] {
         assert!(shown[metric].iter().eq(&functions(|_| true)), "{metric}");
     }
-    assert!(shown["Duration"].iter().eq(&functions(answers_requests)));
-    // An account's first three dashboards are free, up to this number of metrics each.
-    assert!(metrics <= 50, "{metrics}");
+    assert!(shown["Duration"].iter().eq(&functions(serves_requests)));
+    // The free tier covers three dashboards with up to 50 metrics each.
+    assert!(metrics <= 50, "the dashboard has {metrics} metrics");
 }

@@ -1,4 +1,4 @@
-//! Parameters: which values the template refuses, and what the others change.
+//! Template parameters: rejected values, and the effect of valid ones.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::deployment::all_of;
 use crate::harness::functions;
 use crate::template::{deployed, deployed_with, refers_to, template};
 
-/// The SAM CLI cuts a value at its first space, unless it is quoted twice.
+/// The SAM CLI truncates a value at its first space unless it is quoted twice.
 #[test]
 fn invalid_parameter_values_are_refused() {
     let cases = [
@@ -45,7 +45,7 @@ fn invalid_parameter_values_are_refused() {
     }
 }
 
-/// API Gateway's own address would be a way around the domain and what stands before it.
+/// The default endpoint would bypass the domain and its proxy.
 #[test]
 fn with_a_domain_the_api_has_no_other_address() {
     let domain = json!({"DomainName": "api.example.com", "CertificateArn": "arn"});
@@ -58,8 +58,7 @@ fn with_a_domain_the_api_has_no_other_address() {
     assert!(disabled.eq([json!(false), json!(true)]));
 }
 
-/// CloudWatch's resource policy grows by each log group of API Gateway, but for those under this name, and is of the
-/// whole account.
+/// API Gateway's log groups enlarge the account-wide CloudWatch resource policy, except under `/aws/vendedlogs/`.
 #[test]
 fn logs_are_where_the_documentation_says() {
     let groups: BTreeSet<String> = all_of(template(), "AWS::Logs::LogGroup")
@@ -126,19 +125,19 @@ fn an_alarm_email_creates_alarms_in_each_profile() {
         let subscription = json!([{"Protocol": "email", "Endpoint": address}]);
         assert_eq!(topic["Properties"]["Subscription"], subscription);
         let alarms = all_of(&template, "AWS::CloudWatch::Alarm");
-        let telling = alarms.iter().filter(|(name, alarm)| {
+        let notifying = alarms.iter().filter(|(name, alarm)| {
             !name.contains("Version")
                 && refers_to(&alarm["Properties"]["AlarmActions"], "AlarmTopic")
         });
         assert_eq!(
-            telling.count() > 0,
+            notifying.count() > 0,
             set.get("CreateAlarms").is_none(),
             "{set}"
         );
     }
 }
 
-/// Whether the template's rules take these values of parameters, and of the others their defaults.
+/// Whether these parameters, with defaults for the others, satisfy the template's rules.
 pub fn satisfies_rules(given: &Value) -> bool {
     fn holds(assertion: &Value, value: &dyn Fn(&Value) -> Value) -> bool {
         let (function, arguments) = assertion.as_object().unwrap().iter().next().unwrap();
@@ -148,7 +147,7 @@ pub fn satisfies_rules(given: &Value) -> bool {
             "Fn::And" => arguments.all(|argument| holds(argument, value)),
             "Fn::Not" => arguments.all(|argument| !holds(argument, value)),
             "Fn::Equals" => value(arguments.next().unwrap()) == value(arguments.next().unwrap()),
-            other => panic!("{other}"),
+            other => panic!("the test does not evaluate {other}"),
         }
     }
     let value = |operand: &Value| match operand["Ref"].as_str() {
@@ -179,7 +178,10 @@ fn contradicting_parameters_are_refused() {
         json!({"DomainName": domain, "CertificateArn": certificate}),
         json!({"DomainName": domain, "CertificateArn": certificate, "HostedZoneId": "Z1"}),
     ] {
-        assert!(satisfies_rules(&mongodb(taken.clone())), "{taken}");
+        assert!(
+            satisfies_rules(&mongodb(taken.clone())),
+            "a rule rejects the valid parameters {taken}"
+        );
     }
     for refused in [
         json!({"MongodbUri": "mongodb://h"}),
@@ -187,12 +189,15 @@ fn contradicting_parameters_are_refused() {
         json!({"CertificateArn": certificate}),
         json!({"HostedZoneId": "Z1"}),
     ] {
-        assert!(!satisfies_rules(&mongodb(refused.clone())), "{refused}");
+        assert!(
+            !satisfies_rules(&mongodb(refused.clone())),
+            "no rule rejects {refused}"
+        );
     }
     assert!(!satisfies_rules(&json!({})));
 }
 
-/// What a first deployment in a new account survives, and what a service in operation needs.
+/// The default profile fits a first deployment in a new account; `production` fits a service in operation.
 #[test]
 fn the_profile_sets_the_defaults() {
     let sets = [

@@ -1,4 +1,4 @@
-//! The functions' rights: each may do what it needs and nothing else.
+//! Least privilege: each function has only the permissions that it needs.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::harness::root;
 use crate::template::{deployed, of_type, properties, resources};
 
-/// The policies of a role, which are resources of their own.
+/// The policies of a role, declared as separate resources.
 fn policies(role: &str) -> impl Iterator<Item = (&'static String, &'static Value)> {
     let role = json!({"Ref": role});
     of_type("AWS::IAM::RolePolicy")
         .filter(move |(_, policy)| policy["Properties"]["RoleName"] == role)
 }
 
-/// Statements of all policies of the function's role; those that depend on a condition, too.
+/// The statements of all policies of a function's role, conditional ones included.
 pub fn statements(role: &str) -> Vec<Value> {
     let lists = policies(role).map(|(_, policy)| &policy["Properties"]["PolicyDocument"]);
     lists
@@ -27,10 +27,10 @@ pub fn statements(role: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The parameter or resource that a statement is about.
+/// The parameter or resource that a statement refers to.
 fn subject(resource: &Value) -> &str {
     match resource {
-        // An ARN, and the same ARN with the suffix that Secrets Manager gives it.
+        // An ARN without and with the suffix that Secrets Manager appends.
         Value::Array(forms) => {
             let name = forms[0]["Ref"].as_str().unwrap();
             let with_suffix = json!({"Fn::Sub": format!("${{{name}}}-??????")});
@@ -41,7 +41,7 @@ fn subject(resource: &Value) -> &str {
     }
 }
 
-/// What the binary needs, from Secrets Manager: actions on which secret.
+/// The Secrets Manager permissions that the binary needs: action and secret.
 fn rights_on_secrets(binary: &str) -> BTreeSet<(String, String)> {
     let right =
         |action: &str, secret: &str| (format!("secretsmanager:{action}"), secret.to_owned());
@@ -79,7 +79,11 @@ fn s1_each_function_has_only_the_rights_that_it_needs() {
         }
         let sharing = deployed().into_values();
         let sharing = sharing.filter(|other| properties(other)["Role"]["Fn::GetAtt"][0] == role);
-        assert_eq!(sharing.count(), 1, "{binary} has no role of its own");
+        assert_eq!(
+            sharing.count(),
+            1,
+            "{binary} shares its role with another function"
+        );
         let log_group = properties(name)["LoggingConfig"]["LogGroup"]["Ref"]
             .as_str()
             .unwrap();
@@ -92,7 +96,7 @@ fn s1_each_function_has_only_the_rights_that_it_needs() {
                 several => serde_json::from_value(several.clone()).unwrap(),
             };
             for action in actions {
-                assert!(!action.contains('*'), "{binary}: {action}");
+                assert!(!action.contains('*'), "{binary} has the wildcard {action}");
                 let (service, _) = action.split_once(':').unwrap();
                 match (service, &statement["Resource"]) {
                     ("secretsmanager", secret) => {
@@ -111,9 +115,11 @@ fn s1_each_function_has_only_the_rights_that_it_needs() {
                     ("logs", group) => {
                         assert_eq!(group["Fn::GetAtt"], json!([log_group, "Arn"]), "{binary}")
                     }
-                    // These two services know no narrower resource for what a function does with them.
+                    // The functions' X-Ray and EC2 actions do not support resource-level permissions.
                     ("xray" | "ec2", Value::String(all)) => assert_eq!(all, "*"),
-                    (_, other) => panic!("{binary}: {action} on {other}"),
+                    (_, other) => {
+                        panic!("{binary} has an unexpected permission: {action} on {other}")
+                    }
                 }
             }
         }
@@ -127,7 +133,7 @@ fn s1_each_function_has_only_the_rights_that_it_needs() {
     }
 }
 
-/// Otherwise a deployment that adds a secret would start the new version before it may read it.
+/// Otherwise a deployment that adds a secret could start the new version before it has permission to read it.
 #[test]
 fn versions_are_created_after_their_permissions() {
     for (binary, name) in deployed() {

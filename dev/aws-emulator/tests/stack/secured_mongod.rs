@@ -1,4 +1,4 @@
-//! A MongoDB as Atlas is one: a replica set that takes connections with TLS and credentials only.
+//! A MongoDB configured like Atlas: a replica set that requires TLS and credentials.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,7 +14,7 @@ const OPERATOR: &str = "operator:canary-of-the-operator@";
 pub const USER: &str = "service";
 pub const PASSWORD: &str = "canary-of-mongodb";
 
-/// Ends with this value.
+/// Dropping it kills the process.
 pub struct SecuredMongod(MongodProcess);
 
 impl SecuredMongod {
@@ -26,7 +26,7 @@ impl SecuredMongod {
         fs::write(file("ca.pem"), cert.pem()).unwrap();
         let pem = cert.pem() + &signing_key.serialize_pem();
         fs::write(file("server.pem"), pem).unwrap();
-        // The members of a set authenticate to each other with it.
+        // Key file for authentication between replica set members.
         fs::write(file("key"), "a2V5IG9mIHRoZSByZXBsaWNhIHNldA==").unwrap();
         fs::set_permissions(file("key"), fs::Permissions::from_mode(0o600)).unwrap();
         let path = |name: &str| file(name).display().to_string();
@@ -50,7 +50,7 @@ impl SecuredMongod {
         mongod
     }
 
-    /// Without credentials: MongoDB allows that until there is a user.
+    /// Initiates the replica set and creates the users. MongoDB needs no credentials until the first user exists.
     async fn initiate(&self) {
         let member = doc! { "_id": 0, "host": format!("localhost:{}", self.0.port) };
         let config = doc! { "_id": "rs0", "members": [member] };
@@ -59,7 +59,7 @@ impl SecuredMongod {
         let (name, password) = OPERATOR.trim_end_matches('@').split_once(':').unwrap();
         let operator = doc! { "createUser": name, "pwd": password, "roles": ["root"] };
         self.until_accepted(operator).await;
-        // The roles that the documentation asks for.
+        // The documented roles.
         self.create_user(USER, &["master_db", "tenants"]).await;
     }
 
@@ -71,7 +71,7 @@ impl SecuredMongod {
         }
     }
 
-    /// Makes a database user with the role `readWrite` on these databases, and gives its connection string.
+    /// Creates a user with the role `readWrite` on these databases. Returns its connection string.
     pub async fn create_user(&self, name: &str, databases: &[&str]) -> String {
         let role = |db: &&str| doc! { "role": "readWrite", "db": *db };
         let roles: Vec<_> = databases.iter().map(role).collect();
@@ -85,12 +85,12 @@ impl SecuredMongod {
         self.operator().await.run_command(user).await.unwrap();
     }
 
-    /// The database `admin`, as a user with every right.
+    /// The database `admin`, accessed as a user with the role `root`.
     pub async fn operator(&self) -> Database {
         self.admin(OPERATOR).await
     }
 
-    /// Gives the service's user another password, and the connection string with it.
+    /// Changes the password of the service's user. Returns the new connection string.
     pub async fn replace_password(&self, password: &str) -> String {
         let user = doc! { "updateUser": USER, "pwd": password };
         self.admin(OPERATOR).await.run_command(user).await.unwrap();
@@ -109,7 +109,7 @@ impl SecuredMongod {
         self.uri_with(&format!("{USER}:{PASSWORD}@"), "replicaSet=rs0")
     }
 
-    /// As [`Self::uri`], with these credentials (`user:password@`, or nothing), and with `options`.
+    /// As [`Self::uri`], with these credentials (`user:password@` or empty) and `options`.
     pub fn uri_with(&self, credentials: &str, options: &str) -> String {
         let ca = self.0.folder().join("ca.pem");
         format!(
@@ -119,7 +119,7 @@ impl SecuredMongod {
         )
     }
 
-    /// The file of a certificate that is not this server's.
+    /// Writes a certificate that is not this server's. Returns its path.
     pub fn other_certificate(&self) -> String {
         let CertifiedKey { cert, .. } =
             generate_simple_self_signed(["localhost".to_owned()]).unwrap();
@@ -141,7 +141,10 @@ impl SecuredMongod {
             if hello.is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or_default()) {
                 return;
             }
-            assert!(started.elapsed() < Duration::from_secs(60), "no primary");
+            assert!(
+                started.elapsed() < Duration::from_secs(60),
+                "mongod did not become primary after a restart"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

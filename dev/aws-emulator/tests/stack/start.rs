@@ -1,11 +1,11 @@
-//! Starts that are refused: one message says everything that an operator must do.
+//! Start failures: one message reports every configuration fault.
 
 use aws_emulator::{Function, NotStarted};
 
 use crate::harness::{MONGODB_URI_SECRET, Stack};
 use crate::secured_mongod::PASSWORD;
 
-/// What the function printed when it gave up.
+/// Returns the output of a function that failed to start.
 #[track_caller]
 fn refusal(started: Result<Function, NotStarted>) -> String {
     match started {
@@ -18,7 +18,7 @@ fn refusal(started: Result<Function, NotStarted>) -> String {
             output
         }
         Err(other) => panic!("{other:?}"),
-        Ok(_) => panic!("it has started"),
+        Ok(_) => panic!("the function started with an invalid configuration"),
     }
 }
 
@@ -119,8 +119,8 @@ async fn an_unusable_connection_string_fails_the_start_with_a_reason() {
     }
 }
 
-/// MongoDB's own server knows IAM only on Atlas and in its Enterprise edition: what can be seen here is that the
-/// function asks for it, with its role's credentials and without a password.
+/// Only Atlas and MongoDB Enterprise support IAM authentication. The test checks that the function requests it, with
+/// the credentials of its role and without a password.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_function_logs_in_to_mongodb_by_its_role() {
     let stack = Stack::start().await;

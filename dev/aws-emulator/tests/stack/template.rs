@@ -1,4 +1,4 @@
-//! What `template.yaml` promises beyond what a linter sees, on the template as CloudFormation deploys it.
+//! Properties of `template.yaml` that a linter does not check, on the transformed template.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,13 +9,13 @@ use serde_json::{Map, Value, json};
 use crate::harness::{functions, root};
 use crate::rights::statements;
 
-/// The template after CloudFormation's transforms, made once.
+/// The transformed template, cached.
 pub fn template() -> &'static Value {
     static TEMPLATE: OnceLock<Value> = OnceLock::new();
     TEMPLATE.get_or_init(|| deployed_with(&[Value::Null]).remove(0))
 }
 
-/// The template with what `docs/extending.md` says to add for a service behind the same API.
+/// The template with the additions of `docs/extending.md` for another service behind the same API.
 fn with_a_service_behind_the_authorizer() -> Value {
     let document = fs::read_to_string(root().join("docs/extending.md")).unwrap();
     let own = fs::read_to_string(root().join("template.yaml")).unwrap();
@@ -50,19 +50,19 @@ fn other_services_routes_call_the_authorizers_alias() {
         refers_to(&authorizer["authorizerUri"], "AuthorizerFunctionAliaslive"),
         "{authorizer}"
     );
-    let asks = resources.values().filter(|resource| {
+    let permissions = resources.values().filter(|resource| {
         let function = &resource["Properties"]["FunctionName"];
         resource["Type"] == "AWS::Lambda::Permission"
             && *function == json!({"Ref": "AuthorizerFunctionAliaslive"})
     });
-    let principals: Vec<_> = asks
+    let principals: Vec<_> = permissions
         .map(|permission| &permission["Properties"]["Principal"])
         .collect();
     assert_eq!(principals, ["apigateway.amazonaws.com"]);
     assert_no_circles(resources);
 }
 
-/// The template as it is deployed with values of parameters, once for each set of them.
+/// Returns the transformed template for each set of parameters.
 pub fn deployed_with(parameters: &[Value]) -> Vec<Value> {
     aws_emulator::transformed(&root().join("template.yaml"), parameters).unwrap()
 }
@@ -77,7 +77,7 @@ pub fn of_type(kind: &str) -> impl Iterator<Item = (&'static String, &'static Va
         .filter(move |(_, resource)| resource["Type"] == kind)
 }
 
-/// The functions by the names of their binaries, each with its resource's name.
+/// Maps each function's binary name to its logical id.
 pub fn deployed() -> BTreeMap<String, &'static String> {
     of_type("AWS::Lambda::Function")
         .map(|(name, function)| {
@@ -91,7 +91,7 @@ pub fn properties(name: &str) -> &'static Value {
     &resources()[name]["Properties"]
 }
 
-/// Whether `value` holds a reference to the resource or parameter `name`.
+/// Whether `value` refers to the resource or parameter `name`.
 pub fn refers_to(value: &Value, name: &str) -> bool {
     match value {
         Value::Object(object) => object.iter().any(|(key, inner)| match key.as_str() {
@@ -105,8 +105,8 @@ pub fn refers_to(value: &Value, name: &str) -> bool {
     }
 }
 
-/// Whether the function serves requests: API Gateway has a route to it, or another service's would.
-pub fn answers_requests(binary: &str) -> bool {
+/// Whether the function serves API Gateway requests, as a route or as the authorizer.
+pub fn serves_requests(binary: &str) -> bool {
     !["purge-organizations", "rotate-jwt-secret"].contains(&binary)
 }
 
@@ -132,10 +132,10 @@ fn the_template_deploys_exactly_the_folders_of_functions() {
 }
 
 pub fn has_route(binary: &str) -> bool {
-    answers_requests(binary) && binary != "authorizer"
+    serves_requests(binary) && binary != "authorizer"
 }
 
-/// Method and path of every route, such as `POST /org/create`, with the resource's name of its function.
+/// Maps each route, such as `POST /org/create`, to the logical id of its function.
 fn routes() -> BTreeMap<String, String> {
     let mut routes = BTreeMap::new();
     for (_, api) in of_type("AWS::ApiGatewayV2::Api") {
@@ -164,7 +164,7 @@ fn the_api_has_the_routes_of_the_openapi_document() {
         for method in methods.as_object().unwrap().keys() {
             documented.insert(format!("{} {path}", method.to_uppercase()));
         }
-        // HEAD works wherever GET does.
+        // Every GET route supports HEAD.
         if methods.get("get").is_some() {
             documented.insert(format!("HEAD {path}"));
         }
@@ -173,7 +173,7 @@ fn the_api_has_the_routes_of_the_openapi_document() {
     assert_eq!(routes, documented);
 }
 
-/// Whether the conditions are decided before SAM reads the template, as the first transform does, or after.
+/// Conditions may be resolved before SAM reads the template, as `AWS::LanguageExtensions` does, or after.
 #[test]
 fn cors_is_configured_only_with_origins() {
     let origins = json!({"CorsAllowedOrigins": "https://a.example,https://b.example"});
@@ -192,7 +192,7 @@ fn cors_is_configured_only_with_origins() {
         })
     };
     let undecided = cors(&deployed[0]).unwrap();
-    // The parameter's default, which cfn-lint puts in its place by itself.
+    // cfn-lint substitutes the parameter's default.
     let split = json!({"Fn::Split": [",", ""]});
     let choice = json!(["HasCors", configuration(split), {"Ref": "AWS::NoValue"}]);
     assert_eq!(undecided, json!({"Fn::If": choice}));
@@ -205,7 +205,7 @@ fn cors_is_configured_only_with_origins() {
 fn every_function_has_a_trigger() {
     for (binary, name) in deployed() {
         let called = match binary.as_str() {
-            // Other services' routes name it.
+            // Routes of other services reference it by this output.
             "authorizer" => refers_to(
                 &template()["Outputs"]["AuthorizerFunctionArn"],
                 &format!("{name}Aliaslive"),
@@ -226,24 +226,24 @@ fn every_function_has_a_trigger() {
             }
             _ => routes().values().any(|function| function == name),
         };
-        assert!(called, "{binary}");
+        assert!(called, "{binary} has no trigger");
     }
 }
 
-/// Lambda would run a purge that failed, which rings an alarm, twice more beside the schedule.
+/// By default, Lambda would retry a failed purge twice in addition to the schedule. A failed purge raises an alarm.
 #[test]
 fn a_failed_purge_is_not_retried() {
     let name = deployed()["purge-organizations"];
     let (_, lambda) = of_type("AWS::Lambda::EventInvokeConfig").next().unwrap();
     let lambda = &lambda["Properties"];
     assert_eq!(lambda["FunctionName"], json!({"Ref": name}));
-    // The scheduler calls the alias, which has settings of its own.
+    // The scheduler invokes the alias, which has its own invoke configuration.
     assert_eq!(lambda["Qualifier"], "live");
     assert_eq!(lambda["MaximumRetryAttempts"], 0);
     let (_, schedule) = of_type("AWS::Scheduler::Schedule").next().unwrap();
     let scheduler = &schedule["Properties"]["Target"]["RetryPolicy"];
     assert_eq!(scheduler["MaximumRetryAttempts"], 0);
-    // What the scheduler cannot deliver, and what fails, is kept and noticed.
+    // Undelivered events and failed runs go to the dead-letter queue.
     let queue = json!({"Fn::GetAtt": ["DeadLetterQueue", "Arn"]});
     assert_eq!(
         schedule["Properties"]["Target"]["DeadLetterConfig"]["Arn"],
@@ -264,7 +264,7 @@ fn a_failed_purge_is_not_retried() {
     assert!(refers_to(policies, "DeadLetterQueue"), "{policies}");
 }
 
-/// What CloudFormation names itself is free in every stack; an alias is its function's own.
+/// Names generated by CloudFormation are unique. An alias name is scoped to its function.
 #[test]
 fn names_do_not_collide_in_one_region() {
     const NAMES: [&str; 6] = [
@@ -281,7 +281,7 @@ fn names_do_not_collide_in_one_region() {
         }
         for property in NAMES {
             let fixed = &resource["Properties"][property];
-            assert!(!fixed.is_string(), "{name} is always called {fixed}");
+            assert!(!fixed.is_string(), "{name} has the fixed name {fixed}");
         }
     }
 }
@@ -290,15 +290,15 @@ fn names_do_not_collide_in_one_region() {
 fn functions_time_out_before_api_gateway() {
     for (binary, name) in deployed() {
         let timeout = properties(name)["Timeout"].as_u64().unwrap();
-        match answers_requests(&binary) {
-            // Ten seconds for the request and a second to say so; API Gateway waits for 30.
+        match serves_requests(&binary) {
+            // Request timeout of 10 seconds plus 1 second to respond. API Gateway times out after 30.
             true => assert!((11..30).contains(&timeout), "{binary}: {timeout}"),
             false => assert!(timeout <= 900, "{binary}: {timeout}"),
         }
     }
 }
 
-/// Settings that only the local server has.
+/// Settings of the local server only.
 const LOCAL: [&str; 3] = ["CORS_ALLOWED_ORIGINS", "HOST", "PORT"];
 
 #[test]
@@ -328,13 +328,13 @@ fn every_documented_setting_is_set_by_the_stack() {
             .as_object()
             .unwrap();
         let mut given: BTreeSet<String> = variables.keys().cloned().collect();
-        // Amazon Linux's own, and no setting.
+        // Path of Amazon Linux, not a documented setting.
         assert!(given.remove("SSL_CERT_FILE"), "{binary}");
         assert_eq!(given, documented, "{binary}");
     }
 }
 
-/// The resources to which `value` refers, `DependsOn` included.
+/// Collects the resources that `value` refers to, `DependsOn` included.
 fn references<'a>(
     value: &Value,
     resources: &'a Map<String, Value>,
@@ -356,7 +356,7 @@ fn references<'a>(
     }
 }
 
-/// CloudFormation refuses circles only when it deploys.
+/// CloudFormation reports circular dependencies only at deployment.
 fn assert_no_circles(resources: &Map<String, Value>) {
     let mut open: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
     for (name, resource) in resources {
@@ -372,7 +372,11 @@ fn assert_no_circles(resources: &Map<String, Value>) {
             .filter(|(_, needed)| free(needed))
             .map(|(name, _)| *name)
             .collect();
-        assert!(!made.is_empty(), "a circle among {:?}", open.keys());
+        assert!(
+            !made.is_empty(),
+            "circular dependency among {:?}",
+            open.keys()
+        );
         open.retain(|name, _| !made.contains(name));
     }
 }

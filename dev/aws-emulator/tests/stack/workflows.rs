@@ -1,4 +1,4 @@
-//! Files beside the template that deploy it: samconfig.toml and GitHub's workflows.
+//! Deployment configuration: samconfig.toml and the GitHub workflows.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::root;
 use crate::template::{deployed, properties, template};
 
-/// The deployment from GitHub takes the template of the checkout, and of the build the functions alone.
+/// The GitHub deployment uses the template of the checkout and only the functions from the build artifact.
 #[test]
 fn the_deployed_template_names_what_cargo_lambda_builds() {
     let mut sed = Command::new("sed");
@@ -30,7 +30,7 @@ fn the_deployed_template_names_what_cargo_lambda_builds() {
     assert_eq!(again[0]["Resources"], template()["Resources"]);
 }
 
-/// A tag can be moved to other code, a commit cannot.
+/// A tag can be moved; a commit hash cannot.
 #[test]
 fn workflows_pin_actions_by_commit() {
     let folder = root().join(".github/workflows");
@@ -55,7 +55,7 @@ fn workflows_pin_actions_by_commit() {
     assert!(used > 0);
 }
 
-/// Parameters that are given to `sam deploy` replace those of samconfig.toml, all of them.
+/// Parameters passed to `sam deploy` replace all parameters of samconfig.toml.
 #[test]
 fn samconfig_sets_no_parameters_of_deployments() {
     let samconfig = fs::read_to_string(root().join("samconfig.toml")).unwrap();
@@ -67,7 +67,7 @@ fn samconfig_sets_no_parameters_of_deployments() {
     for section in &deployments {
         assert!(!section.contains("parameter_overrides"), "{section}");
     }
-    // `sam delete` of one environment removes what is under its prefix.
+    // `sam delete` removes everything under the environment's prefix.
     let prefixes: BTreeSet<&str> = deployments
         .iter()
         .filter_map(|section| section.lines().find(|line| line.starts_with("s3_prefix")))
@@ -75,7 +75,7 @@ fn samconfig_sets_no_parameters_of_deployments() {
     assert_eq!(prefixes.len(), deployments.len());
 }
 
-/// cargo-lambda passes the flag on to cargo.
+/// cargo-lambda passes the flag to cargo.
 #[test]
 fn deployments_are_built_from_the_lockfile() {
     let cargo_toml = fs::read_to_string(root().join("Cargo.toml")).unwrap();
@@ -86,7 +86,7 @@ fn deployments_are_built_from_the_lockfile() {
     assert!(build.lines().any(|line| line == "locked = true"), "{build}");
 }
 
-/// `sam build` asks for arm64 only, and leaves the other architecture to cargo-lambda.
+/// `sam build` passes an architecture to cargo-lambda only for arm64. Otherwise cargo-lambda uses its default.
 #[test]
 fn cargo_lambda_builds_for_the_stacks_default_architecture() {
     let cargo_toml = fs::read_to_string(root().join("Cargo.toml")).unwrap();

@@ -1,4 +1,4 @@
-//! Bearer tokens: what a good one opens, and every way in which one can be bad.
+//! Bearer tokens: access with a valid token, and every kind of invalid token.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -11,7 +11,7 @@ fn base64url(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A token with this header and these claims, signed with `secret`.
+/// Creates a token with this header and these claims, signed with `secret`.
 fn forge(header: &Value, claims: &str, algorithm: hmac::Algorithm, secret: &str) -> String {
     let message = format!(
         "{}.{}",
@@ -39,7 +39,7 @@ pub fn claims_of(token: &str) -> Value {
     serde_json::from_slice(&payload).unwrap()
 }
 
-/// A token of ours that has just expired.
+/// A correctly signed token that has just expired.
 pub fn expired(claims: &Value) -> String {
     let mut claims = claims.clone();
     claims["exp"] = now().into();
@@ -47,7 +47,7 @@ pub fn expired(claims: &Value) -> String {
     forge(&our_header(), &claims, hmac::HMAC_SHA256, SIGNING_SECRET)
 }
 
-/// A token that another service has signed.
+/// A token signed by another service.
 pub fn foreign(claims: &Value) -> String {
     let secret = "another secret of thirty-two bytes";
     forge(
@@ -58,13 +58,13 @@ pub fn foreign(claims: &Value) -> String {
     )
 }
 
-/// A token with these claims, signed with this version of the signing secret.
+/// A token with these claims, signed with the given version of the signing secret.
 pub fn signed_with(version: &str, secret: &str, claims: &Value) -> String {
     let header = json!({"typ": "at+jwt", "alg": "HS256", "kid": version});
     forge(&header, &claims.to_string(), hmac::HMAC_SHA256, secret)
 }
 
-/// A token that names this key, signed by nobody.
+/// A token with this `kid` and an invalid signature.
 pub fn with_key_id(kid: &str) -> String {
     let header = json!({"typ": "at+jwt", "alg": "HS256", "kid": kid});
     forge(&header, "{}", hmac::HMAC_SHA256, "nobody's")
@@ -125,10 +125,10 @@ impl Session {
 }
 
 #[track_caller]
-fn refused(answer: &Response) {
-    answer.problem(401, "invalid_token");
+fn refused(response: &Response) {
+    response.problem(401, "invalid_token");
     assert_eq!(
-        answer.headers["www-authenticate"],
+        response.headers["www-authenticate"],
         "Bearer realm=\"org-management\", error=\"invalid_token\""
     );
 }
@@ -136,12 +136,12 @@ fn refused(answer: &Response) {
 #[tokio::test]
 async fn a_token_gives_access_to_the_admins_organization() {
     let session = Session::start().await;
-    let answer = session.show(&session.token).await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.body["organization_name"], "Akshay Pvt Ltd");
-    assert_eq!(answer.body["collection_name"], "org_akshay_pvt_ltd");
-    assert_eq!(answer.body["id"], session.claims["org"]);
-    // A forged token that differs in nothing is good: the others below fail for what they change.
+    let response = session.show(&session.token).await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.body["organization_name"], "Akshay Pvt Ltd");
+    assert_eq!(response.body["collection_name"], "org_akshay_pvt_ltd");
+    assert_eq!(response.body["id"], session.claims["org"]);
+    // Control: an unmodified forged token is valid, so the others fail because of their changes.
     assert_eq!(session.with_header(&our_header()).await.status, 200);
 }
 
@@ -153,10 +153,10 @@ async fn a_missing_token_gets_a_challenge() {
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);
         }
-        let answer = session.service.send(request).await;
-        answer.problem(401, "invalid_token");
+        let response = session.service.send(request).await;
+        response.problem(401, "invalid_token");
         assert_eq!(
-            answer.headers["www-authenticate"], "Bearer realm=\"org-management\"",
+            response.headers["www-authenticate"], "Bearer realm=\"org-management\"",
             "{authorization:?}"
         );
     }
@@ -268,7 +268,7 @@ async fn t4_one_second_decides() {
     let session = Session::start().await;
     let claim = |name: &str| session.claims[name].as_i64().unwrap();
     let (issued, expires) = (claim("iat"), claim("exp"));
-    // The clocks of two functions may differ by five seconds; an expiry is what it says.
+    // Clock skew of up to five seconds is tolerated for the issue time, not for the expiry.
     for (now, good) in [
         (issued - 6, false),
         (issued - 5, true),

@@ -1,4 +1,4 @@
-//! The audit trail: what it records, who can read it, and page by page.
+//! The audit trail: recorded events, access and pagination.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ async fn every_action_is_recorded_with_admin_session_and_address() {
     let id = created.body["id"].as_str().unwrap();
     assert!(
         !format!("{trail:?}").contains(id),
-        "the caller knows its id"
+        "the audit trail repeats the organization's id: {trail:?}"
     );
 }
 
@@ -108,7 +108,7 @@ async fn actions_that_end_sessions_record_count_and_reason() {
     service
         .call("POST", everywhere, &last.access, &Value::Null)
         .await;
-    // Of an admin who has one session alone, none ends with a new password.
+    // With only one session, a password change ends no other session.
     let own = sessions(4).await;
     let changed = "correct horse battery staple";
     service
@@ -185,7 +185,7 @@ async fn failed_actions_are_not_recorded() {
         .await
         .problem(409, "organization_name_taken");
     assert_eq!(service.restore(EMAIL, PASSWORD).await.status, 200);
-    // Nothing was restored; that the password was right is recorded as a login is.
+    // Nothing was restored. The correct password is recorded as a login.
     assert_eq!(
         service.trail(&token).await,
         ["login", "login", "organization_created"]
@@ -200,7 +200,7 @@ async fn pages_contain_every_event_once() {
     for number in 0..21 {
         service.rename(&token, &format!("Name {number}")).await;
     }
-    // Many at one moment: the order must not depend on the clock alone.
+    // Events with equal timestamps: the order must not depend on the clock alone.
     let one = doc! { "$set": { "at": mongodb::bson::DateTime::now() } };
     service
         .audit_events()
@@ -235,8 +235,8 @@ async fn a_page_has_one_to_a_hundred_events() {
     service.create("Akshay Pvt Ltd", EMAIL).await;
     let token = service.token_of(EMAIL).await;
     for limit in ["0", "101", "-1", "9223372036854775807"] {
-        let answer = read(&service, &token, &format!("limit={limit}")).await;
-        let errors = answer.problem(422, "validation_failed");
+        let response = read(&service, &token, &format!("limit={limit}")).await;
+        let errors = response.problem(422, "validation_failed");
         assert_eq!(errors, [("limit".to_owned(), "out_of_range".to_owned())]);
     }
     for query in [
@@ -292,7 +292,7 @@ async fn a_cursor_that_was_tampered_with_is_refused() {
             .await
             .problem(400, "malformed_request");
     }
-    // Another organization's cursor is none of this one's.
+    // A cursor is valid only for its own organization.
     let other = service.token_of("other@example.com").await;
     read(&service, &other, &format!("cursor={cursor}"))
         .await
@@ -312,12 +312,12 @@ async fn a_refused_login_with_an_unknown_email_is_in_no_trail() {
         service.trail(&token).await,
         ["login", "organization_created"]
     );
-    // It is recorded all the same, for a day, so that it takes as long as one with a known email.
-    let nobodys = doc! { "organization_id": null, "action": "login_refused" };
+    // The event is still recorded, for a day, so that the response time equals that for a known email.
+    let unknown_email = doc! { "organization_id": null, "action": "login_refused" };
     assert_eq!(
         service
             .audit_events()
-            .count_documents(nobodys)
+            .count_documents(unknown_email)
             .await
             .unwrap(),
         1

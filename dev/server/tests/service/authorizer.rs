@@ -1,4 +1,4 @@
-//! The Lambda authorizer, as API Gateway asks it: who is let in, what is handed on, and by when.
+//! The Lambda authorizer as API Gateway invokes it: decision, context and deadline.
 
 use std::fs;
 use std::path::Path;
@@ -14,14 +14,18 @@ use testkit::lines_of;
 
 const EMAIL: &str = "admin@example.com";
 
-/// What API Gateway gets, and what it was about to the log: none where the function fails.
+/// The authorizer's response, or `None` if the function fails, and its log line.
 struct Decision {
-    answer: Option<Value>,
+    response: Option<Value>,
     line: Value,
 }
 
-/// Asks for a request with this `Authorization`, if any, in a function that has so long left.
-async fn ask(service: &TestService, authorization: Option<&str>, left: Duration) -> Decision {
+/// Invokes the authorizer with this `Authorization` header, if any, and the remaining time `left`.
+async fn authorize_header(
+    service: &TestService,
+    authorization: Option<&str>,
+    left: Duration,
+) -> Decision {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/authorizer.json");
     let mut event: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let request_id = format!("{:032x}", fastrand::u128(..));
@@ -40,7 +44,7 @@ async fn ask(service: &TestService, authorization: Option<&str>, left: Duration)
     let end = std::time::UNIX_EPOCH.elapsed().unwrap() + left;
     context.deadline = u64::try_from(end.as_millis()).unwrap();
     let event = serde_json::from_value(event).unwrap();
-    let answer = authorizer::authorize(&state, event, &context).await;
+    let response = authorizer::authorize(&state, event, &context).await;
     let lines = lines_of(&request_id);
     let [line] = &lines[..] else {
         panic!("{lines:?}")
@@ -51,15 +55,15 @@ async fn ask(service: &TestService, authorization: Option<&str>, left: Duration)
     );
     assert!(line["duration_ms"].is_u64());
     Decision {
-        answer: answer
+        response: response
             .ok()
-            .map(|answer| serde_json::to_value(answer).unwrap()),
+            .map(|response| serde_json::to_value(response).unwrap()),
         line: line.clone(),
     }
 }
 
-async fn ask_with(service: &TestService, token: &str) -> Decision {
-    ask(
+async fn authorize_token(service: &TestService, token: &str) -> Decision {
+    authorize_header(
         service,
         Some(&format!("Bearer {token}")),
         Duration::from_secs(10),
@@ -68,8 +72,8 @@ async fn ask_with(service: &TestService, token: &str) -> Decision {
 }
 
 #[track_caller]
-fn refused(decision: &Decision) {
-    assert_eq!(decision.answer, Some(json!({"isAuthorized": false})));
+fn assert_denied(decision: &Decision) {
+    assert_eq!(decision.response, Some(json!({"isAuthorized": false})));
     assert_eq!(decision.line["authorized"], false);
     assert_eq!(decision.line["code"], "invalid_token");
 }
@@ -85,7 +89,7 @@ async fn service_with_admin() -> (TestService, Value) {
 async fn a_valid_token_yields_admin_organization_and_collection() {
     let (service, created) = service_with_admin().await;
     let token = service.token_of(EMAIL).await;
-    let decision = ask_with(&service, &token).await;
+    let decision = authorize_token(&service, &token).await;
     let context = json!({
         "admin_id": claims_of(&token)["sub"],
         "organization_id": created["id"],
@@ -93,7 +97,7 @@ async fn a_valid_token_yields_admin_organization_and_collection() {
         "role": "admin",
     });
     let expected = json!({"isAuthorized": true, "context": context});
-    assert_eq!(decision.answer, Some(expected));
+    assert_eq!(decision.response, Some(expected));
     assert_eq!(decision.line["authorized"], true);
     assert_eq!(decision.line["organization_id"], created["id"]);
 }
@@ -104,10 +108,10 @@ async fn invalid_tokens_and_ended_sessions_are_refused_without_a_context() {
     let token = service.token_of(EMAIL).await;
     let claims = claims_of(&token);
     for bad in [expired(&claims), foreign(&claims), "x".to_owned()] {
-        refused(&ask_with(&service, &bad).await);
+        assert_denied(&authorize_token(&service, &bad).await);
     }
     for authorization in [None, Some("Basic YTpi")] {
-        refused(&ask(&service, authorization, Duration::from_secs(10)).await);
+        assert_denied(&authorize_header(&service, authorization, Duration::from_secs(10)).await);
     }
     let set = |status: &str| doc! { "$set": { "status": status } };
     for (collection, status) in [
@@ -115,22 +119,22 @@ async fn invalid_tokens_and_ended_sessions_are_refused_without_a_context() {
         (service.admins(), "disabled"),
     ] {
         collection.update_one(doc! {}, set(status)).await.unwrap();
-        refused(&ask_with(&service, &token).await);
+        assert_denied(&authorize_token(&service, &token).await);
         collection.update_one(doc! {}, set("active")).await.unwrap();
     }
-    assert!(ask_with(&service, &token).await.answer.is_some());
+    assert!(authorize_token(&service, &token).await.response.is_some());
     assert_eq!(service.log_out(&token).await.status, 204);
-    refused(&ask_with(&service, &token).await);
+    assert_denied(&authorize_token(&service, &token).await);
 }
 
 #[tokio::test]
 async fn the_authorizer_fails_closed_without_mongodb() {
     let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=300";
-    let (good, _) = service_with_admin().await;
-    let token = good.token_of(EMAIL).await;
+    let (with_database, _) = service_with_admin().await;
+    let token = with_database.token_of(EMAIL).await;
     let service = TestService::start_on(uri, &[]).await;
-    let decision = ask_with(&service, &token).await;
-    assert_eq!(decision.answer, None);
+    let decision = authorize_token(&service, &token).await;
+    assert_eq!(decision.response, None);
     assert_eq!(decision.line["code"], "service_unavailable");
 }
 
@@ -142,9 +146,9 @@ async fn the_authorizer_responds_a_second_before_the_functions_deadline() {
     let data = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 6000 };
     service.failpoint(doc! { "times": 3 }, data).await;
     let deadline = Duration::from_secs(3);
-    let asking = ask(&service, Some(&authorization), deadline);
-    let decision = tokio::time::timeout(deadline, asking).await;
+    let authorizing = authorize_header(&service, Some(&authorization), deadline);
+    let decision = tokio::time::timeout(deadline, authorizing).await;
     let decision = decision.expect("no decision before the function's deadline");
-    assert_eq!(decision.answer, None);
+    assert_eq!(decision.response, None);
     assert_eq!(decision.line["code"], "service_unavailable");
 }

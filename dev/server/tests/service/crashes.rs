@@ -1,4 +1,4 @@
-//! Real processes that are killed, frozen and started again: the service's, and the database's under it.
+//! The service's and the database's processes are killed, frozen and restarted.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use crate::secrets::borrowed;
 use testkit::{Failure, FakeSecretsManager, with_uri_in_secret};
 use testkit::{MongodProcess, PASSWORD, TestService, all};
 
-/// A replica set whose transactions end soon after their client is gone. MongoDB's default is 60 seconds.
+/// A replica set that aborts abandoned transactions after 3 seconds instead of MongoDB's default of 60.
 async fn start_database() -> MongodProcess {
     MongodProcess::start_replica_set(&["--setParameter", "transactionLifetimeLimitSeconds=3"]).await
 }
@@ -24,8 +24,7 @@ async fn restart(database: &mut MongodProcess) {
     database.until("isWritablePrimary").await;
 }
 
-/// Sixteen creations at once, each with a key, and `fault` in the middle of them. Then those without an answer
-/// are repeated until there is one.
+/// Runs `fault` during 16 concurrent creations with idempotency keys, and retries failed ones until they succeed.
 async fn creations_survive(service: &TestService, fault: impl Future<Output = ()>) {
     let create = async |number: usize| {
         let body = json!({
@@ -40,9 +39,9 @@ async fn creations_survive(service: &TestService, fault: impl Future<Output = ()
     };
     let answered = AtomicUsize::new(0);
     let counted = async |number: usize| {
-        let answer = create(number).await;
+        let response = create(number).await;
         answered.fetch_add(1, Ordering::Relaxed);
-        answer
+        response
     };
     let fault = async {
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -50,18 +49,18 @@ async fn creations_survive(service: &TestService, fault: impl Future<Output = ()
         fault.await;
         before
     };
-    let (answers, before) = tokio::join!(join_all((0..16).map(counted)), fault);
-    assert!(before < 16, "the fault met no request");
-    for (number, answer) in answers.into_iter().enumerate() {
-        let mut answer = answer;
+    let (responses, before) = tokio::join!(join_all((0..16).map(counted)), fault);
+    assert!(before < 16, "all requests succeeded before the fault");
+    for (number, response) in responses.into_iter().enumerate() {
+        let mut response = response;
         let started = Instant::now();
-        while answer.status != 201 {
-            match answer.status.as_u16() {
-                409 => drop(answer.problem(409, "request_in_flight")),
-                _ => drop(answer.problem(503, "service_unavailable")),
+        while response.status != 201 {
+            match response.status.as_u16() {
+                409 => drop(response.problem(409, "request_in_flight")),
+                _ => drop(response.problem(503, "service_unavailable")),
             }
-            assert!(started.elapsed() < Duration::from_secs(60), "{answer:?}");
-            answer = create(number).await;
+            assert!(started.elapsed() < Duration::from_secs(60), "{response:?}");
+            response = create(number).await;
         }
     }
     assert_eq!(service.assert_consistent().await, 16);
@@ -142,7 +141,7 @@ async fn f9_the_first_request_after_a_database_restart_succeeds() {
     server.send_signal("CONT");
     let health = reqwest::get(format!("{}/health", server.base)).await;
     assert_eq!(health.unwrap().status(), 200);
-    has_acme_and_nothing_else(&database).await;
+    assert_only_acme_exists(&database).await;
     server.signal("KILL");
 }
 
@@ -173,13 +172,13 @@ async fn f6_f13_a_restarted_database_is_found_without_secrets_manager() {
         assert_eq!(
             login,
             Ok(reqwest::StatusCode::OK),
-            "the login waits: {failure:?}"
+            "the login waits for Secrets Manager: {failure:?}"
         );
     }
     server.signal("KILL");
 }
 
-/// Kills the server while `command` of a creation is blocked, and repeats the creation with another server.
+/// Kills the server while `command` of a creation is blocked, and retries the creation on another server.
 async fn killed_during(command: &str) {
     let database = start_database().await;
     let folder = TempDir::new().unwrap();
@@ -208,12 +207,12 @@ async fn killed_during(command: &str) {
         assert!([409, 503].contains(&again.status().as_u16()), "{again:?}");
         assert!(started.elapsed() < Duration::from_secs(30), "{command}");
     }
-    has_acme_and_nothing_else(&database).await;
+    assert_only_acme_exists(&database).await;
     server.signal("KILL");
 }
 
-/// Organizations, admins and collections match one to one, and there is one.
-async fn has_acme_and_nothing_else(database: &MongodProcess) {
+/// Asserts that Acme is the only organization, with one admin and one collection.
+async fn assert_only_acme_exists(database: &MongodProcess) {
     let control = database.admin().await.client().database("master_db");
     let tenants = database.admin().await.client().database("tenants");
     let [organizations, admins] =

@@ -1,4 +1,4 @@
-//! `POST /org/create`: the answers, the rules of the fields, uniqueness, and nothing partial.
+//! `POST /org/create`: responses, validation, uniqueness and atomicity.
 
 use std::collections::HashSet;
 
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use testkit::{PASSWORD, Response, TestService};
 
-/// Statuses and how often they came.
-fn count(answers: &[Response], status: u16) -> usize {
-    answers
+/// Number of responses with this status.
+fn count(responses: &[Response], status: u16) -> usize {
+    responses
         .iter()
-        .filter(|answer| answer.status == status)
+        .filter(|response| response.status == status)
         .count()
 }
 
@@ -28,13 +28,13 @@ async fn the_example_of_the_original_service_works_to_the_letter() {
         .request("POST", "/org/create")
         .header("content-type", "application/json")
         .body(r#"{"organization_name":"Akshay Pvt Ltd","email":"admin@example.com","password":"Admin@123"}"#);
-    let answer = service.send(request).await;
-    assert_eq!(answer.status, 201);
-    assert_eq!(answer.headers["content-type"], "application/json");
-    let id = answer.body["id"].as_str().unwrap();
+    let response = service.send(request).await;
+    assert_eq!(response.status, 201);
+    assert_eq!(response.headers["content-type"], "application/json");
+    let id = response.body["id"].as_str().unwrap();
     assert!(id.len() == 24 && id.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')));
     let expected = json!({"id": id, "organization_name": "Akshay Pvt Ltd", "collection_name": "org_akshay_pvt_ltd"});
-    assert_eq!(answer.body, expected);
+    assert_eq!(response.body, expected);
     assert_eq!(service.assert_consistent().await, 1);
 }
 
@@ -178,12 +178,15 @@ async fn names_with_one_slug_get_collections_of_their_own() {
     ];
     let mut collections = HashSet::new();
     for (number, name) in names.iter().enumerate() {
-        let answer = service
+        let response = service
             .create(name, &format!("a{number}@example.com"))
             .await;
-        assert_eq!(answer.status, 201, "{name}: {answer:?}");
-        assert_eq!(answer.body["organization_name"], *name);
-        let collection = answer.body["collection_name"].as_str().unwrap().to_owned();
+        assert_eq!(response.status, 201, "{name}: {response:?}");
+        assert_eq!(response.body["organization_name"], *name);
+        let collection = response.body["collection_name"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let slug = collection.strip_prefix("org_").unwrap();
         assert!(collection.len() <= 48 && !slug.is_empty(), "{collection}");
         assert!(
@@ -221,11 +224,11 @@ async fn the_longest_names_have_valid_collection_names() {
     .iter()
     .enumerate()
     {
-        let answer = service
+        let response = service
             .create(name, &format!("a{number}@example.com"))
             .await;
-        assert_eq!(answer.status, 201);
-        assert!(answer.body["collection_name"].as_str().unwrap().len() <= 48);
+        assert_eq!(response.status, 201);
+        assert!(response.body["collection_name"].as_str().unwrap().len() <= 48);
     }
     assert_eq!(service.assert_consistent().await, 3);
 }
@@ -235,8 +238,8 @@ async fn f12_an_existing_collection_is_never_adopted() {
     let service = TestService::start().await;
     let stray = service.tenants().collection::<Document>("org_acme");
     stray.insert_one(doc! { "left": "behind" }).await.unwrap();
-    let answer = service.create("Acme", "a@example.com").await;
-    let collection = answer.body["collection_name"].as_str().unwrap();
+    let response = service.create("Acme", "a@example.com").await;
+    let collection = response.body["collection_name"].as_str().unwrap();
     assert!(collection.starts_with("org_acme_"), "{collection}");
     let own = service.tenants().collection::<Document>(collection);
     assert_eq!(own.count_documents(doc! {}).await.unwrap(), 0);
@@ -247,14 +250,14 @@ async fn f12_an_existing_collection_is_never_adopted() {
 async fn b1_f11_of_64_parallel_creations_of_one_name_one_succeeds() {
     let service = TestService::start().await;
     let emails: Vec<_> = (0..64).map(|n| format!("a{n}@example.com")).collect();
-    let answers = parallel(emails.iter().map(|email| service.create("Acme", email))).await;
+    let responses = parallel(emails.iter().map(|email| service.create("Acme", email))).await;
     assert_eq!(
-        (count(&answers, 201), count(&answers, 409)),
+        (count(&responses, 201), count(&responses, 409)),
         (1, 63),
-        "{answers:?}"
+        "{responses:?}"
     );
-    let refused = answers.iter().filter(|answer| answer.status == 409);
-    refused.for_each(|answer| assert_eq!(answer.problem(409, "organization_name_taken"), []));
+    let refused = responses.iter().filter(|response| response.status == 409);
+    refused.for_each(|response| assert_eq!(response.problem(409, "organization_name_taken"), []));
     assert_eq!(service.assert_consistent().await, 1);
 }
 
@@ -262,19 +265,19 @@ async fn b1_f11_of_64_parallel_creations_of_one_name_one_succeeds() {
 async fn b1_f11_of_64_parallel_creations_with_one_email_one_succeeds() {
     let service = TestService::start().await;
     let names: Vec<_> = (0..64).map(|n| format!("Acme {n}")).collect();
-    let answers = parallel(
+    let responses = parallel(
         names
             .iter()
             .map(|name| service.create(name, "a@example.com")),
     )
     .await;
     assert_eq!(
-        (count(&answers, 201), count(&answers, 409)),
+        (count(&responses, 201), count(&responses, 409)),
         (1, 63),
-        "{answers:?}"
+        "{responses:?}"
     );
-    let refused = answers.iter().filter(|answer| answer.status == 409);
-    refused.for_each(|answer| assert_eq!(answer.problem(409, "email_taken"), []));
+    let refused = responses.iter().filter(|response| response.status == 409);
+    refused.for_each(|response| assert_eq!(response.problem(409, "email_taken"), []));
     assert_eq!(service.assert_consistent().await, 1);
 }
 
@@ -286,8 +289,8 @@ async fn parallel_creations_of_one_slug_all_succeed() {
         let (email, name, service) = (format!("a{n}@example.com"), name.clone(), &service);
         async move { service.create(&name, &email).await }
     };
-    let answers = parallel(names.iter().enumerate().map(create)).await;
-    assert_eq!(count(&answers, 201), 16, "{answers:?}");
+    let responses = parallel(names.iter().enumerate().map(create)).await;
+    assert_eq!(count(&responses, 201), 16, "{responses:?}");
     assert_eq!(service.assert_consistent().await, 16);
 }
 
@@ -315,18 +318,21 @@ async fn p6_a_password_needs_no_mixture_of_characters() {
     }
 }
 
-/// What the service says about a new password, in the creation of an organization and in a change.
+/// Status and error code for a new password, at creation of an organization and in a password change.
 async fn refusals(service: &TestService, token: &str, password: &str) -> Vec<(u16, String)> {
     let body = json!({"organization_name": "Another", "email": "another@example.com", "password": password});
-    let answers = [
+    let responses = [
         service.post("/org/create", &body).await,
         service.change_password(token, PASSWORD, password).await,
     ];
-    let code = |answer: &Response| {
-        let code = answer.body["errors"][0]["code"].as_str();
-        (answer.status.as_u16(), code.unwrap_or_default().to_owned())
+    let code = |response: &Response| {
+        let code = response.body["errors"][0]["code"].as_str();
+        (
+            response.status.as_u16(),
+            code.unwrap_or_default().to_owned(),
+        )
     };
-    answers.iter().map(code).collect()
+    responses.iter().map(code).collect()
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The end of an organization: deleted, restored, and both of that raced.
+//! Deletion and restoration of an organization, and races between them.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use mongodb::bson::{DateTime, doc};
 use serde_json::{Value, json};
 use shared::organizations::PurgeReport;
 
-use crate::rate_limits::guess_in_flight;
+use crate::rate_limits::wait_for_attempt_in_flight;
 use crate::sessions::assert_revoked;
 use testkit::{PASSWORD, TestService, Tokens};
 
@@ -25,7 +25,7 @@ pub async fn create(service: &TestService) -> Tokens {
     service.session_of(EMAIL).await
 }
 
-/// Lets the time pass in which deleted organizations can be restored.
+/// Advances the clock to the end of the grace period.
 pub fn end_grace(service: &TestService) {
     service.advance_clock(Duration::from_secs(7 * 24 * 3600));
 }
@@ -38,9 +38,9 @@ pub async fn purge(service: &TestService) -> PurgeReport {
 async fn t9_a_deleted_organization_is_closed_and_keeps_its_data() {
     let (service, tokens) = service_with_admin().await;
     let other = service.session_of(EMAIL).await;
-    let answer = service.delete(&tokens.access, PASSWORD).await;
-    assert_eq!(answer.status, 200, "{answer:?}");
-    let until = answer.body["restorable_until"].as_str().unwrap();
+    let response = service.delete(&tokens.access, PASSWORD).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    let until = response.body["restorable_until"].as_str().unwrap();
     let until = DateTime::parse_rfc3339_str(until).unwrap();
     let days =
         (until.timestamp_millis() - DateTime::now().timestamp_millis()) as f64 / 86_400_000.0;
@@ -79,8 +79,8 @@ async fn a_deletion_requires_the_password() {
         json!({"password": 1}),
         json!({"password": PASSWORD, "id": "x"}),
     ] {
-        let answer = service.call("DELETE", "/org", &tokens.access, &body).await;
-        answer.problem(400, "malformed_request");
+        let response = service.call("DELETE", "/org", &tokens.access, &body).await;
+        response.problem(400, "malformed_request");
     }
     let bare = service
         .call("DELETE", "/org", &tokens.access, &Value::Null)
@@ -105,7 +105,7 @@ async fn a_restored_organization_is_unchanged_and_old_tokens_stay_revoked() {
         .restore("nobody@example.com", PASSWORD)
         .await
         .problem(401, "invalid_credentials");
-    // Whoever repeats the request, for its answer was lost, gets the same.
+    // A retry after a lost response gets the same response.
     for _ in 0..2 {
         let restored = service.restore(EMAIL, PASSWORD).await;
         assert_eq!(restored.status, 200, "{restored:?}");
@@ -129,12 +129,12 @@ async fn a_restored_organization_is_unchanged_and_old_tokens_stay_revoked() {
 
 #[tokio::test]
 async fn an_admin_disabled_meanwhile_cannot_restore() {
-    // A hash that takes long enough to be met on its way.
+    // A slow hash, so that the test can act while it is computed.
     let service = TestService::start_with(&[("BCRYPT_COST", "13")]).await;
     let tokens = create(&service).await;
     assert_eq!(service.delete(&tokens.access, PASSWORD).await.status, 200);
     let disabling = async {
-        guess_in_flight(&service).await;
+        wait_for_attempt_in_flight(&service).await;
         let disabled = doc! { "$set": { "status": "disabled" } };
         service.admins().update_one(doc! {}, disabled).await
     };
@@ -189,7 +189,7 @@ async fn a_restoration_beside_a_purge_is_complete_or_refused() {
     let (service, mut tokens) = service_with_admin().await;
     for round in 0..6 {
         service.delete(&tokens.access, PASSWORD).await;
-        // About as long as a hash takes: the one or the other comes first.
+        // Close to the duration of a hash, so that either side can win the race.
         service.advance_clock(
             Duration::from_secs(7 * 24 * 3600) - Duration::from_millis(30 + 20 * round),
         );
@@ -226,18 +226,18 @@ async fn no_login_refresh_or_rename_survives_a_concurrent_deletion() {
     let delete = service.delete(&tokens.access, PASSWORD);
     let (logins, refreshes, renames, deleted) = tokio::join!(logins, refreshes, renames, delete);
     assert_eq!(deleted.status, 200, "{deleted:?}");
-    for answer in renames {
-        match answer.status.as_u16() {
+    for response in renames {
+        match response.status.as_u16() {
             200 => {}
-            _ => drop(answer.problem(401, "invalid_token")),
+            _ => drop(response.problem(401, "invalid_token")),
         }
     }
     let given = logins.iter().chain(&refreshes);
     let given: Vec<_> = given
-        .filter(|answer| answer.status == 200)
+        .filter(|response| response.status == 200)
         .map(Tokens::of)
         .collect();
-    // Neither now nor after the organization is back.
+    // Refused while deleted and after the restoration.
     for restored in [false, true] {
         if restored {
             assert_eq!(service.restore(EMAIL, PASSWORD).await.status, 200);

@@ -1,4 +1,4 @@
-//! What stands beside the code and must agree with it: the OpenAPI document, and the table of promises.
+//! Documents that must match the code: the OpenAPI document and the table of guarantees.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -95,19 +95,19 @@ async fn responses_match_the_documented_examples() {
         body.as_object_mut().unwrap().remove("request_id").unwrap();
         body
     };
-    let as_documented = |route: &str, answer: &Response| {
+    let as_documented = |route: &str, response: &Response| {
         let (method, path) = route.split_once(' ').unwrap();
         let operation = &document["paths"][path][method.to_lowercase()];
-        let response = &operation["responses"][answer.status.as_str()];
-        let examples = &response["content"]["application/problem+json"]["examples"];
-        let example = &examples[answer.body["code"].as_str().unwrap()]["value"];
-        assert_eq!(without_id(&answer.body), without_id(example), "{route}");
+        let documented_response = &operation["responses"][response.status.as_str()];
+        let examples = &documented_response["content"]["application/problem+json"]["examples"];
+        let example = &examples[response.body["code"].as_str().unwrap()]["value"];
+        assert_eq!(without_id(&response.body), without_id(example), "{route}");
         for header in ["www-authenticate", "retry-after"] {
-            let documented = response["headers"].as_object();
+            let documented = documented_response["headers"].as_object();
             let documented = documented.is_some_and(|headers| {
                 headers.keys().any(|name| name.eq_ignore_ascii_case(header))
             });
-            assert_eq!(documented, answer.headers.contains_key(header), "{route}");
+            assert_eq!(documented, response.headers.contains_key(header), "{route}");
         }
     };
     for route in openapi_routes(&document) {
@@ -169,8 +169,8 @@ async fn cors_exposes_every_header_of_the_api() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, server::connected(router)).into_future());
     let request = reqwest::Client::new().get(format!("{base}/org"));
-    let answer = request.header("origin", origin).send().await.unwrap();
-    let headers = answer.headers();
+    let response = request.header("origin", origin).send().await.unwrap();
+    let headers = response.headers();
     assert_eq!(headers["access-control-allow-origin"], origin);
     let exposed = headers["access-control-expose-headers"].to_str().unwrap();
     for name in ["retry-after", "www-authenticate", "x-request-id"] {
@@ -189,10 +189,10 @@ async fn document_and_server_have_the_same_routes() {
     for route in &documented {
         let (method, path) = route.split_once(' ').unwrap();
         let path = path.replace("{file}", "index.css");
-        let answer = service.send(service.request(method, &path)).await;
+        let response = service.send(service.request(method, &path)).await;
         assert!(
-            ![404, 405].contains(&answer.status.as_u16()),
-            "{route}: {answer:?}"
+            ![404, 405].contains(&response.status.as_u16()),
+            "{route}: {response:?}"
         );
         if method == "GET" {
             let get = service.send(service.request("GET", &path)).await;
@@ -224,8 +224,8 @@ async fn document_and_server_have_the_same_routes() {
 async fn pages_have_a_content_security_policy_and_unknown_files_are_404() {
     let service = TestService::start().await;
     for page in ["/docs", "/docs/", "/docs/index.html"] {
-        let answer = service.get(page).await;
-        let policy = &answer.headers["content-security-policy"];
+        let response = service.get(page).await;
+        let policy = &response.headers["content-security-policy"];
         assert!(
             policy.to_str().unwrap().starts_with("default-src 'self'"),
             "{page}"
@@ -252,15 +252,15 @@ async fn with_api_docs_disabled_the_documentation_is_404() {
         "/openapi.json",
     ] {
         for method in ["GET", "POST", "DELETE"] {
-            let answer = service.send(service.request(method, path)).await;
-            assert_eq!(answer.status, 404, "{method} {path}");
+            let response = service.send(service.request(method, path)).await;
+            assert_eq!(response.status, 404, "{method} {path}");
         }
     }
     service.get("/openapi.json").await.problem(404, "not_found");
     assert_eq!(service.get("/health").await.status, 200);
 }
 
-/// The tests in all sources that are run, each as `module::name`.
+/// All tests in the sources that are not ignored, as `module::name`.
 fn tests() -> BTreeSet<String> {
     let mut folders = vec![
         root().join("shared/src"),
@@ -283,7 +283,7 @@ fn tests() -> BTreeSet<String> {
     tests
 }
 
-/// The module of a file: its name, or that of its folder for `mod.rs`.
+/// The module name of a file, which is the folder name for `mod.rs`.
 fn module_of(path: &Path) -> String {
     let named_after = match path.file_name().unwrap().to_str().unwrap() {
         "mod.rs" => path.parent().unwrap(),
@@ -297,7 +297,7 @@ fn module_of(path: &Path) -> String {
         .to_owned()
 }
 
-/// The functions with an attribute that makes them a test, and none that has it ignored.
+/// The functions with a test attribute and without `ignore`.
 fn tests_of(source: &str) -> impl Iterator<Item = &str> {
     let mut attributes = Vec::new();
     source.lines().map(str::trim).filter_map(move |line| {
@@ -353,14 +353,24 @@ fn each_row_of_the_table_of_guarantees_names_existing_tests() {
     for row in rows {
         let code = row.split('`').skip(1).step_by(2);
         let deciding: Vec<_> = code.filter(|name| name.contains("::")).collect();
-        assert!(!deciding.is_empty(), "no test decides {row}");
+        assert!(
+            !deciding.is_empty(),
+            "docs/testing.md lists no test for {row}"
+        );
         for name in deciding {
-            assert!(tests.contains(name), "{name} is no test");
+            assert!(
+                tests.contains(name),
+                "docs/testing.md lists {name}, which is not a test"
+            );
             named.insert(name.to_owned());
         }
     }
-    assert!(named.len() > 60, "only {} tests are named", named.len());
-    // A test that is named after a row stands in the table.
+    assert!(
+        named.len() > 60,
+        "docs/testing.md lists only {} tests",
+        named.len()
+    );
+    // Every test named after a row is listed in the table.
     let is_row = |name: &String| {
         let row = name.split("::").nth(1).unwrap().split('_').next().unwrap();
         let (letter, number) = row.split_at(1);
@@ -372,10 +382,13 @@ fn each_row_of_the_table_of_guarantees_names_existing_tests() {
         .iter()
         .filter(|name| is_row(name) && !named.contains(*name))
         .collect();
-    assert!(missing.is_empty(), "not in docs/testing.md: {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "tests missing in docs/testing.md: {missing:?}"
+    );
 }
 
-/// Gives the event to a function, as the Lambda runtime does with so much time left until its deadline.
+/// Invokes a function as the Lambda runtime does, with the remaining time `left`.
 pub async fn invoke(function: OpenApiRouter, event: &str, left: Duration) -> Value {
     let payload: LambdaRequest = serde_json::from_str(event).unwrap();
     let mut context = Context::default();
@@ -398,13 +411,13 @@ async fn a_function_responds_before_its_own_deadline() {
     assert_eq!(health_with(&service, left).await["statusCode"], 200);
     let hangs = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 5_000 };
     service.failpoint(doc! { "times": 1 }, hangs).await;
-    let answer = tokio::time::timeout(left, health_with(&service, left)).await;
-    let answer = answer.expect("no response before the function's deadline");
-    assert_eq!(answer["statusCode"], 503, "{answer}");
+    let response = tokio::time::timeout(left, health_with(&service, left)).await;
+    let response = response.expect("no response before the function's deadline");
+    assert_eq!(response["statusCode"], 503, "{response}");
     assert_eq!(service.failpoint_off().await, 1);
-    // Whose deadline has passed already is told so at once.
-    let answer = health_with(&service, Duration::ZERO).await;
-    assert_eq!(answer["statusCode"], 503, "{answer}");
+    // After the deadline, the response is immediate.
+    let response = health_with(&service, Duration::ZERO).await;
+    assert_eq!(response["statusCode"], 503, "{response}");
 }
 
 #[tokio::test]
@@ -421,5 +434,5 @@ async fn k1_the_database_does_not_hold_the_pepper() {
         }
         assert_ne!(name, "keys");
     }
-    assert!(searched > 5, "only {searched} documents");
+    assert!(searched > 5, "only {searched} documents were searched");
 }

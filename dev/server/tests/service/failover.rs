@@ -9,11 +9,11 @@ use shared::start::prepare;
 
 use testkit::{PASSWORD, ReplicaSet, Response, TestService, Tokens};
 
-/// An organization that is renamed until its service says no more.
+/// An organization that is renamed repeatedly during the failover.
 struct Renamed {
     email: String,
     token: String,
-    /// The last name that was acknowledged, and the one that was under way then.
+    /// The last acknowledged name, and the name of the pending rename.
     names: Vec<String>,
 }
 
@@ -24,7 +24,7 @@ async fn create(service: &TestService, number: usize) -> Response {
     service.send(request.header("idempotency-key", "1")).await
 }
 
-/// Creates organizations until `ended`; gives the number of calls.
+/// Creates organizations until `ended`. Returns the number of calls.
 async fn create_until(
     service: &TestService,
     ended: &AtomicBool,
@@ -46,15 +46,15 @@ async fn rename_until(service: &TestService, ended: &AtomicBool, renamed: &mut R
             break;
         }
         let name = format!("{} {number}", renamed.email);
-        let answer = service.rename(&renamed.token, &name).await;
-        if answer.status == 200 {
+        let response = service.rename(&renamed.token, &name).await;
+        if response.status == 200 {
             renamed.names.clear();
         }
         renamed.names.push(name);
     }
 }
 
-/// Ends the sessions one after the other; gives those whose end was acknowledged.
+/// Logs the sessions out one after the other. Returns those with an acknowledged logout.
 async fn log_out_until<'s>(
     service: &TestService,
     ended: &AtomicBool,
@@ -127,7 +127,7 @@ async fn f25_what_was_acknowledged_survives_the_loss_of_the_primary() {
         let found = service.show(&renamed.token).await.body["organization_name"].clone();
         assert!(
             renamed.names.iter().any(|name| found == **name),
-            "{found} is none of {:?}",
+            "the name {found} is neither the acknowledged nor the pending one: {:?}",
             renamed.names
         );
     }
@@ -136,7 +136,10 @@ async fn f25_what_was_acknowledged_survives_the_loss_of_the_primary() {
             let login = service
                 .log_in(&format!("created-{number}@example.com"), PASSWORD)
                 .await;
-            assert_eq!(login.status, 200, "organization {number} was acknowledged");
+            assert_eq!(
+                login.status, 200,
+                "organization {number} was acknowledged and is lost"
+            );
         }
         assert_eq!(create(&service, number).await.status, 201);
     }

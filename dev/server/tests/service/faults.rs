@@ -1,4 +1,4 @@
-//! MongoDB fails or hangs: the documented answer, and nothing partial.
+//! MongoDB fails or hangs: the documented response and no partial writes.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use shared::problem::Problem;
 
 use testkit::{PASSWORD, TestService, all, shared_mongod};
 
-/// Of a request in these tests, instead of ten seconds.
+/// Request timeout in these tests, instead of ten seconds.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// Longer than a request may take, in milliseconds.
+/// Duration of a blocked command in milliseconds, longer than [`TIMEOUT`].
 const HANG: i32 = 5_000;
 
-/// The response, which comes before a command that hangs for [`HANG`] could end.
+/// Awaits the response and asserts that it arrives within [`HANG`].
 async fn in_time<T>(request: impl Future<Output = T>) -> T {
     let limit = Duration::from_millis(HANG.unsigned_abs().into());
     let response = tokio::time::timeout(limit, request).await;
-    response.expect("the request waits for a command that hangs")
+    response.expect("the request waits for a blocked command instead of timing out")
 }
 
 #[tokio::test]
@@ -31,10 +31,10 @@ async fn f1_transient_errors_are_retried() {
         let labels = ["TransientTransactionError"];
         let data = doc! { "failCommands": [command], "errorCode": code, "errorLabels": labels };
         service.failpoint(doc! { "times": 2 }, data).await;
-        let answer = service
+        let response = service
             .create(command, &format!("{command}@example.com"))
             .await;
-        assert_eq!(answer.status, 201, "{command}: {answer:?}");
+        assert_eq!(response.status, 201, "{command}: {response:?}");
         assert_eq!(service.failpoint_off().await, 2, "{command}");
     }
     assert_eq!(service.assert_consistent().await, 3);
@@ -53,19 +53,19 @@ async fn f2_a_cut_connection_leaves_one_organization_or_none() {
     ] {
         let data = doc! { "failCommands": [command], "closeConnection": true };
         service.failpoint(doc! { "times": 1 }, data).await;
-        let answer = service
+        let response = service
             .create(command, &format!("{command}@example.com"))
             .await;
-        match answer.status.as_u16() {
+        match response.status.as_u16() {
             201 => created += 1,
-            _ => assert_eq!(answer.problem(503, "service_unavailable"), []),
+            _ => assert_eq!(response.problem(503, "service_unavailable"), []),
         }
         assert_eq!(service.failpoint_off().await, 1, "{command}");
         assert_eq!(service.assert_consistent().await, created, "{command}");
     }
     assert!(
         created >= 3,
-        "only {created} creations survived a cut connection"
+        "only {created} creations succeeded in spite of closed connections"
     );
 }
 
@@ -83,7 +83,7 @@ async fn f2_each_write_of_a_creation_may_fail() {
         ("insert", service.audit_events()),
         ("update", service.onboardings()),
     ];
-    // Shutdown in progress, and a cut connection: for long enough that no retry helps.
+    // Shutdown in progress (91) and closed connections, which outlast all retries.
     let faults = [doc! { "errorCode": 91 }, doc! { "closeConnection": true }];
     for (command, collection) in &writes {
         for fault in &faults {
@@ -115,8 +115,8 @@ async fn f3_a_commit_with_an_unknown_outcome_is_retried() {
     for (number, fault) in faults.into_iter().enumerate() {
         service.failpoint(doc! { "times": 1 }, fault).await;
         let email = format!("{number}@example.com");
-        let answer = service.create(&format!("Number {number}"), &email).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
+        let response = service.create(&format!("Number {number}"), &email).await;
+        assert_eq!(response.status, 201, "{response:?}");
     }
     assert_eq!(service.assert_consistent().await, 2);
 }
@@ -136,7 +136,7 @@ async fn f3_a_commit_that_never_returns_ends_by_the_deadline() {
     assert_eq!(service.assert_consistent().await, 1);
 }
 
-/// The request is given up in time, and what it began does not come true afterwards.
+/// Asserts that the request times out and that its transaction does not commit afterwards.
 async fn hangs_at(command: &str, millis: i32) {
     let (service, _mongod) = TestService::start_with_timeout(TIMEOUT).await;
     let data = doc! { "failCommands": [command], "blockConnection": true, "blockTimeMS": millis };
@@ -144,7 +144,7 @@ async fn hangs_at(command: &str, millis: i32) {
     in_time(service.create("Acme", "a@example.com"))
         .await
         .problem(503, "service_unavailable");
-    // Until the command that hung would have ended.
+    // Waits until the blocked command would have completed.
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(service.assert_consistent().await, 0);
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
@@ -181,8 +181,8 @@ async fn f5_hanging_logins_and_reads_end_by_the_deadline() {
         service.show(&owner.tokens.access).boxed_local(),
         service.refresh(&owner.tokens.refresh).boxed_local(),
     ]));
-    for answer in hanging.await {
-        answer.problem(503, "service_unavailable");
+    for response in hanging.await {
+        response.problem(503, "service_unavailable");
     }
     assert!(service.failpoint_off().await > 0);
     assert_eq!(owner.show(&service).await.status, 200);
@@ -199,14 +199,14 @@ async fn f5_a_transaction_is_aborted_if_its_session_cannot_be_killed() {
         .await;
     let admins = service.admins();
     let (database, name) = (admins.namespace().db, admins.namespace().coll);
-    // A function that is frozen after its answer: nothing that it began goes on.
+    // A function that is frozen after its response: its transaction must not resume.
     let frozen = std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let client = Client::with_uri_str(uri).await.unwrap();
             let admins: Collection<Document> = client.database(&database).collection(&name);
             let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
-            // Writes a document, and then takes longer than anyone waits.
+            // Writes a document and then exceeds every timeout.
             run_transaction::<(), Problem>(&client, deadline, |session, _| {
                 Box::pin(async {
                     let change = doc! { "$set": { "status": "changed" } };
@@ -227,7 +227,7 @@ async fn f5_a_transaction_is_aborted_if_its_session_cannot_be_killed() {
     let change = doc! { "$set": { "session_epoch": 1_i64 } };
     let free = tokio::time::timeout(Duration::from_secs(5), admins.update_one(doc! {}, change));
     free.await
-        .expect("the transaction holds its locks")
+        .expect("the abandoned transaction still holds its locks")
         .unwrap();
     let admin = admins.find_one(doc! {}).await.unwrap().unwrap();
     assert_eq!(admin.get_str("status").unwrap(), "active");
@@ -255,13 +255,16 @@ async fn f23_an_exhausted_pool_blocks_no_request() {
         )
     };
     let (created, shown, refreshed) = all_requests.await;
-    for answer in created.iter().chain(&shown).chain(&refreshed) {
-        match answer.status.as_u16() {
+    for response in created.iter().chain(&shown).chain(&refreshed) {
+        match response.status.as_u16() {
             200 | 201 => {}
-            _ => drop(answer.problem(503, "service_unavailable")),
+            _ => drop(response.problem(503, "service_unavailable")),
         }
     }
-    let created = created.iter().filter(|answer| answer.status == 201).count();
+    let created = created
+        .iter()
+        .filter(|response| response.status == 201)
+        .count();
     assert!(created > 0);
     assert!(service.assert_consistent().await > created);
     assert_eq!(service.show(&token).await.status, 200);

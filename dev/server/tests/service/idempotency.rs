@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on `POST /org/create`: repeated, it ends in one organization.
+//! `Idempotency-Key` on `POST /org/create`: retries create one organization.
 
 use std::time::Duration;
 
@@ -76,15 +76,19 @@ async fn a_bad_key_is_a_malformed_request() {
 async fn parallel_requests_with_one_key_create_one_organization() {
     let service = TestService::start().await;
     let body = acme();
-    let answers = (0..16).map(|_| create(&service, KEY, &body));
-    let answers = futures_util::future::join_all(answers).await;
-    let created: Vec<_> = answers
+    let responses = (0..16).map(|_| create(&service, KEY, &body));
+    let responses = futures_util::future::join_all(responses).await;
+    let created: Vec<_> = responses
         .iter()
-        .filter(|answer| answer.status == 201)
+        .filter(|response| response.status == 201)
         .collect();
     assert!(!created.is_empty());
-    assert!(created.iter().all(|answer| answer.body == created[0].body));
-    for other in answers.iter().filter(|answer| answer.status != 201) {
+    assert!(
+        created
+            .iter()
+            .all(|response| response.body == created[0].body)
+    );
+    for other in responses.iter().filter(|response| response.status != 201) {
         other.problem(409, "request_in_flight");
     }
     assert_eq!(service.assert_consistent().await, 1);
@@ -96,8 +100,11 @@ async fn parallel_retries_return_the_same_organization() {
     let body = acme();
     let first = create(&service, KEY, &body).await;
     let again = (0..60).map(|_| create(&service, KEY, &body));
-    for answer in futures_util::future::join_all(again).await {
-        assert_eq!((answer.status, &answer.body), (first.status, &first.body));
+    for response in futures_util::future::join_all(again).await {
+        assert_eq!(
+            (response.status, &response.body),
+            (first.status, &first.body)
+        );
     }
 }
 
@@ -184,7 +191,7 @@ async fn a_retry_returns_the_current_organization() {
     assert_eq!(again.status, 201);
     assert_eq!(again.body["organization_name"], "New Name");
     assert_eq!(again.body["id"], first.body["id"]);
-    // Another organization may have the old name meanwhile.
+    // Another organization may take the old name.
     assert_eq!(service.create("Acme", "b@example.com").await.status, 201);
     assert_eq!(create(&service, KEY, &acme()).await.body, again.body);
 }
@@ -220,18 +227,22 @@ async fn a_retry_after_a_deletion_is_refused_until_the_purge() {
 async fn parallel_retries_after_a_purge_create_one_organization() {
     let service = TestService::start().await;
     create(&service, KEY, &acme()).await;
-    // As a purge that was cut off leaves it: the record is there, the organization is not.
+    // State after an interrupted purge: the idempotency record exists, the organization does not.
     service.organizations().delete_many(doc! {}).await.unwrap();
     service.admins().delete_many(doc! {}).await.unwrap();
     service.tenants().drop().await.unwrap();
     let body = acme();
-    let answers =
+    let responses =
         futures_util::future::join_all((0..16).map(|_| create(&service, KEY, &body))).await;
-    let created: Vec<_> = answers
+    let created: Vec<_> = responses
         .iter()
-        .filter(|answer| answer.status == 201)
+        .filter(|response| response.status == 201)
         .collect();
-    assert!(!created.is_empty(), "{answers:?}");
-    assert!(created.iter().all(|answer| answer.body == created[0].body));
+    assert!(!created.is_empty(), "{responses:?}");
+    assert!(
+        created
+            .iter()
+            .all(|response| response.body == created[0].body)
+    );
     assert_eq!(service.assert_consistent().await, 1);
 }

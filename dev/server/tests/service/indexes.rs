@@ -1,4 +1,4 @@
-//! F27: the queries of every route and of the purge, as MongoDB's profiler records them.
+//! F27: the queries of every route and of the purge use an index, according to MongoDB's profiler.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ const NEW_PASSWORD: &str = "correct horse battery";
 /// Routes that do not use MongoDB.
 const WITHOUT_MONGODB: [&str; 3] = ["GET /docs", "GET /docs/{file}", "GET /openapi.json"];
 
-/// Calls every route that uses MongoDB, and gives their names.
+/// Calls every route that uses MongoDB. Returns their names.
 async fn call_every_route(service: &TestService) -> BTreeSet<String> {
     let body = json!({"organization_name": "Acme", "email": EMAIL, "password": PASSWORD});
     let create = || service.request("POST", "/org/create").json(&body);
@@ -28,7 +28,7 @@ async fn call_every_route(service: &TestService) -> BTreeSet<String> {
     let refreshed = service.refresh(&first.refresh).await;
     let second = refreshed.body["refresh_token"].as_str().unwrap();
     service.refresh(second).await;
-    // A replaced token ends its session.
+    // Reuse of a replaced refresh token ends the session.
     service
         .refresh(&first.refresh)
         .await
@@ -100,7 +100,7 @@ async fn call_every_route(service: &TestService) -> BTreeSet<String> {
     called.map(str::to_owned).into()
 }
 
-/// The queries that read a whole collection, as the profiler recorded them.
+/// The recorded queries that scan a whole collection.
 async fn collection_scans(service: &TestService) -> Vec<String> {
     let recorded = all(service.master().collection("system.profile")).await;
     assert!(
@@ -130,7 +130,7 @@ async fn f27_every_query_of_every_route_and_of_the_purge_has_an_index() {
     master.run_command(doc! { "profile": 2 }).await.unwrap();
     let called = call_every_route(&service).await;
     end_grace(&service);
-    // The second run looks for collections that late writes made.
+    // The second run removes collections created by late writes.
     for purged in [1, 0] {
         assert_eq!(service.purge().await.unwrap().purged, purged);
     }
@@ -141,6 +141,6 @@ async fn f27_every_query_of_every_route_and_of_the_purge_has_an_index() {
     routes.retain(|route| !WITHOUT_MONGODB.contains(&route.as_str()));
     assert_eq!(
         called, routes,
-        "this test calls every route that uses MongoDB"
+        "the routes that this test calls differ from the routes that use MongoDB"
     );
 }

@@ -1,4 +1,4 @@
-//! Tenants apart from each other: what the OpenAPI document calls secured is tried with the tokens of another.
+//! Tenant isolation: every secured operation of the OpenAPI document is called with the tokens of another tenant.
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::access_tokens::{claims_of, expired, foreign};
 use testkit::{Response, TestService, all};
 
-/// Routes for those who have no token, or none yet.
+/// Routes that require no token.
 const PUBLIC: &[&str] = &[
     "GET /docs",
     "GET /docs/{file}",
@@ -22,11 +22,11 @@ const PUBLIC: &[&str] = &[
 struct Operation {
     method: String,
     path: String,
-    /// What the document gives as an example, or null where there is no body.
+    /// The documented example, or null without a body.
     body: Value,
 }
 
-/// The operations that need a token, as the document says.
+/// The operations that require a token according to the OpenAPI document.
 async fn secured_operations(service: &TestService) -> Vec<Operation> {
     let document = service.get("/openapi.json").await.body;
     let mut secured = Vec::new();
@@ -57,7 +57,7 @@ async fn secured_operations(service: &TestService) -> Vec<Operation> {
     secured
 }
 
-/// What the document gives as an example, or null where there is no body.
+/// The documented example of an operation's body, or null without a body.
 pub fn example_body(document: &Value, operation: &Value) -> Value {
     let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
     let Some(reference) = schema["$ref"].as_str() else {
@@ -67,13 +67,16 @@ pub fn example_body(document: &Value, operation: &Value) -> Value {
     let properties = schema["properties"].as_object().unwrap();
     let example = |(name, property): (&String, &Value)| {
         let example = property["example"].clone();
-        assert!(!example.is_null(), "{reference} has no example for {name}");
+        assert!(
+            !example.is_null(),
+            "{reference} has no example for {name} in the OpenAPI document"
+        );
         (name.clone(), example)
     };
     Value::Object(properties.iter().map(example).collect::<Map<_, _>>())
 }
 
-/// An organization, and all that is stored of it.
+/// An organization and its stored data.
 pub struct Tenant {
     id: ObjectId,
     name: String,
@@ -122,15 +125,18 @@ impl Tenant {
     }
 
     #[track_caller]
-    fn is_not_in(&self, answer: &Response) {
-        let text = answer.body.to_string();
+    fn assert_absent_from(&self, response: &Response) {
+        let text = response.body.to_string();
         for own in [&self.id.to_hex(), &self.name, &self.email, &self.collection] {
-            assert!(!text.contains(own.as_str()), "{own} is in {text}");
+            assert!(
+                !text.contains(own.as_str()),
+                "the response reveals {own}: {text}"
+            );
         }
     }
 }
 
-/// What names an organization, its admin and its data.
+/// The identifiers of an organization, its admin and its collection.
 struct Names {
     organization: String,
     admin: String,
@@ -148,8 +154,8 @@ impl Names {
         }
     }
 
-    /// Of nobody, and as long as those of `names`.
-    fn of_nobody(names: &Self) -> Self {
+    /// Identifiers that do not exist, as long as those of `names`.
+    fn nonexistent(names: &Self) -> Self {
         Self {
             organization: ObjectId::new().to_hex(),
             admin: ObjectId::new().to_hex(),
@@ -170,7 +176,7 @@ impl Names {
         ]
     }
 
-    /// `body`, and `body` with one more field.
+    /// `body` and its variants with one additional field.
     fn bodies(&self, body: &Value) -> Vec<Value> {
         let mut bodies = vec![body.clone()];
         let Value::Object(fields) = body else {
@@ -190,7 +196,7 @@ impl Names {
         bodies
     }
 
-    /// A path's parameter is the organization's id.
+    /// Replaces a path parameter with the organization's id.
     fn path(&self, path: &str) -> String {
         let part = |part: &str| match part.starts_with('{') {
             true => self.organization.clone(),
@@ -200,7 +206,7 @@ impl Names {
     }
 }
 
-/// Tenants that try: the next one takes over where one has used up its token, or its organization.
+/// Attacking tenants. A new one replaces an attacker whose token or organization is no longer valid.
 struct Attackers<'a> {
     service: &'a TestService,
     number: usize,
@@ -229,34 +235,34 @@ impl Attackers<'_> {
             .header("authorization", format!("Bearer {}", attacker.token))
             .header("x-organization-id", &names.organization)
             .header("x-admin-id", &names.admin);
-        let answer = self.service.send(match &body {
+        let response = self.service.send(match &body {
             Value::Null => request,
             body => request.json(body),
         });
-        let answer = answer.await;
-        let route = format!("{method} {path} {body}: {answer:?}");
+        let response = response.await;
+        let route = format!("{method} {path} {body}: {response:?}");
         assert_ne!(
-            answer.body["code"], "invalid_token",
-            "not tried with a live token: {route}"
+            response.body["code"], "invalid_token",
+            "the attacker's token is revoked: {route}"
         );
-        if method == "GET" || !answer.status.is_success() {
+        if method == "GET" || !response.status.is_success() {
             self.current = Some(attacker);
         }
-        let comparable = comparable(&answer);
-        (answer, comparable)
+        let comparable = comparable(&response);
+        (response, comparable)
     }
 }
 
-/// What an answer says, without what differs between any two of them.
-fn comparable(answer: &Response) -> Value {
-    let Value::Object(fields) = &answer.body else {
-        return json!([answer.status.as_u16(), answer.body]);
+/// Status and body of a response, without the fields that differ between any two responses.
+fn comparable(response: &Response) -> Value {
+    let Value::Object(fields) = &response.body else {
+        return json!([response.status.as_u16(), response.body]);
     };
     let mut fields = fields.clone();
     fields.remove("request_id");
-    match answer.status.is_success() {
-        true => json!([answer.status.as_u16(), fields.keys().collect::<Vec<_>>()]),
-        false => json!([answer.status.as_u16(), fields]),
+    match response.status.is_success() {
+        true => json!([response.status.as_u16(), fields.keys().collect::<Vec<_>>()]),
+        false => json!([response.status.as_u16(), fields]),
     }
 }
 
@@ -265,7 +271,7 @@ async fn z1_no_secured_route_shows_or_changes_another_organization() {
     let service = TestService::start().await;
     let victim = Tenant::create(&service, 0).await;
     let names = Names::of(&service, &victim).await;
-    let nobody = Names::of_nobody(&names);
+    let absent_names = Names::nonexistent(&names);
     let before = victim.stored(&service).await;
     let mut attackers = Attackers {
         service: &service,
@@ -274,22 +280,25 @@ async fn z1_no_secured_route_shows_or_changes_another_organization() {
     };
     for Operation { method, path, body } in secured_operations(&service).await {
         let mut successes = 0;
-        for (query, nobodys_query) in names.queries().iter().zip(nobody.queries()) {
-            let bodies = names.bodies(&body).into_iter().zip(nobody.bodies(&body));
-            for (body, nobodys_body) in bodies {
+        for (query, absent_query) in names.queries().iter().zip(absent_names.queries()) {
+            let bodies = names
+                .bodies(&body)
+                .into_iter()
+                .zip(absent_names.bodies(&body));
+            for (body, absent_body) in bodies {
                 let tried = names.path(&path) + query;
-                let (answer, said) = attackers.send(&method, &tried, &body, &names).await;
-                victim.is_not_in(&answer);
-                let absent = nobody.path(&path) + &nobodys_query;
+                let (response, said) = attackers.send(&method, &tried, &body, &names).await;
+                victim.assert_absent_from(&response);
+                let absent = absent_names.path(&path) + &absent_query;
                 let absent = attackers
-                    .send(&method, &absent, &nobodys_body, &nobody)
+                    .send(&method, &absent, &absent_body, &absent_names)
                     .await;
-                // As if the victim did not exist.
+                // The response is the same as for an organization that does not exist.
                 assert_eq!(said, absent.1, "{method} {tried} {body}");
                 if path.contains('{') {
-                    answer.problem(404, "not_found");
+                    response.problem(404, "not_found");
                 }
-                successes += usize::from(answer.status.is_success());
+                successes += usize::from(response.status.is_success());
             }
         }
         assert!(successes > 0 || path.contains('{'), "{method} {path}");
@@ -304,8 +313,11 @@ async fn each_secured_route_accepts_a_valid_token() {
     for (number, operation) in secured_operations(&service).await.iter().enumerate() {
         let tenant = Tenant::create(&service, number).await;
         let Operation { method, path, body } = operation;
-        let answer = service.call(method, path, &tenant.token, body).await;
-        assert!(answer.status.is_success(), "{method} {path}: {answer:?}");
+        let response = service.call(method, path, &tenant.token, body).await;
+        assert!(
+            response.status.is_success(),
+            "{method} {path}: {response:?}"
+        );
     }
 }
 

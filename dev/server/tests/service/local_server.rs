@@ -1,4 +1,4 @@
-//! The server as `cargo run` starts it: a process with its own mongod, in a folder of its own.
+//! The server as started by `cargo run`: a process with its own mongod and data folder.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use testkit::{PASSWORD, TestService, shared_mongod};
 
-/// A server process and what it printed.
+/// A server process and its output.
 pub struct Server {
     pub base: String,
     process: Child,
@@ -25,7 +25,7 @@ pub struct Server {
 }
 
 fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
-    // Fetched before anything is timed.
+    // Downloads mongod before any timeout starts.
     mongod::find().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
     command
@@ -42,7 +42,7 @@ fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Runs a server that is expected not to start.
+/// Runs a server that must fail to start. Returns its error output.
 pub fn refused(folder: &Path, settings: &[(&str, &str)]) -> String {
     let Output { status, stderr, .. } = command(folder, settings).output().unwrap();
     assert_eq!(status.code(), Some(1));
@@ -62,7 +62,7 @@ impl Server {
             .spawn()
             .unwrap();
         let stderr = BufReader::new(process.stderr.take().unwrap());
-        // Until it ends, with the process and its mongod.
+        // The thread ends when the process and its mongod close stderr.
         std::thread::spawn(move || {
             let lines = stderr.lines().map_while(Result::ok);
             lines.for_each(|line| testkit::assert_no_secret(&line));
@@ -71,7 +71,10 @@ impl Server {
         let (mut curl_lines, mut base, mut mongodb) = (Vec::new(), String::new(), String::new());
         while curl_lines.len() < 2 {
             let mut line = String::new();
-            assert!(stdout.read_line(&mut line).unwrap() > 0, "the server ended");
+            assert!(
+                stdout.read_line(&mut line).unwrap() > 0,
+                "the server exited before it printed its address and examples"
+            );
             if let Some(uri) = line.trim().strip_prefix("MongoDB") {
                 mongodb = uri.trim().to_owned();
             }
@@ -91,7 +94,7 @@ impl Server {
         }
     }
 
-    /// Pastes a line into a shell.
+    /// Runs a printed curl command in a shell.
     fn paste(&self, line: usize) -> Value {
         let output = Command::new("sh")
             .args(["-c", &self.curl_lines[line]])
@@ -100,7 +103,7 @@ impl Server {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// Sends a signal that ends the process, and waits for that.
+    /// Sends a signal and waits until the process exits. Returns its exit code.
     pub fn signal(&mut self, signal: &str) -> Option<i32> {
         self.send_signal(signal);
         self.process.wait().unwrap().code()
@@ -117,8 +120,8 @@ impl Server {
         );
     }
 
-    /// Whether something answers where its MongoDB was.
-    fn mongodb_is_there(&self) -> bool {
+    /// Whether the address of its MongoDB accepts connections.
+    fn mongodb_is_reachable(&self) -> bool {
         let address = self
             .mongodb
             .trim_start_matches("mongodb://")
@@ -158,7 +161,7 @@ async fn deleted_organizations_are_purged_after_their_grace_period() {
     while organizations.count_documents(doc! {}).await.unwrap() == 2 {
         assert!(
             started.elapsed() < Duration::from_secs(30),
-            "nothing is purged"
+            "the server purged no organization"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -179,9 +182,9 @@ fn the_printed_commands_work_and_ctrl_c_ends_all_processes() {
         secret.metadata().unwrap().permissions().mode() & 0o777,
         0o600
     );
-    assert!(server.mongodb_is_there());
+    assert!(server.mongodb_is_reachable());
     assert_eq!(server.signal("INT"), Some(0));
-    assert!(!server.mongodb_is_there());
+    assert!(!server.mongodb_is_reachable());
 }
 
 #[test]
@@ -206,10 +209,10 @@ fn data_and_secrets_survive_a_restart_and_a_kill() {
     );
     server.signal("KILL");
     let killed = Instant::now();
-    while server.mongodb_is_there() {
+    while server.mongodb_is_reachable() {
         assert!(
             killed.elapsed() < Duration::from_secs(20),
-            "mongod outlives a killed server"
+            "mongod still runs after its server was killed"
         );
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -269,7 +272,7 @@ fn one_message_names_every_error_and_the_environment_overrides_the_file() {
     ] {
         assert!(message.contains(name), "{name} is missing in {message}");
     }
-    // The test's own environment says 10.
+    // The test sets 10 in the environment.
     assert!(
         !message.contains("BCRYPT_COST") && message.lines().count() == 1,
         "{message}"
@@ -294,10 +297,10 @@ fn a_malformed_env_file_is_refused() {
     assert!(refused(folder.path(), &[]).contains(".env"));
 }
 
-/// Settings that the local server does not read, and the table in docs/configuration.md has for Lambda.
+/// Settings in docs/configuration.md that only Lambda functions read.
 const OF_LAMBDA: [&str; 2] = ["METRICS_NAMESPACE", "AWS_ENDPOINT_URL_SECRETS_MANAGER"];
 
-/// What stands between backticks in the first column of the table of variables.
+/// The variable names in the first column of the table of variables.
 fn documented_settings(readme: &str) -> BTreeSet<String> {
     let rows = readme
         .lines()
@@ -316,7 +319,7 @@ fn every_setting_is_documented_and_in_env_example() {
     };
     server::LocalSettings::read_from(lookup).unwrap();
     let read = read.into_inner();
-    assert!(read.len() > 20, "only {read:?}");
+    assert!(read.len() > 20, "only {read:?} are read");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let example = std::fs::read_to_string(root.join(".env.example")).unwrap();
     let examples = example
@@ -328,7 +331,7 @@ fn every_setting_is_documented_and_in_env_example() {
     assert_eq!(
         examples.collect::<BTreeSet<_>>(),
         read,
-        ".env.example and what is read"
+        ".env.example differs from the settings that the server reads"
     );
     let readme = std::fs::read_to_string(root.join("docs/configuration.md")).unwrap();
     let mut documented = documented_settings(&readme);
@@ -338,7 +341,10 @@ fn every_setting_is_documented_and_in_env_example() {
             "{name} is not in docs/configuration.md"
         );
     }
-    assert_eq!(documented, read, "docs/configuration.md and what is read");
+    assert_eq!(
+        documented, read,
+        "docs/configuration.md differs from the settings that the server reads"
+    );
 }
 
 #[test]
@@ -366,7 +372,7 @@ async fn the_server_ends_with_its_mongod_and_says_so() {
     let mut server = Server::start_with(folder.path(), &[]);
     let uri = format!("{}&directConnection=true", server.mongodb);
     let client = mongodb::Client::with_uri_str(uri).await.unwrap();
-    // It ends before it can answer.
+    // The connection closes before a response.
     let shutdown = doc! { "shutdown": 1, "force": true };
     let _ = client.database("admin").run_command(shutdown).await;
     let ended = tokio::task::spawn_blocking(move || server.process.wait().unwrap());
@@ -381,11 +387,11 @@ async fn without_cors_options_is_an_unknown_method() {
         let url = format!("{}{path}", server.base);
         let options = reqwest::Client::new().request(reqwest::Method::OPTIONS, url);
         let options = options.header("origin", "https://app.example");
-        let answer = options
+        let response = options
             .header("access-control-request-method", "POST")
             .send()
             .await;
-        assert_eq!(answer.unwrap().status(), status, "{path}");
+        assert_eq!(response.unwrap().status(), status, "{path}");
     }
     server.signal("KILL");
 }
@@ -475,7 +481,7 @@ async fn unfinished_bodies_do_not_block_other_requests() {
     assert_eq!(
         login
             .await
-            .expect("a login waits for unfinished bodies")
+            .expect("the login waits for other requests with unfinished bodies")
             .status,
         200
     );

@@ -1,4 +1,4 @@
-//! `POST /admin/login`: the token, and who does not get one.
+//! `POST /admin/login`: tokens, refused logins and stored hashes.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use shared::tokens::Claims;
 use testkit::{PASSWORD, Response, SIGNING_SECRET, TestService, Tokens};
 
 const EMAIL: &str = "admin@example.com";
-/// `Admin@123`, as bcrypt at cost 10 by another implementation (Python's bcrypt).
+/// `Admin@123`, hashed by another bcrypt implementation (Python's) at cost 10.
 const LEGACY: &str = "$2b$10$n79VH.0Q2TMWmt3Oqt9uku.SBThleLH6zx47f78bZvfFzW2i50PkW";
 
 async fn service_with_admin() -> TestService {
-    // These tests are about passwords, not about how often one may guess.
+    // These tests do not cover rate limits.
     let service = TestService::start_with(&[("LOGIN_ATTEMPTS_PER_ACCOUNT", "0")]).await;
     assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);
     service
@@ -26,13 +26,13 @@ async fn set(service: &TestService, change: Document) {
     assert_eq!(changed.matched_count, 1);
 }
 
-/// Status, headers and body, without what differs from request to request.
-fn comparable(answer: Response) -> Value {
+/// Status, headers and body, without values that differ between requests.
+fn comparable(response: Response) -> Value {
     let Response {
         status,
         mut headers,
         mut body,
-    } = answer;
+    } = response;
     headers.remove("x-request-id");
     headers.remove("date");
     body["request_id"] = Value::Null;
@@ -42,11 +42,11 @@ fn comparable(answer: Response) -> Value {
 #[tokio::test]
 async fn a_login_returns_a_bearer_token() {
     let service = service_with_admin().await;
-    let answer = service.log_in(" ADMIN@example.com ", PASSWORD).await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(answer.headers["cache-control"], "no-store");
+    let response = service.log_in(" ADMIN@example.com ", PASSWORD).await;
+    assert_eq!(response.status, 200);
+    assert_eq!(response.headers["cache-control"], "no-store");
     assert_eq!(
-        (&answer.body["token_type"], &answer.body["expires_in"]),
+        (&response.body["token_type"], &response.body["expires_in"]),
         (&json!("bearer"), &json!(1800))
     );
 }
@@ -203,7 +203,7 @@ async fn p10_unicode_spaces_in_a_password_are_equal() {
     }
 }
 
-/// `correct`, a no-break space and `horse`, as libxcrypt's bcrypt has it at cost 10.
+/// `correct`, a no-break space and `horse`, hashed by libxcrypt's bcrypt at cost 10.
 const UNPREPARED: &str = "$2b$10$n79VH.0Q2TMWmt3Oqt9ukul7evhy93PXmcKNVQ9zVswpNL6r6u1ge";
 
 #[tokio::test]
@@ -244,7 +244,7 @@ async fn p8_a_hash_of_an_older_service_is_accepted_and_replaced() {
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
 }
 
-/// 80 times the letter x, as bcrypt at cost 10 by another implementation: by the first 72 of them.
+/// 80 times the letter x, hashed by another bcrypt implementation at cost 10, which reads only the first 72 bytes.
 const LEGACY_LONG: &str = "$2b$10$n79VH.0Q2TMWmt3Oqt9ukusLGeqY7rQ0MnSkGkK6ByQHfXzOC7Whu";
 
 #[tokio::test]
@@ -258,7 +258,7 @@ async fn p8_a_truncated_password_does_not_replace_a_plain_hash() {
         let admin = service.admins().find_one(doc! {}).await.unwrap().unwrap();
         assert_eq!(admin.get_str("password_hash").unwrap(), LEGACY_LONG);
     }
-    // A new password is stored whole.
+    // A new password is hashed without truncation.
     let token = service.log_in(EMAIL, &right).await.body["access_token"].clone();
     let changed = service.change_password(token.as_str().unwrap(), &right, &right);
     assert_eq!(changed.await.status, 204);
@@ -300,7 +300,9 @@ async fn p9_a_malformed_hash_matches_no_password() {
         set(&service, doc! { "password_hash": damaged }).await;
         // A hash of cost 31 would take days.
         let login = tokio::time::timeout(Duration::from_secs(9), service.log_in(EMAIL, PASSWORD));
-        let login = login.await.expect("the malformed hash is computed");
+        let login = login
+            .await
+            .expect("the login computes a malformed hash instead of refusing it immediately");
         login.problem(401, "invalid_credentials");
     }
 }

@@ -1,4 +1,4 @@
-//! L1: what the service logs. The testkit searches every test's log lines for secrets.
+//! L1: the service's logs. The testkit searches the log lines of every test for secrets.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn l1_each_request_has_one_line_in_the_log() {
     let refused = service.log_in("a@example.com", "Admin@124").await;
     let shown = service.show(&token).await;
     let nothing = service.get("/org/6744a1f0c3b2a1908f7e6d5c").await;
-    for (answer, method, route, organization, code) in [
+    for (response, method, route, organization, code) in [
         (&created, "POST", "/org/create", &organization, Value::Null),
         (&login, "POST", "/admin/login", &organization, Value::Null),
         (
@@ -36,7 +36,7 @@ async fn l1_each_request_has_one_line_in_the_log() {
             "not_found".into(),
         ),
     ] {
-        let request_id = answer.headers["x-request-id"].to_str().unwrap();
+        let request_id = response.headers["x-request-id"].to_str().unwrap();
         let mut lines = lines_of(request_id);
         lines.retain(|line| line["message"] == "answered");
         let [line] = &lines[..] else {
@@ -46,7 +46,7 @@ async fn l1_each_request_has_one_line_in_the_log() {
             (&line["method"], &line["route"]),
             (&method.into(), &route.into())
         );
-        assert_eq!(line["status"], answer.status.as_u16());
+        assert_eq!(line["status"], response.status.as_u16());
         assert_eq!(
             (&line["organization_id"], &line["code"]),
             (organization, &code)
@@ -101,7 +101,7 @@ async fn l1_the_log_contains_nothing_that_a_client_sent() {
                 .body("{canary"),
         )
         .await;
-    // What the database complains about quotes what it was given.
+    // The database error quotes the stored value.
     let set = doc! { "$set": { "password_hash": "canary", "name": { "canary": 1 } } };
     service
         .admins()
@@ -116,20 +116,20 @@ async fn l1_the_log_contains_nothing_that_a_client_sent() {
     service.log_in("canary@example.com", "canary bird").await;
     service.show(&tokens.access).await;
     service.refresh(&tokens.refresh).await;
-    // Every secret that there was is one that a line is searched for.
+    // The search recognizes every token.
     for secret in [&tokens.access, &tokens.refresh] {
         assert!(secret_in(&format!("{{\"message\":\"{secret}\"}}")).is_some());
     }
 }
 
-/// The line with this message about the request that `answer` answers.
+/// The log line with this message for the request of `response`.
 #[track_caller]
-fn line_about(answer: &Response, message: &str) -> Value {
-    let request_id = answer.headers["x-request-id"].to_str().unwrap();
+fn line_about(response: &Response, message: &str) -> Value {
+    let request_id = response.headers["x-request-id"].to_str().unwrap();
     let mut lines = lines_of(request_id);
     lines.retain(|line| line["message"] == message);
     let [line] = &lines[..] else {
-        panic!("{message}: {lines:?}")
+        panic!("no log line {message:?} in {lines:?}")
     };
     line.clone()
 }
@@ -164,9 +164,9 @@ async fn a_timed_out_request_is_logged_with_its_route() {
 #[tokio::test]
 async fn l1_an_invented_method_is_not_logged() {
     let service = TestService::start().await;
-    let answer = service.send(service.request("HUNTED", "/org/create")).await;
-    answer.problem(405, "method_not_allowed");
-    assert_eq!(line_about(&answer, "answered")["method"], "");
+    let response = service.send(service.request("HUNTED", "/org/create")).await;
+    response.problem(405, "method_not_allowed");
+    assert_eq!(line_about(&response, "answered")["method"], "");
 }
 
 #[tokio::test]
@@ -176,16 +176,16 @@ async fn a_panic_is_logged_with_the_request_id() {
     }
     let router = axum::Router::new().route("/panics", axum::routing::get(panics));
     let service = TestService::start().await.with_routes(router).await;
-    let answer = service.get("/panics").await;
-    answer.problem(500, "internal_error");
-    line_about(&answer, "a request panicked");
+    let response = service.get("/panics").await;
+    response.problem(500, "internal_error");
+    line_about(&response, "a request panicked");
 }
 
 #[tokio::test]
 async fn each_creation_logs_the_remaining_capacity() {
     let service = TestService::start_with(&[("MAX_ORGANIZATIONS", "2")]).await;
-    let metric = |answer: &Response, name: &str| {
-        line_about(answer, &format!("metric {name}"))["value"].as_f64()
+    let metric = |response: &Response, name: &str| {
+        line_about(response, &format!("metric {name}"))["value"].as_f64()
     };
     for (number, percent) in [(1, 0.0), (2, 50.0)] {
         let email = format!("{number}@example.com");

@@ -1,5 +1,5 @@
-//! The service's promises, tested from outside: the real router on a free port, a real mongod underneath, and
-//! databases of its own for each test.
+//! Black-box tests of the service: the real router on a free port, a real mongod, and separate databases for each
+//! test.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! MongoDB is away, comes back, is found by many at once, or is one that cannot be used.
+//! MongoDB outages, recovery, abandoned requests and unsupported deployments.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use tokio::net::TcpStream;
 
 use testkit::{MongodProcess, PASSWORD, TestService, local_secret, start_mongod};
 
-async fn says_that_its_database_is_away(service: &TestService) {
-    let answers = [
+async fn assert_database_unreachable(service: &TestService) {
+    let responses = [
         service.create("Second", "b@example.com").await,
         service.log_in("a@example.com", PASSWORD).await,
         service.get("/health").await,
     ];
-    for answer in answers {
-        answer.problem(503, "service_unavailable");
+    for response in responses {
+        response.problem(503, "service_unavailable");
     }
 }
 
@@ -26,10 +26,10 @@ async fn says_that_its_database_is_away(service: &TestService) {
 async fn f8_an_outage_at_the_start_is_reported_within_the_selection_timeout() {
     let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0";
     let service = TestService::start_on(uri, &[]).await;
-    // Less than a request may take: it does not end by its deadline.
+    // Below the request timeout, so the deadline does not end the request.
     let creating = service.create("Acme", "a@example.com");
     let refused = tokio::time::timeout(Duration::from_secs(8), creating).await;
-    let refused = refused.expect("the request waits longer than the driver");
+    let refused = refused.expect("the request waits longer than the server selection timeout");
     refused.problem(503, "service_unavailable");
 }
 
@@ -37,11 +37,11 @@ async fn f8_an_outage_at_the_start_is_reported_within_the_selection_timeout() {
 async fn f8_f19_e1_without_mongodb_requests_get_503() {
     let uri = "mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=300";
     let service = TestService::start_on(uri, &[]).await;
-    says_that_its_database_is_away(&service).await;
+    assert_database_unreachable(&service).await;
     assert_eq!(service.get("/openapi.json").await.status, 200);
     prepare(&service.state)
         .await
-        .expect("the start goes on without MongoDB");
+        .expect("the service does not start without MongoDB");
 }
 
 #[tokio::test]
@@ -51,25 +51,25 @@ async fn f6_f19_requests_get_503_after_mongodb_dies() {
     let service = TestService::start_on(&uri, &[]).await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     mongod.stop().await.unwrap();
-    says_that_its_database_is_away(&service).await;
+    assert_database_unreachable(&service).await;
 }
 
 #[tokio::test]
 async fn requests_fail_fast_during_a_known_outage() {
     let mongod = start_mongod().await;
-    // The driver would wait for five seconds.
+    // Server selection would take five seconds.
     let uri = format!("{}&serverSelectionTimeoutMS=5000", mongod.uri());
     let service = TestService::start_on(&uri, &[]).await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     mongod.stop().await.unwrap();
-    // The first request may be the one that finds out.
+    // The first request may detect the outage.
     service
         .get("/health")
         .await
         .problem(503, "service_unavailable");
-    let requests = says_that_its_database_is_away(&service);
+    let requests = assert_database_unreachable(&service);
     let failing_fast = tokio::time::timeout(Duration::from_secs(12), requests).await;
-    failing_fast.expect("each of the three requests waited for the driver's five seconds");
+    failing_fast.expect("the requests wait for server selection during a known outage");
 }
 
 #[tokio::test]
@@ -113,8 +113,8 @@ async fn a_standalone_mongod_is_refused_at_start() {
     );
 }
 
-/// Asks for the health of the service on many connections at once, and closes them before it answers.
-async fn give_up_on(service: &TestService, number: usize) {
+/// Sends concurrent health checks and closes their connections before the responses.
+async fn abandon_health_checks(service: &TestService, number: usize) {
     let address = service.address();
     let mut connections = Vec::new();
     for _ in 0..number {
@@ -132,7 +132,7 @@ async fn disconnecting_clients_do_not_block_other_requests() {
     let service = TestService::start().await;
     assert_eq!(service.get("/health").await.status, 200);
     for _ in 0..5 {
-        give_up_on(&service, 100).await;
+        abandon_health_checks(&service, 100).await;
         assert_eq!(service.get("/health").await.status, 200);
     }
 }
@@ -143,8 +143,8 @@ async fn timed_out_requests_do_not_block_other_requests() {
     let token = service.owner("Acme").await.tokens.access;
     let hangs = doc! { "failCommands": ["find"], "blockConnection": true, "blockTimeMS": 4_000 };
     service.failpoint(doc! { "times": 1_000_000 }, hangs).await;
-    for answer in join_all((0..150).map(|_| service.show(&token))).await {
-        answer.problem(503, "service_unavailable");
+    for response in join_all((0..150).map(|_| service.show(&token))).await {
+        response.problem(503, "service_unavailable");
     }
     service.failpoint_off().await;
     assert_eq!(service.show(&token).await.status, 200);

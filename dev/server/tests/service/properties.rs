@@ -1,4 +1,4 @@
-//! What must hold for any input: an answer of the contract, and no password in it.
+//! Property tests: any input gets a documented response without the password.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use testkit::{Response, TestService};
 
-/// Unless `PROPTEST_CASES` says otherwise: creations that succeed cost a hash each.
+/// Default number of cases, which `PROPTEST_CASES` overrides. Each successful creation computes a hash.
 const CASES: u32 = 96;
 
 fn config() -> Config {
@@ -40,7 +40,7 @@ fn send(method: &str, path: &str, headers: &[(&str, &[u8])], body: Vec<u8>) -> R
     runtime.block_on(service.send(request))
 }
 
-/// A value that a field of a body can have, the expected kinds more often than others.
+/// A value for a body field. Expected types are more frequent.
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
         4 => "\\PC{0,120}".prop_map(Value::from),
@@ -71,20 +71,23 @@ fn route() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-fn is_of_the_contract(answer: &Response) -> Result<(), TestCaseError> {
-    let status = answer.status.as_u16();
+fn check_documented_form(response: &Response) -> Result<(), TestCaseError> {
+    let status = response.status.as_u16();
     prop_assert!(
         [200, 201, 400, 401, 409, 413, 415, 422].contains(&status),
-        "{answer:?}"
+        "{response:?}"
     );
     if status >= 400 {
-        prop_assert_eq!(&answer.headers["content-type"], "application/problem+json");
-        prop_assert!(answer.body["code"].is_string() && answer.body["request_id"].is_string());
+        prop_assert_eq!(
+            &response.headers["content-type"],
+            "application/problem+json"
+        );
+        prop_assert!(response.body["code"].is_string() && response.body["request_id"].is_string());
     }
     Ok(())
 }
 
-/// A token that opens something.
+/// A valid access token.
 static TOKEN: LazyLock<String> = LazyLock::new(|| {
     let (runtime, service) = &*SERVICE;
     runtime.block_on(async {
@@ -108,9 +111,9 @@ proptest! {
         let mut body: Map<_, _> = fields.into_iter().collect();
         body.insert("password".to_owned(), json!(password));
         let json = [("content-type", &b"application/json"[..])];
-        let answer = send("POST", path, &json, Value::Object(body).to_string().into());
-        is_of_the_contract(&answer)?;
-        let text = answer.body.to_string();
+        let response = send("POST", path, &json, Value::Object(body).to_string().into());
+        check_documented_form(&response)?;
+        let text = response.body.to_string();
         let quoted = json!(password).to_string();
         prop_assert!(!text.contains(quoted.trim_matches('"')), "{}", text);
     }
@@ -121,16 +124,16 @@ proptest! {
         media_type in prop_oneof!["application/json", "[ -~]{0,30}"],
         body in prop::collection::vec(any::<u8>(), 0..200),
     ) {
-        let answer = send("POST", path, &[("content-type", media_type.as_bytes())], body);
-        is_of_the_contract(&answer)?;
-        prop_assert!(answer.status.as_u16() >= 400);
+        let response = send("POST", path, &[("content-type", media_type.as_bytes())], body);
+        check_documented_form(&response)?;
+        prop_assert!(response.status.as_u16() >= 400);
     }
 
     #[test]
     fn any_invented_token_is_refused(token in "[!-~]{0,300}") {
         let bearer = format!("Bearer {token}");
-        let answer = send("GET", "/org", &[("authorization", bearer.as_bytes())], Vec::new());
-        answer.problem(401, "invalid_token");
+        let response = send("GET", "/org", &[("authorization", bearer.as_bytes())], Vec::new());
+        response.problem(401, "invalid_token");
     }
 
     #[test]
@@ -145,8 +148,8 @@ proptest! {
         let changed = format!("{}{change}{}", &token[..start], &token[end..]);
         prop_assume!(changed != token);
         let bearer = format!("Bearer {changed}");
-        let answer = send("GET", "/org", &[("authorization", bearer.as_bytes())], Vec::new());
-        answer.problem(401, "invalid_token");
+        let response = send("GET", "/org", &[("authorization", bearer.as_bytes())], Vec::new());
+        response.problem(401, "invalid_token");
     }
 
     #[test]
@@ -156,8 +159,8 @@ proptest! {
     ) {
         for name in ["authorization", "idempotency-key", "content-type", "x-forwarded-for"] {
             let path = format!("/org/audit?{query}");
-            is_of_the_contract(&send("GET", &path, &[(name, &header)], Vec::new()))?;
-            is_of_the_contract(&send("POST", "/org/create", &[(name, &header)], b"{}".to_vec()))?;
+            check_documented_form(&send("GET", &path, &[(name, &header)], Vec::new()))?;
+            check_documented_form(&send("POST", "/org/create", &[(name, &header)], b"{}".to_vec()))?;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Deleted organizations are purged: all of it, also interrupted, raced, or beside one that cannot be.
+//! Purge of deleted organizations: complete, interrupted, concurrent, or with one that fails.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ const ONE_PURGED: PurgeReport = PurgeReport {
     remaining: 0,
 };
 
-/// An organization is made and deleted, and its time to be restored is over.
+/// Creates and deletes an organization, and ends its grace period.
 async fn delete_and_end_grace(service: &TestService) {
     let tokens = create(service).await;
     service.delete(&tokens.access, PASSWORD).await;
     end_grace(service);
 }
 
-async fn nobody_gets_in(service: &TestService) {
+async fn assert_login_and_restore_refused(service: &TestService) {
     for refused in [
         service.log_in(EMAIL, PASSWORD).await,
         service.restore(EMAIL, PASSWORD).await,
@@ -56,10 +56,10 @@ async fn a_purge_leaves_only_the_retired_collection_name() {
             .unwrap();
         assert_eq!(left, 0, "{}", collection.name());
     }
-    nobody_gets_in(&service).await;
+    assert_login_and_restore_refused(&service).await;
     let other = service.token_of("other@example.com").await;
     assert_eq!(service.show(&other).await.status, 200);
-    // Name and email are free, and even the key does not bring back what is gone.
+    // Name and email are available again. The old idempotency key creates a new organization.
     let again = create().await;
     assert_eq!(again.status, 201, "{again:?}");
     assert_ne!(again.body["id"], first.body["id"]);
@@ -68,8 +68,8 @@ async fn a_purge_leaves_only_the_retired_collection_name() {
     assert_eq!(service.assert_consistent().await, 2);
 }
 
-/// Every command that changes or reads data fails once `steps` of them were let through.
-async fn cut_after(service: &TestService, steps: i32) {
+/// Lets `steps` commands succeed and fails all later ones that read or write data.
+async fn fail_commands_after(service: &TestService, steps: i32) {
     let commands = [
         "find",
         "update",
@@ -88,20 +88,20 @@ async fn purge_resumes_after_any_interruption() {
     let mut cuts = 0;
     loop {
         delete_and_end_grace(&service).await;
-        cut_after(&service, cuts).await;
+        fail_commands_after(&service, cuts).await;
         let result = service.purge().await;
         service.failpoint_off().await;
         if result.is_ok_and(|purge| purge.failed == 0) {
             break;
         }
-        nobody_gets_in(&service).await;
-        // The lease of a run that was cut off has ended.
+        assert_login_and_restore_refused(&service).await;
+        // Ends the lease of the interrupted run.
         service.advance_clock(Duration::from_secs(60));
         assert_eq!(purge(&service).await, ONE_PURGED, "after {cuts}");
         assert_eq!(service.assert_consistent().await, 0, "after {cuts}");
         cuts += 1;
     }
-    assert!(cuts > 0, "nothing was cut off");
+    assert!(cuts > 0, "no purge was interrupted");
     assert_eq!(service.assert_consistent().await, 0);
 }
 
@@ -195,7 +195,7 @@ async fn a_collection_of_a_late_write_is_dropped() {
     assert_eq!(purge(&service).await, ONE_PURGED);
     let tenants = service.tenants();
     let collection = |name: &str| tenants.collection::<mongodb::bson::Document>(name);
-    // A stray collection is not the purge's, whoever made it.
+    // The purge keeps collections of unknown origin.
     for name in ["org_akshay_pvt_ltd", "org_stray"] {
         collection(name)
             .insert_one(doc! { "late": true })
@@ -206,7 +206,7 @@ async fn a_collection_of_a_late_write_is_dropped() {
     let mut left = tenants.list_collection_names().await.unwrap();
     left.sort();
     assert_eq!(left, ["org_other", "org_stray"]);
-    // And again: the write may be repeated.
+    // A second late write.
     collection("org_akshay_pvt_ltd")
         .insert_one(doc! {})
         .await
@@ -219,7 +219,7 @@ async fn a_collection_of_a_late_write_is_dropped() {
 async fn a_live_organizations_collection_is_never_dropped() {
     let service = TestService::start().await;
     service.create("Acme", "a@example.com").await;
-    // As after a restored backup of some of the collections.
+    // State after restoring a partial backup.
     let retired = service.retired_collection_names();
     let now = mongodb::bson::DateTime::now();
     retired
@@ -242,7 +242,7 @@ async fn two_purges_do_not_run_at_once() {
     };
     let (first, second) = tokio::join!(purge(&service), other);
     assert_eq!((first, second), (ONE_PURGED, PurgeReport::default()));
-    // A lease that nobody released ends by itself.
+    // A lease that was not released expires.
     let leases = service
         .master()
         .collection::<mongodb::bson::Document>("leases");

@@ -1,4 +1,4 @@
-//! Guesses at passwords, and calls from one address, are limited before they cost anything.
+//! Limits on login attempts and on calls per address, enforced before a password is hashed.
 
 use std::time::{Duration, Instant};
 
@@ -17,51 +17,57 @@ async fn service_with_admin(settings: &[(&str, &str)]) -> TestService {
     service
 }
 
-/// Seconds that the answer asks to wait.
-fn wait(answer: &Response) -> u64 {
-    answer.problem(429, "too_many_attempts");
-    answer.headers["retry-after"]
+/// Asserts that the response is 429. Returns its `Retry-After` in seconds.
+fn retry_after(response: &Response) -> u64 {
+    response.problem(429, "too_many_attempts");
+    response.headers["retry-after"]
         .to_str()
         .unwrap()
         .parse()
         .unwrap()
 }
 
-async fn guesses(service: &TestService, count: usize) -> Vec<Response> {
-    let guess = |_| service.log_in(EMAIL, "Admin@124");
-    futures_util::future::join_all((0..count).map(guess)).await
+async fn send_wrong_passwords(service: &TestService, count: usize) -> Vec<Response> {
+    let attempt = |_| service.log_in(EMAIL, "Admin@124");
+    futures_util::future::join_all((0..count).map(attempt)).await
 }
 
 #[tokio::test]
 async fn a3_of_50_parallel_attempts_only_the_limit_reaches_the_hash() {
     let service = service_with_admin(&[]).await;
     let hashes = service.hashes();
-    let answers = guesses(&service, 50).await;
+    let responses = send_wrong_passwords(&service, 50).await;
     assert_eq!(service.hashes() - hashes, 5);
-    let decided = answers.iter().filter(|answer| answer.status == 401).count();
-    assert_eq!(decided, 5, "{answers:?}");
-    answers
+    let decided = responses
         .iter()
-        .filter(|answer| answer.status != 401)
-        .for_each(|answer| assert!(wait(answer) > 0));
+        .filter(|response| response.status == 401)
+        .count();
+    assert_eq!(decided, 5, "{responses:?}");
+    responses
+        .iter()
+        .filter(|response| response.status != 401)
+        .for_each(|response| assert!(retry_after(response) > 0));
 }
 
 #[tokio::test]
 async fn a4_waits_grow_and_end_and_the_right_password_ends_them() {
     let service = service_with_admin(&[]).await;
-    guesses(&service, 5).await;
+    send_wrong_passwords(&service, 5).await;
     let mut last = 0;
     for _ in 0..8 {
-        let blocked = wait(&service.log_in(EMAIL, PASSWORD).await);
+        let blocked = retry_after(&service.log_in(EMAIL, PASSWORD).await);
         assert!(
             blocked >= last && blocked <= 15 * 60 + 1,
-            "{last} and then {blocked}"
+            "Retry-After is {blocked} seconds after {last}; it must grow to at most 15 minutes"
         );
         last = blocked;
         service.advance_clock(Duration::from_secs(blocked));
         assert_eq!(service.log_in(EMAIL, "Admin@124").await.status, 401);
     }
-    assert!(last > 14 * 60, "the waits grew to {last} seconds only");
+    assert!(
+        last > 14 * 60,
+        "the longest Retry-After is only {last} seconds"
+    );
     service.advance_clock(Duration::from_secs(15 * 60 + 1));
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
     for _ in 0..4 {
@@ -80,7 +86,7 @@ async fn a4_unknown_accounts_have_the_same_limits() {
                 .await
                 .problem(401, "invalid_credentials");
         }
-        assert!(wait(&service.log_in(email, PASSWORD).await) > 0);
+        assert!(retry_after(&service.log_in(email, PASSWORD).await) > 0);
     }
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
 }
@@ -89,13 +95,13 @@ async fn a4_unknown_accounts_have_the_same_limits() {
 async fn an_admin_who_knows_the_password_may_log_in_many_times_at_once() {
     let service = service_with_admin(&[]).await;
     let logins = (0..20).map(|_| service.log_in(EMAIL, PASSWORD));
-    for answer in futures_util::future::join_all(logins).await {
-        assert_eq!(answer.status, 200);
+    for response in futures_util::future::join_all(logins).await {
+        assert_eq!(response.status, 200);
     }
 }
 
-/// Waits for a guess that is reserved and not settled.
-pub async fn guess_in_flight(service: &TestService) {
+/// Waits until a login attempt is reserved and has no outcome yet.
+pub async fn wait_for_attempt_in_flight(service: &TestService) {
     let in_flight = doc! { "in_flight.0": { "$exists": true } };
     let started = Instant::now();
     while service
@@ -107,24 +113,26 @@ pub async fn guess_in_flight(service: &TestService) {
     {
         assert!(
             started.elapsed() < Duration::from_secs(20),
-            "no guess is reserved"
+            "no login attempt was reserved"
         );
     }
 }
 
 #[tokio::test]
 async fn a3_abandoned_attempts_count_as_wrong_and_old_ones_expire() {
-    // A hash that takes long enough to be met on its way.
+    // A slow hash, so that the test can act while it is computed.
     let service = service_with_admin(&[("BCRYPT_COST", "13")]).await;
-    guesses(&service, 4).await;
-    // Its function is killed while the hash is computed.
+    send_wrong_passwords(&service, 4).await;
+    // The login is cancelled while the hash is computed.
     tokio::select! {
-        answer = login_from(&service, EMAIL, "127.0.0.1", "-") => panic!("it was not abandoned: {answer:?}"),
-        () = guess_in_flight(&service) => {}
+        response = login_from(&service, EMAIL, "127.0.0.1", "-") => {
+            panic!("the login completed before it was cancelled: {response:?}")
+        }
+        () = wait_for_attempt_in_flight(&service) => {}
     }
     service.advance_clock(Duration::from_secs(16));
-    assert!(wait(&service.log_in(EMAIL, PASSWORD).await) > 0);
-    // Being refused is no failure: it does not keep the old ones alive.
+    assert!(retry_after(&service.log_in(EMAIL, PASSWORD).await) > 0);
+    // A refused login is not a failed attempt, so it does not extend the older ones.
     service.advance_clock(Duration::from_secs(24 * 3600));
     for _ in 0..4 {
         assert_eq!(service.log_in(EMAIL, "Admin@124").await.status, 401);
@@ -137,12 +145,12 @@ async fn a4_a_persistent_attacker_cannot_lock_out_other_addresses() {
     let service = service_with_admin(&[]).await;
     let (attacker, traveller) = (service.at("127.0.0.2"), service.at("127.0.0.3"));
     for round in 0..40 {
-        // As soon as he may, without an end.
+        // The attacker retries as soon as the limit allows.
         while attacker.log_in(EMAIL, "Admin@124").await.status == 401 {}
-        let blocked = wait(&attacker.log_in(EMAIL, PASSWORD).await);
+        let blocked = retry_after(&attacker.log_in(EMAIL, PASSWORD).await);
         assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
         if round % 10 == 9 {
-            // From an address that the account was never used at.
+            // From an address without a login to the account.
             assert_eq!(traveller.log_in(EMAIL, "Admin@124").await.status, 401);
         }
         service.advance_clock(Duration::from_secs(blocked));
@@ -164,7 +172,7 @@ async fn a3_a4_new_addresses_share_a_limit_that_known_ones_do_not_have() {
     assert_eq!(service.hashes() - hashes, 50);
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
     let new = service.at("127.0.2.1");
-    assert!(wait(&new.log_in(EMAIL, PASSWORD).await) > 3000);
+    assert!(retry_after(&new.log_in(EMAIL, PASSWORD).await) > 3000);
     service.advance_clock(Duration::from_secs(3600));
     assert_eq!(new.log_in(EMAIL, PASSWORD).await.status, 200);
 }
@@ -189,9 +197,9 @@ async fn a3_idempotent_retries_count_as_attempts() {
             .problem(422, "idempotency_key_reused");
     }
     for _ in 0..5 {
-        assert!(wait(&create(PASSWORD).await) > 0);
+        assert!(retry_after(&create(PASSWORD).await) > 0);
     }
-    assert!(wait(&service.log_in(EMAIL, PASSWORD).await) > 0);
+    assert!(retry_after(&service.log_in(EMAIL, PASSWORD).await) > 0);
     assert_eq!(service.hashes() - hashes, 5);
     service.advance_clock(Duration::from_secs(16));
     assert_eq!(create(PASSWORD).await.status, 201);
@@ -211,12 +219,12 @@ async fn a3_idempotent_retry_does_not_reset_failures() {
     let own = service.session_of(EMAIL).await;
     let changed = service.change_password(&own.access, PASSWORD, "correct horse battery staple");
     assert_eq!(changed.await.status, 204);
-    // Whoever knows the old password may repeat the creation for a day, but guesses no faster by it.
+    // The old password allows retries of the creation for a day, but no additional login attempts.
     for _ in 0..5 {
         assert_eq!(create().await.status, 201);
         assert_eq!(service.log_in(EMAIL, "a guess").await.status, 401);
     }
-    assert!(wait(&service.log_in(EMAIL, "a guess").await) > 0);
+    assert!(retry_after(&service.log_in(EMAIL, "a guess").await) > 0);
 }
 
 #[tokio::test]
@@ -244,7 +252,7 @@ async fn a1_concurrent_refused_logins_conflict_for_known_and_unknown_accounts() 
     }
 }
 
-/// A login as API Gateway hands it over: the connection's address, and the header that a client can forge.
+/// A login as API Gateway passes it on: the connection's address, and a header that a client can forge.
 async fn login_from(
     service: &TestService,
     email: &str,
@@ -260,9 +268,9 @@ async fn login_from(
     event["body"] = credentials.to_string().into();
     let function = admin_login::router(service.state.clone());
     let left = Duration::from_secs(20);
-    let answer = invoke(function, &event.to_string(), left).await;
-    let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-    (answer["statusCode"].as_u64().unwrap(), body)
+    let response = invoke(function, &event.to_string(), left).await;
+    let body = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
+    (response["statusCode"].as_u64().unwrap(), body)
 }
 
 #[tokio::test]
@@ -281,7 +289,7 @@ async fn n1_behind_api_gateway_headers_do_not_change_the_address() {
     }
     let (status, body) = login_from(&service, NOBODY, "203.0.113.7", "198.51.100.3").await;
     assert_eq!((status, &body["code"]), (429, &"too_many_attempts".into()));
-    // Another address is not held back by what was forged in its name, nor by forging the first one's.
+    // A forged header neither uses up another address's limit nor the first one's.
     for forged in ["203.0.113.7", "127.0.0.1", "203.0.113.7, 203.0.113.8"] {
         assert_eq!(
             login_from(&service, NOBODY, "203.0.113.8", forged).await.0,
@@ -314,9 +322,9 @@ async fn a2_n1_each_address_has_its_own_limit() {
         .header("x-forwarded-for", "198.51.100.1");
     let body = doc! { "email": "a3@example.com", "password": PASSWORD };
     let refused = service.send(forged.json(&body)).await;
-    assert!(wait(&refused) > 3500);
+    assert!(retry_after(&refused) > 3500);
     assert_eq!(service.create("Second", "b@example.com").await.status, 201);
-    assert!(wait(&service.create("Third", "c@example.com").await) > 3500);
+    assert!(retry_after(&service.create("Third", "c@example.com").await) > 3500);
     service.advance_clock(Duration::from_secs(3600));
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
 }
@@ -337,11 +345,11 @@ async fn stored_limits_name_no_account_and_no_address() {
         assert!(document.get_datetime("expires_at").is_ok());
         documents += 1;
     }
-    // Of the address, of the address at the account, of all addresses at it, and that one was refused.
+    // One each for the address, the address at the account, all addresses at the account, and the refusal.
     assert_eq!(documents, 4);
 }
 
-/// Makes the commands on one collection fail from now on: everything else answers.
+/// Makes the commands on one collection fail. All others succeed.
 async fn fail(service: &TestService, commands: &[&str], collection: Collection<Document>) {
     let data = doc! {
         "failCommands": commands,
@@ -367,11 +375,15 @@ async fn f19_logins_fail_while_limits_cannot_be_counted() {
                 .change_password(&own.access, password, "correct horse battery")
                 .await,
         ];
-        for answer in refused {
-            answer.problem(503, "service_unavailable");
+        for response in refused {
+            response.problem(503, "service_unavailable");
         }
     }
-    assert_eq!(service.hashes(), hashes, "a guess that was not counted");
+    assert_eq!(
+        service.hashes(),
+        hashes,
+        "a login attempt was hashed without being counted"
+    );
     assert_eq!(service.failpoint_off().await, 8);
     assert_eq!(service.show(&own.access).await.status, 200);
     assert_eq!(service.log_in("a@example.com", PASSWORD).await.status, 200);
@@ -412,18 +424,18 @@ async fn a4_others_at_an_address_cannot_lock_out_its_known_admins() {
             .log_in(&format!("{number}@example.com"), "junk password")
             .await;
     }
-    // The address's limit is used up for others, an account that never logged in from here included.
+    // The address's limit applies to all accounts that never logged in from it.
     for email in ["unknown@example.com", "other@example.com"] {
-        assert!(wait(&service.log_in(email, PASSWORD).await) > 60);
+        assert!(retry_after(&service.log_in(email, PASSWORD).await) > 60);
     }
-    // The admin gets in, again and again, and has a limit of guesses of its own.
+    // The known admin can log in repeatedly, with a separate limit.
     for _ in 0..3 {
         assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
     }
     let hashes = service.hashes();
-    guesses(&service, 20).await;
+    send_wrong_passwords(&service, 20).await;
     assert_eq!(service.hashes() - hashes, 5);
-    assert!(wait(&service.log_in(EMAIL, PASSWORD).await) > 0);
+    assert!(retry_after(&service.log_in(EMAIL, PASSWORD).await) > 0);
 }
 
 #[tokio::test]
@@ -438,7 +450,7 @@ async fn a_restoration_does_not_make_an_address_known() {
             .log_in(&format!("{number}@example.com"), "junk password")
             .await;
     }
-    assert!(wait(&service.log_in(EMAIL, PASSWORD).await) > 60);
+    assert!(retry_after(&service.log_in(EMAIL, PASSWORD).await) > 60);
 }
 
 #[tokio::test]
@@ -447,29 +459,29 @@ async fn n1_only_the_trusted_proxy_changes_the_callers_address() {
     let limit = ("LOGIN_ATTEMPTS_PER_ADDRESS", "3");
     let plain = service_with_admin(&[limit]).await;
     let behind = service_with_admin(&[limit, ("TRUSTED_PROXY_SECRET", secret)]).await;
-    let guess = async |service: &TestService, proof: &str, client: &str, number: usize| {
+    let attempt = async |service: &TestService, proof: &str, client: &str, number: usize| {
         let body = json!({"email": format!("{number}@example.com"), "password": PASSWORD});
         let request = service.request("POST", "/admin/login").json(&body);
         let request = request.header("x-origin-verify", proof);
         let forwarded = format!("198.51.100.{number}, {client}");
-        let answer = service
+        let response = service
             .send(request.header("x-forwarded-for", forwarded))
             .await;
-        answer.status.as_u16()
+        response.status.as_u16()
     };
-    // A wrong secret, or a service that trusts no proxy: every call is from one address.
+    // With a wrong secret, or without a trusted proxy, every call counts for one address.
     for (service, proof) in [(&behind, "a canary secret of another"), (&plain, secret)] {
         let mut statuses = Vec::new();
         for number in 0..4 {
-            statuses.push(guess(service, proof, &format!("203.0.113.{number}"), number).await);
+            statuses.push(attempt(service, proof, &format!("203.0.113.{number}"), number).await);
         }
         assert_eq!(statuses, [401, 401, 401, 429], "{proof}");
     }
-    // What the proxy appended counts, and not what the caller began the list with.
+    // The address appended by the proxy counts, not the caller's entries.
     for client in ["203.0.113.1", "203.0.113.2"] {
         let mut statuses = Vec::new();
         for number in 0..4 {
-            statuses.push(guess(&behind, secret, client, 10 + number).await);
+            statuses.push(attempt(&behind, secret, client, 10 + number).await);
         }
         assert_eq!(statuses, [401, 401, 401, 429], "{client}");
     }

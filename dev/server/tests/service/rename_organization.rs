@@ -1,4 +1,4 @@
-//! An organization gets another name.
+//! `PATCH /org`: renaming an organization.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn a_new_name_follows_the_rules_and_is_unique() {
         .await
         .problem(401, "invalid_token");
     assert_eq!(service.rename(&token, "AKSHAY pvt ltd").await.status, 200);
-    // The old name is free as soon as it is given up.
+    // The old name is available immediately after the rename.
     assert_eq!(service.rename(&token, "New").await.status, 200);
     assert_eq!(
         service
@@ -62,7 +62,7 @@ async fn q1_renames_have_a_daily_limit() {
     service.create("Acme", "a@example.com").await;
     service.create("Other", "b@example.com").await;
     let token = service.token_of("a@example.com").await;
-    // Neither a refused rename nor one that changes nothing counts.
+    // Refused renames and renames without a change do not count.
     for _ in 0..4 {
         let taken = service.rename(&token, "Other").await;
         taken.problem(409, "organization_name_taken");
@@ -83,7 +83,7 @@ async fn q1_renames_have_a_daily_limit() {
             .unwrap();
         assert!((86_000..=86_400).contains(&wait), "{wait}");
     }
-    // Another organization has its own quota, and ending things needs none.
+    // Each organization has its own quota. Deletion and logout have none.
     let other = service.token_of("b@example.com").await;
     assert_eq!(service.rename(&other, "Another").await.status, 200);
     service.advance_clock(Duration::from_secs(86_401));
@@ -118,10 +118,13 @@ async fn q1_the_limit_is_exact_for_parallel_renames() {
     let token = service.token_of("a@example.com").await;
     let names: Vec<_> = (0..32).map(|number| format!("Acme {number}")).collect();
     let renames = names.iter().map(|name| service.rename(&token, name));
-    let answers = futures_util::future::join_all(renames).await;
-    let renamed = answers.iter().filter(|answer| answer.status == 200).count();
-    assert_eq!(renamed, 5, "{answers:?}");
-    for refused in answers.iter().filter(|answer| answer.status != 200) {
+    let responses = futures_util::future::join_all(renames).await;
+    let renamed = responses
+        .iter()
+        .filter(|response| response.status == 200)
+        .count();
+    assert_eq!(renamed, 5, "{responses:?}");
+    for refused in responses.iter().filter(|response| response.status != 200) {
         refused.problem(429, "quota_exceeded");
     }
 }

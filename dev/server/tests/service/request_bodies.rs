@@ -1,4 +1,4 @@
-//! What cannot be read, on routes that read a body, and what is not there at all.
+//! Unreadable request bodies, unknown routes and the documentation page.
 
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,7 +16,7 @@ const ROUTES: [(&str, &str); 3] = [
     ("/org/restore", LOGIN),
 ];
 
-/// Sends `body` as `content_type` and asserts the problem, and that nothing was written.
+/// Sends `body` as `content_type`. Asserts the problem and that nothing was written.
 async fn refused(
     service: &TestService,
     path: &str,
@@ -28,9 +28,9 @@ async fn refused(
         .request("POST", path)
         .header("content-type", content_type)
         .body(body);
-    let answer = service.send(request).await;
-    answer.problem(expected.0, expected.1);
-    let detail = answer.body["detail"].as_str().unwrap();
+    let response = service.send(request).await;
+    response.problem(expected.0, expected.1);
+    let detail = response.body["detail"].as_str().unwrap();
     assert!(
         !detail.contains("Admin@123") && !detail.contains("canary"),
         "{detail}"
@@ -40,7 +40,7 @@ async fn refused(
 #[tokio::test]
 async fn z2_f21_a_malformed_body_is_a_malformed_request() {
     let service = TestService::start().await;
-    for (path, good) in ROUTES {
+    for (path, valid) in ROUTES {
         let bodies: Vec<Vec<u8>> = vec![
             b"".to_vec(),
             b"   ".to_vec(),
@@ -51,27 +51,31 @@ async fn z2_f21_a_malformed_body_is_a_malformed_request() {
             b"[]".to_vec(),
             b"{}".to_vec(),
             br#""canary""#.to_vec(),
-            format!("[{good}]").into(),
+            format!("[{valid}]").into(),
             r#"["Acme","a@example.com","Admin@123"]"#.into(),
             r#"["a@example.com","Admin@123"]"#.into(),
-            good.trim_end_matches('}').into(),
-            format!("{good}{good}").into(),
-            format!("\u{feff}{good}").into(),
-            good.replace('"', "'").into(),
-            good.replacen('{', r#"{"canary":"canary","#, 1).into(),
-            good.replacen('{', r#"{"email":"b@example.com","#, 1).into(),
-            good.replace(r#""Admin@123""#, "null").into(),
-            good.replace(r#""Admin@123""#, "12345678").into(),
-            good.replace(r#""Admin@123""#, r#"["Admin@123"]"#).into(),
-            good.replace(r#""Admin@123""#, r#"{"$gt":""}"#).into(),
-            good.replace(r#""a@example.com""#, r#"{"$ne":"canary"}"#)
+            valid.trim_end_matches('}').into(),
+            format!("{valid}{valid}").into(),
+            format!("\u{feff}{valid}").into(),
+            valid.replace('"', "'").into(),
+            valid.replacen('{', r#"{"canary":"canary","#, 1).into(),
+            valid
+                .replacen('{', r#"{"email":"b@example.com","#, 1)
                 .into(),
-            good.replace("email", "Email").into(),
-            good.replace("a@example.com", "\\ud800").into(),
-            good.replace("a@example.com", "\u{1}").into(),
-            good.replacen('{', &format!(r#"{{"x":{}"#, "[".repeat(10_000)), 1)
+            valid.replace(r#""Admin@123""#, "null").into(),
+            valid.replace(r#""Admin@123""#, "12345678").into(),
+            valid.replace(r#""Admin@123""#, r#"["Admin@123"]"#).into(),
+            valid.replace(r#""Admin@123""#, r#"{"$gt":""}"#).into(),
+            valid
+                .replace(r#""a@example.com""#, r#"{"$ne":"canary"}"#)
                 .into(),
-            [&b"{\"email\":\"\xff\xfe\","[..], &good.as_bytes()[1..]].concat(),
+            valid.replace("email", "Email").into(),
+            valid.replace("a@example.com", "\\ud800").into(),
+            valid.replace("a@example.com", "\u{1}").into(),
+            valid
+                .replacen('{', &format!(r#"{{"x":{}"#, "[".repeat(10_000)), 1)
+                .into(),
+            [&b"{\"email\":\"\xff\xfe\","[..], &valid.as_bytes()[1..]].concat(),
         ];
         for body in bodies {
             refused(
@@ -87,22 +91,26 @@ async fn z2_f21_a_malformed_body_is_a_malformed_request() {
     assert_eq!(service.assert_consistent().await, 0);
 }
 
-/// A route that reads a body, with a good one.
+/// A route that reads a body, with a valid body.
 struct Route {
     method: String,
     path: String,
-    good: Map<String, Value>,
+    valid: Map<String, Value>,
 }
 
-/// Every one that the OpenAPI document has.
+/// The routes with a body in the OpenAPI document.
 async fn body_routes(service: &TestService) -> Vec<Route> {
     let document = service.get("/openapi.json").await.body;
     let mut routes = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            if let Value::Object(good) = example_body(&document, operation) {
+            if let Value::Object(valid) = example_body(&document, operation) {
                 let (method, path) = (method.to_uppercase(), path.clone());
-                routes.push(Route { method, path, good });
+                routes.push(Route {
+                    method,
+                    path,
+                    valid,
+                });
             }
         }
     }
@@ -114,9 +122,9 @@ async fn body_routes(service: &TestService) -> Vec<Route> {
     routes
 }
 
-/// What a body is made to that was good.
-fn spoilt(good: &Map<String, Value>) -> Vec<String> {
-    let text = Value::from(good.clone()).to_string();
+/// Invalid variants of a valid body.
+fn invalid_bodies(valid: &Map<String, Value>) -> Vec<String> {
+    let text = Value::from(valid.clone()).to_string();
     let mut bodies = vec![
         String::new(),
         "null".to_owned(),
@@ -126,12 +134,12 @@ fn spoilt(good: &Map<String, Value>) -> Vec<String> {
         format!("{text}{text}"),
         text.replacen('{', r#"{"canary":"canary","#, 1),
         text.replacen('{', r#"{"__proto__":{},"#, 1),
-        Value::from(good.values().cloned().collect::<Vec<_>>()).to_string(),
+        Value::from(valid.values().cloned().collect::<Vec<_>>()).to_string(),
     ];
-    for (name, value) in good {
+    for (name, value) in valid {
         let (field, deep) = (json!(name), "[".repeat(10_000));
         bodies.push(text.replacen('{', &format!("{{{field}:{value},"), 1));
-        let others = good.iter().filter(|(other, _)| *other != name);
+        let others = valid.iter().filter(|(other, _)| *other != name);
         let others: Map<_, _> = others
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
@@ -156,16 +164,24 @@ async fn z2_f21_every_route_that_reads_a_body_is_strict() {
     let service = TestService::start().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     let token = service.token_of("a@example.com").await;
-    for Route { method, path, good } in body_routes(&service).await {
-        for body in spoilt(&good) {
+    for Route {
+        method,
+        path,
+        valid,
+    } in body_routes(&service).await
+    {
+        for body in invalid_bodies(&valid) {
             let request = service.request(&method, &path).body(body.clone());
             let request = request
                 .header("content-type", "application/json")
                 .header("authorization", format!("Bearer {token}"));
-            let answer = service.send(request).await;
+            let response = service.send(request).await;
             let shown = &body[..body.len().min(120)];
-            assert_eq!(answer.status, 400, "{method} {path}: {shown}: {answer:?}");
-            answer.problem(400, "malformed_request");
+            assert_eq!(
+                response.status, 400,
+                "{method} {path}: {shown}: {response:?}"
+            );
+            response.problem(400, "malformed_request");
         }
     }
     assert_eq!(service.show(&token).await.body["organization_name"], "Acme");
@@ -175,18 +191,18 @@ async fn z2_f21_every_route_that_reads_a_body_is_strict() {
 #[tokio::test]
 async fn only_json_is_a_supported_media_type() {
     let service = TestService::start().await;
-    for (path, good) in ROUTES {
+    for (path, valid) in ROUTES {
         for media_type in ["text/plain", "application/x-www-form-urlencoded", "json"] {
             refused(
                 &service,
                 path,
                 media_type,
-                good.into(),
+                valid.into(),
                 (415, "unsupported_media_type"),
             )
             .await;
         }
-        let without = service.request("POST", path).body(good);
+        let without = service.request("POST", path).body(valid);
         service
             .send(without)
             .await
@@ -207,9 +223,9 @@ async fn only_json_is_a_supported_media_type() {
 #[tokio::test]
 async fn f21_a_body_of_16_kib_is_read_and_one_byte_more_is_too_large() {
     let service = TestService::start().await;
-    for (path, good) in ROUTES {
+    for (path, valid) in ROUTES {
         let padded = |length: usize| {
-            let mut body = good.as_bytes().to_vec();
+            let mut body = valid.as_bytes().to_vec();
             body.resize(length, b' ');
             body
         };
@@ -249,9 +265,9 @@ async fn unknown_routes_and_methods_are_problems() {
         .await
         .problem(404, "not_found");
     for path in ["/org/create", "/admin/login"] {
-        let answer = service.get(path).await;
-        answer.problem(405, "method_not_allowed");
-        assert_eq!(answer.headers["allow"], "POST");
+        let response = service.get(path).await;
+        response.problem(405, "method_not_allowed");
+        assert_eq!(response.headers["allow"], "POST");
     }
     service
         .post("/health", &json!({}))
@@ -275,7 +291,7 @@ async fn health_and_documentation_are_served() {
     let page = service.request("GET", "/docs").send().await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html");
     let page = page.text().await.unwrap();
-    // Everything the page asks for is here.
+    // The service serves every file that the page references.
     let files = page.split('"').filter(|text| {
         [".js", ".css", ".png"]
             .iter()
@@ -298,7 +314,7 @@ async fn f21_a_body_with_too_large_a_content_length_is_refused_unread() {
          content-length: 1000000000\r\n\r\n{{"
     );
     connection.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = [0; 12];
-    connection.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 413");
+    let mut response = [0; 12];
+    connection.read_exact(&mut response).await.unwrap();
+    assert_eq!(&response, b"HTTP/1.1 413");
 }

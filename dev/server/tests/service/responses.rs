@@ -1,4 +1,4 @@
-//! The response of each route, as a client gets it.
+//! Snapshots of the response of each route.
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};

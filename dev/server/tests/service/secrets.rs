@@ -1,4 +1,4 @@
-//! Secrets Manager as functions meet it: good, down, slow, throttling, and with secrets that cannot be used.
+//! Secrets Manager: outages, timeouts, throttling, rotation and unusable secrets.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,14 +14,14 @@ use crate::local_server::{Server, refused};
 use testkit::{Failure, FakeSecretsManager, with_uri_in_secret};
 use testkit::{PASSWORD, TestService, Tokens, shared_mongod, start_mongod};
 
-const GOOD: &str = "a signing secret of 32 bytes or more";
+const VALID_SECRET: &str = "a signing secret of 32 bytes or more";
 
 pub fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
     let pairs = settings.iter();
     pairs.map(|(name, value)| (*name, value.as_str())).collect()
 }
 
-/// A server that has an admin already.
+/// Starts a server and creates an organization with an admin.
 async fn server_with_admin(folder: &Path, settings: &[(&'static str, String)]) -> Server {
     let server = Server::start_with(folder, &borrowed(settings));
     let body = json!({"organization_name": "Acme", "email": "a@example.com", "password": PASSWORD});
@@ -43,7 +43,7 @@ async fn log_in(server: &Server) -> (u16, Value) {
 async fn f13_a_cold_process_responds_with_503_until_secrets_manager_recovers() {
     let failures = [Failure::Down, Failure::Throttling, Failure::Hanging];
     let recoveries = failures.map(async |failure| {
-        let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
+        let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
         manager.fail_with(failure);
         let folder = TempDir::new().unwrap();
         let mut server = server_with_admin(folder.path(), &manager.settings("jwt")).await;
@@ -65,7 +65,7 @@ async fn f13_a_cold_process_responds_with_503_until_secrets_manager_listens() {
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = free.local_addr().unwrap();
     drop(free);
-    let manager = FakeSecretsManager::new(format!("http://{address}"), &[("jwt", GOOD)]);
+    let manager = FakeSecretsManager::new(format!("http://{address}"), &[("jwt", VALID_SECRET)]);
     let folder = TempDir::new().unwrap();
     let mut server = server_with_admin(folder.path(), &manager.settings("jwt")).await;
     let (status, body) = log_in(&server).await;
@@ -80,7 +80,7 @@ async fn f13_a_cold_process_responds_with_503_until_secrets_manager_listens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f13_a_warm_process_works_without_secrets_manager() {
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
     let folder = TempDir::new().unwrap();
     let mut server = server_with_admin(folder.path(), &manager.settings("jwt")).await;
     for failure in [Failure::Down, Failure::Throttling, Failure::Hanging] {
@@ -140,9 +140,9 @@ async fn f14_a_connection_string_that_cannot_be_used_refuses_the_start() {
     assert!(message.contains("secret uri"), "{message}");
 }
 
-/// What a start is refused with whose connection string is this secret, or missing.
+/// The start error if the connection string secret has this value, or does not exist.
 async fn refused_with_uri(uri: Option<&str>) -> String {
-    let mut secrets = vec![("jwt", GOOD)];
+    let mut secrets = vec![("jwt", VALID_SECRET)];
     secrets.extend(uri.map(|uri| ("uri", uri)));
     let manager = FakeSecretsManager::start(&secrets).await;
     let settings = with_uri_in_secret(manager.settings("jwt"));
@@ -153,7 +153,7 @@ async fn refused_with_uri(uri: Option<&str>) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_connection_string_can_come_from_a_secret() {
     let uri = shared_mongod().uri();
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD), ("uri", &uri)]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET), ("uri", &uri)]).await;
     let settings = with_uri_in_secret(manager.settings("jwt"));
     let folder = TempDir::new().unwrap();
     let mut server = server_with_admin(folder.path(), &settings).await;
@@ -173,9 +173,9 @@ async fn f24_the_connection_string_is_refreshed_every_few_minutes() {
     for _ in 0..20 {
         assert_eq!(service.show(&tokens.access).await.status, 200);
     }
-    // Not one for each request. Denied commands of other tests in this process may each cost one.
+    // Fewer calls than requests. Denied commands of concurrent tests may add a call each.
     assert!(manager.calls() - calls < 5);
-    // The version is the same, then Secrets Manager is away.
+    // First the version is unchanged, then Secrets Manager is unreachable.
     for failure in [Failure::None, Failure::Down] {
         manager.fail_with(failure);
         service.advance_clock(Duration::from_secs(300));
@@ -185,7 +185,7 @@ async fn f24_the_connection_string_is_refreshed_every_few_minutes() {
             "{failure:?}"
         );
     }
-    // Commands fail on this connection, in a way that does not make it doubtful.
+    // Commands fail with an error that does not call the connection into question.
     let data = doc! { "failCommands": ["find"], "errorCode": 2 };
     service.failpoint(doc! { "times": 1_000_000 }, data).await;
     service
@@ -226,7 +226,7 @@ async fn f24_denied_commands_refresh_the_connection_string_at_most_once_a_second
     }
 }
 
-/// A service of this process, with an admin, whose secret is `manager`'s.
+/// Starts a service in this process with an admin and the signing secret of `manager`.
 async fn service_with_admin(manager: &FakeSecretsManager) -> TestService {
     let source = manager.source("jwt").await;
     let service = TestService::start_from(&shared_mongod().uri(), &[], source).await;
@@ -236,15 +236,15 @@ async fn service_with_admin(manager: &FakeSecretsManager) -> TestService {
 
 #[tokio::test]
 async fn f15_a_rotation_refuses_no_valid_token() {
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
-    // Two processes on one database, as functions are.
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
+    // Two processes on one database, like two functions.
     let one = service_with_admin(&manager).await;
     let before = one.session_of("a@example.com").await;
     assert_eq!(one.show(&before.access).await.status, 200);
     let other = one.second_instance(manager.source("jwt").await).await;
     assert_eq!(other.show(&before.access).await.status, 200);
     let rotated = AtomicBool::new(false);
-    // All the while both are under load.
+    // Both are under load during the rotation.
     let load = async |service: &TestService| {
         let (mut after, mut shown) = (0, 0);
         while after < 20 {
@@ -263,20 +263,27 @@ async fn f15_a_rotation_refuses_no_valid_token() {
         rotated.store(true, Ordering::Relaxed);
     };
     let (by_one, by_other, ()) = tokio::join!(load(&one), load(&other), rotation);
-    assert!(by_one > 20 && by_other > 20, "no load before the rotation");
-    // A process that starts now signs with the new secret, which the others meet in a token first.
+    assert!(
+        by_one > 20 && by_other > 20,
+        "no load before the rotation: {by_one} and {by_other} requests"
+    );
+    // A new process signs with the new secret. The others learn about it from a token.
     let third = one.second_instance(manager.source("jwt").await).await;
     let after = third.session_of("a@example.com").await;
     let calls = manager.calls();
     let shows = futures_util::future::join_all((0..16).map(|_| other.show(&after.access)));
-    assert!(shows.await.iter().all(|answer| answer.status == 200));
-    assert_eq!(manager.calls() - calls, 2, "one question for both versions");
+    assert!(shows.await.iter().all(|response| response.status == 200));
+    assert_eq!(
+        manager.calls() - calls,
+        2,
+        "16 concurrent requests must share one call for each of the two versions"
+    );
     for service in [&one, &other, &third] {
         for tokens in [&before, &after] {
             assert_eq!(service.show(&tokens.access).await.status, 200);
         }
     }
-    // Two rotations later the first secret is nobody's.
+    // After two rotations, the first secret is no longer valid.
     manager.rotate("jwt", "a third signing secret of 32 bytes or more");
     one.advance_clock(Duration::from_secs(301));
     one.show(&before.access).await.problem(401, "invalid_token");
@@ -285,7 +292,7 @@ async fn f15_a_rotation_refuses_no_valid_token() {
 
 #[tokio::test]
 async fn f17_a_flood_of_unknown_keys_causes_few_lookups() {
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
     let service = service_with_admin(&manager).await;
     let good = service.session_of("a@example.com").await;
     let calls = manager.calls();
@@ -293,15 +300,15 @@ async fn f17_a_flood_of_unknown_keys_causes_few_lookups() {
         let forged: Vec<_> = (0..100)
             .map(|number| with_key_id(&format!("unknown-{flood}-{number}")))
             .collect();
-        let answers = forged.iter().map(|token| service.show(token));
-        for answer in futures_util::future::join_all(answers).await {
-            answer.problem(401, "invalid_token");
+        let responses = forged.iter().map(|token| service.show(token));
+        for response in futures_util::future::join_all(responses).await {
+            response.problem(401, "invalid_token");
         }
     }
     let questions = (manager.calls() - calls) / 2;
     assert!((1..=5 + 60).contains(&questions), "{questions} questions");
     assert_eq!(service.show(&good.access).await.status, 200);
-    // Whoever needs it is served again right after.
+    // Requests succeed immediately after the recovery.
     manager.rotate("jwt", "another signing secret of 32 bytes or more");
     service.advance_clock(Duration::from_secs(5));
     let second_instance = service.second_instance(manager.source("jwt").await).await;
@@ -313,7 +320,7 @@ async fn f17_a_flood_of_unknown_keys_causes_few_lookups() {
 async fn an_unusable_previous_version_is_ignored() {
     let manager = FakeSecretsManager::start(&[]).await;
     manager.keep_binary("jwt", &[7; 32]);
-    manager.rotate("jwt", GOOD);
+    manager.rotate("jwt", VALID_SECRET);
     let service = service_with_admin(&manager).await;
     let tokens = service.session_of("a@example.com").await;
     let unknown = service.show(&with_key_id("unknown")).await;
@@ -323,7 +330,7 @@ async fn an_unusable_previous_version_is_ignored() {
 
 #[tokio::test]
 async fn f13_known_keys_work_during_an_outage_and_are_refreshed_after_it() {
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
     let service = service_with_admin(&manager).await;
     let tokens = service.session_of("a@example.com").await;
     let service = service.with_timeout(Duration::from_secs(3)).await;
@@ -336,7 +343,7 @@ async fn f13_known_keys_work_during_an_outage_and_are_refreshed_after_it() {
             200,
             "{failure:?}"
         );
-        // A key that may be new cannot be told from one that is made up.
+        // A new key cannot be distinguished from an invented one.
         let unknown = service.show(&with_key_id("unknown")).await;
         unknown.problem(503, "service_unavailable");
     }
@@ -349,7 +356,7 @@ async fn f13_known_keys_work_during_an_outage_and_are_refreshed_after_it() {
 
 #[tokio::test]
 async fn f13_a_flood_of_unknown_keys_does_not_delay_a_known_one() {
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
     let service = service_with_admin(&manager).await;
     let tokens = service.session_of("a@example.com").await;
     let service = service.with_timeout(Duration::from_secs(3)).await;
@@ -360,20 +367,20 @@ async fn f13_a_flood_of_unknown_keys_does_not_delay_a_known_one() {
     let flood = futures_util::future::join_all(forged.iter().map(|token| service.show(token)));
     let known = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        // What is known is to be asked for again now, behind those who wait for the unknown.
+        // The known key is due for a reload now, queued behind the requests with unknown keys.
         service.advance_clock(Duration::from_secs(301));
-        // A request that waited for them would get 503.
+        // A request that waited for the unknown keys would get 503.
         assert_eq!(service.show(&tokens.access).await.status, 200);
     };
     let (flood, ()) = tokio::join!(flood, known);
-    for answer in flood {
-        answer.problem(503, "service_unavailable");
+    for response in flood {
+        response.problem(503, "service_unavailable");
     }
 }
 
 #[tokio::test]
 async fn t_a_leaked_key_is_useless_after_the_rotation() {
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
     let service = service_with_admin(&manager).await;
     let before = service.session_of("a@example.com").await;
     let claims = claims_of(&before.access);
@@ -383,7 +390,7 @@ async fn t_a_leaked_key_is_useless_after_the_rotation() {
         for (name, moment) in [("iat", age), ("nbf", age), ("exp", age + lifetime)] {
             claims[name] = (issued_at + moment).into();
         }
-        signed_with("version-0", GOOD, &claims)
+        signed_with("version-0", VALID_SECRET, &claims)
     };
     manager.rotate("jwt", "another signing secret of 32 bytes or more");
     service.advance_clock(Duration::from_secs(420));
@@ -399,7 +406,7 @@ async fn t_a_leaked_key_is_useless_after_the_rotation() {
 
 #[tokio::test]
 async fn t_a_version_that_was_pending_too_long_does_not_become_current() {
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
     let client = manager.client().await;
     manager.begin_rotation("jwt", "slow");
     for done in &STEPS[..3] {
@@ -414,7 +421,7 @@ async fn t_a_version_that_was_pending_too_long_does_not_become_current() {
         manager.labels("jwt"),
         [("AWSCURRENT".to_owned(), "version-0".to_owned())]
     );
-    // The next rotation begins anew.
+    // The next rotation starts from the first step.
     manager.begin_rotation("jwt", "next");
     for done in STEPS {
         rotate(&client, &step("next", done)).await.unwrap();
@@ -423,7 +430,7 @@ async fn t_a_version_that_was_pending_too_long_does_not_become_current() {
 
 #[tokio::test]
 async fn t_steps_for_a_version_that_is_not_pending_are_refused() {
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
     let client = manager.client().await;
     for not_pending in STEPS {
         let refused = rotate(&client, &step("made-up", not_pending)).await;
@@ -433,7 +440,7 @@ async fn t_steps_for_a_version_that_is_not_pending_are_refused() {
     for not_pending in STEPS {
         let refused = rotate(&client, &step("version-0", not_pending)).await;
         assert!(refused.is_err(), "{not_pending:?} of the version before");
-        // That of the current version is done already.
+        // For the current version, the step is already complete.
         rotate(&client, &step("version-1", not_pending))
             .await
             .unwrap();
@@ -443,15 +450,15 @@ async fn t_steps_for_a_version_that_is_not_pending_are_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn white_space_around_secrets_is_ignored() {
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
     let service = service_with_admin(&manager).await;
     let tokens = service.session_of("a@example.com").await;
-    manager.rotate("jwt", &format!("\n {GOOD}\t\r\n"));
+    manager.rotate("jwt", &format!("\n {VALID_SECRET}\t\r\n"));
     service.advance_clock(Duration::from_secs(301));
     let claims = claims_of(&tokens.access);
     assert_eq!(
         service
-            .show(&signed_with("version-1", GOOD, &claims))
+            .show(&signed_with("version-1", VALID_SECRET, &claims))
             .await
             .status,
         200
@@ -468,7 +475,7 @@ async fn white_space_around_secrets_is_ignored() {
         message.contains("0 bytes; it needs at least 32"),
         "{message}"
     );
-    manager.rotate("jwt", GOOD);
+    manager.rotate("jwt", VALID_SECRET);
     let folder = TempDir::new().unwrap();
     let settings = with_uri_in_secret(manager.settings("jwt"));
     let mut server = server_with_admin(folder.path(), &settings).await;
@@ -493,7 +500,7 @@ const STEPS: [Step; 4] = [
 
 #[tokio::test]
 async fn each_step_of_a_rotation_can_be_repeated() {
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
     let service = service_with_admin(&manager).await;
     let before = service.session_of("a@example.com").await;
     let client = manager.client().await;
@@ -502,7 +509,7 @@ async fn each_step_of_a_rotation_can_be_repeated() {
         for _ in 0..3 {
             rotate(&client, &step("new", done)).await.unwrap();
         }
-        // Half done, it changes nothing for anyone.
+        // An incomplete rotation does not affect requests.
         assert_eq!(service.show(&before.access).await.status, 200);
     }
     let label = |stage: &str, version: &str| (stage.to_owned(), version.to_owned());
@@ -513,7 +520,7 @@ async fn each_step_of_a_rotation_can_be_repeated() {
             label("AWSPREVIOUS", "version-0")
         ]
     );
-    // A late delivery of an earlier step is done already.
+    // A late delivery of an earlier step succeeds without a change.
     for late in STEPS {
         rotate(&client, &step("new", late)).await.unwrap();
     }
@@ -525,7 +532,7 @@ async fn each_step_of_a_rotation_can_be_repeated() {
 
 #[tokio::test]
 async fn a_rotation_does_not_finish_without_its_first_step() {
-    let manager = FakeSecretsManager::start(&[("jwt", GOOD)]).await;
+    let manager = FakeSecretsManager::start(&[("jwt", VALID_SECRET)]).await;
     let client = manager.client().await;
     assert!(
         rotate(&client, &step("never", Step::TestSecret))

@@ -1,5 +1,5 @@
-//! Who may write is decided when it is written: requests race with the end of their session, and with a new
-//! password that their session lives through.
+//! Authorization is checked at the time of the write: requests race with the end of their session, and with a password
+//! change that their session survives.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use testkit::{PASSWORD, Response, TestService, Tokens};
 
 const EMAIL: &str = "admin@example.com";
 const NEW_PASSWORD: &str = "correct horse battery staple";
-/// Time enough for what the other request does, hashes included.
+/// Block time in milliseconds, longer than the concurrent request takes, hashes included.
 const LONG: i32 = 2500;
 
-/// A service on a mongod that no other test uses: a failpoint is the whole server's.
+/// Starts a service on a dedicated mongod, because failpoints apply to the whole server.
 async fn service_on_own_mongod() -> (TestService, Mongod) {
     let (service, mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.create("Akshay Pvt Ltd", EMAIL).await.status, 201);
     (service, mongod)
 }
 
-/// Holds up the next of these commands, on this collection of the control plane if one is named.
-async fn hold_up(service: &TestService, command: &str, collection: Option<&str>) {
+/// Blocks the next such command, restricted to `collection` of the control plane if given.
+async fn block_next(service: &TestService, command: &str, collection: Option<&str>) {
     let mut data = doc! { "failCommands": [command], "blockConnection": true, "blockTimeMS": LONG };
     if let Some(collection) = collection {
         let master = &service.state.config.master_db;
@@ -32,8 +32,8 @@ async fn hold_up(service: &TestService, command: &str, collection: Option<&str>)
     service.failpoint(doc! { "times": 1 }, data).await;
 }
 
-/// `request`, once the other one has had time to begin.
-async fn later<T>(request: impl Future<Output = T>) -> T {
+/// Awaits `request` after a delay that lets the concurrent request start.
+async fn delayed<T>(request: impl Future<Output = T>) -> T {
     sleep(Duration::from_millis(600)).await;
     request.await
 }
@@ -60,7 +60,7 @@ async fn t9_a_deletion_does_not_commit_after_a_logout_everywhere() {
         };
         let (deleted, ended) = tokio::join!(service.delete(&found.access, PASSWORD), ending);
         match ended.status.as_u16() {
-            // It takes no hash, and is first.
+            // The logout computes no hash, so it wins the race.
             204 => drop(deleted.problem(401, "invalid_token")),
             _ => {
                 ended.problem(401, "invalid_token");
@@ -78,7 +78,7 @@ async fn t9_concurrent_deletion_and_password_change_have_one_winner() {
         let email = format!("{number}@example.com");
         service.create(&format!("Number {number}"), &email).await;
         let own = service.session_of(&email).await;
-        // The same session, or another one: the password that was confirmed is no longer the admin's.
+        // The same or another session: the confirmed password is no longer current.
         let found = match number % 2 {
             0 => own.clone(),
             _ => service.session_of(&email).await,
@@ -103,10 +103,10 @@ async fn t9_a_rename_does_not_commit_after_a_logout() {
         service.session_of(EMAIL).await,
         service.session_of(EMAIL).await,
     );
-    // The first that the transaction does.
-    hold_up(&service, "findAndModify", None).await;
+    // Blocks the first command of the transaction.
+    block_next(&service, "findAndModify", None).await;
     let rename = service.rename(&found.access, "Stolen");
-    let (renamed, ended) = tokio::join!(rename, later(log_out_everywhere(&service, &own)));
+    let (renamed, ended) = tokio::join!(rename, delayed(log_out_everywhere(&service, &own)));
     assert_eq!(ended.status, 204);
     renamed.problem(401, "invalid_token");
     let shown = service.show(&service.token_of(EMAIL).await).await;
@@ -120,11 +120,11 @@ async fn t9_a_logout_waits_for_its_sessions_writes() {
         service.session_of(EMAIL).await,
         service.session_of(EMAIL).await,
     );
-    // In the middle of the transaction.
-    hold_up(&service, "insert", Some("audit_events")).await;
+    // Blocks the transaction midway.
+    block_next(&service, "insert", Some("audit_events")).await;
     let rename = async { (service.rename(&other.access, "New").await, Instant::now()) };
     let ending = async { (log_out_everywhere(&service, &own).await, Instant::now()) };
-    let ((renamed, written), (ended, answered)) = tokio::join!(rename, later(ending));
+    let ((renamed, written), (ended, answered)) = tokio::join!(rename, delayed(ending));
     assert_eq!((renamed.status.as_u16(), ended.status.as_u16()), (200, 204));
     assert!(written < answered);
 }
@@ -145,7 +145,7 @@ async fn t9_a_password_change_keeps_its_own_session() {
         ("admins", "refresh"),
     ];
     for (pair, (collection, request)) in passwords.windows(2).zip(requests) {
-        hold_up(&service, "find", Some(collection)).await;
+        block_next(&service, "find", Some(collection)).await;
         let held_up = async {
             match request {
                 "show" => service.show(&tokens.access).await,
@@ -153,9 +153,12 @@ async fn t9_a_password_change_keeps_its_own_session() {
             }
         };
         let change = service.change_password(&tokens.access, pair[0], pair[1]);
-        let (answer, changed) = tokio::join!(held_up, later(change));
+        let (response, changed) = tokio::join!(held_up, delayed(change));
         assert_eq!(changed.status, 204, "{changed:?}");
-        assert_eq!(answer.status, 200, "{request}, {collection}: {answer:?}");
+        assert_eq!(
+            response.status, 200,
+            "{request}, {collection}: {response:?}"
+        );
     }
 }
 

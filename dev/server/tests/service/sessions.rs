@@ -1,4 +1,4 @@
-//! Sessions: refresh tokens, logging out, a new password, and what each of them ends.
+//! Sessions: refresh tokens, logout and password changes, and the sessions that each of them ends.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn service_with_admin() -> TestService {
     service
 }
 
-/// Asserts that neither token opens anything any more.
+/// Asserts that the access token and the refresh token are revoked.
 pub async fn assert_revoked(service: &TestService, tokens: &Tokens) {
     service
         .show(&tokens.access)
@@ -30,7 +30,7 @@ pub async fn assert_revoked(service: &TestService, tokens: &Tokens) {
         .problem(401, "invalid_token");
 }
 
-async fn alive(service: &TestService, tokens: &Tokens) {
+async fn assert_live(service: &TestService, tokens: &Tokens) {
     assert_eq!(service.show(&tokens.access).await.status, 200);
 }
 
@@ -40,17 +40,17 @@ async fn a_refresh_returns_new_tokens_of_the_same_session() {
     let login = service.log_in(EMAIL, PASSWORD).await;
     assert_eq!(login.body["refresh_expires_in"], 2_592_000);
     let first = Tokens::of(&login);
-    let answer = service.refresh(&first.refresh).await;
-    assert_eq!(answer.body["token_type"], "bearer");
-    assert_eq!(answer.body["expires_in"], 1800);
-    let left = answer.body["refresh_expires_in"].as_u64().unwrap();
+    let response = service.refresh(&first.refresh).await;
+    assert_eq!(response.body["token_type"], "bearer");
+    assert_eq!(response.body["expires_in"], 1800);
+    let left = response.body["refresh_expires_in"].as_u64().unwrap();
     assert!((2_591_900..=2_592_000).contains(&left), "{left}");
-    let second = Tokens::of(&answer);
+    let second = Tokens::of(&response);
     assert!(second.access != first.access && second.refresh != first.refresh);
-    alive(&service, &first).await;
-    alive(&service, &second).await;
+    assert_live(&service, &first).await;
+    assert_live(&service, &second).await;
     let third = Tokens::of(&service.refresh(&second.refresh).await);
-    alive(&service, &third).await;
+    assert_live(&service, &third).await;
     assert_eq!(
         service.sessions().count_documents(doc! {}).await.unwrap(),
         1
@@ -79,7 +79,7 @@ async fn a_lost_response_is_repeated_within_the_replay_window() {
     service.advance_clock(Duration::from_secs(25));
     let again = Tokens::of(&service.refresh(&first.refresh).await);
     assert_eq!(again.refresh, second.refresh);
-    alive(&service, &again).await;
+    assert_live(&service, &again).await;
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn reuse_of_a_replaced_token_ends_the_session() {
     .await;
     assert_revoked(&service, &first).await;
     assert_revoked(&service, &second).await;
-    alive(&service, &other).await;
+    assert_live(&service, &other).await;
     let ended = service.trail(&other.access).await;
     assert_eq!(
         ended
@@ -142,7 +142,7 @@ async fn an_invented_refresh_token_ends_no_session() {
         let refused = service.refresh(text).await;
         refused.problem(401, "invalid_token");
     }
-    alive(&service, &tokens).await;
+    assert_live(&service, &tokens).await;
     assert_eq!(service.refresh(&tokens.refresh).await.status, 200);
 }
 
@@ -150,11 +150,11 @@ async fn an_invented_refresh_token_ends_no_session() {
 async fn parallel_refreshes_get_the_same_successor() {
     let service = service_with_admin().await;
     let first = service.session_of(EMAIL).await;
-    let answers = join_all((0..16).map(|_| service.refresh(&first.refresh))).await;
-    let tokens: Vec<_> = answers.iter().map(Tokens::of).collect();
+    let responses = join_all((0..16).map(|_| service.refresh(&first.refresh))).await;
+    let tokens: Vec<_> = responses.iter().map(Tokens::of).collect();
     for token in &tokens {
         assert_eq!(token.refresh, tokens[0].refresh);
-        alive(&service, token).await;
+        assert_live(&service, token).await;
     }
     assert_eq!(service.refresh(&tokens[0].refresh).await.status, 200);
 }
@@ -166,7 +166,7 @@ async fn an_expired_session_is_dead_before_its_document_is_removed() {
     let day = Duration::from_secs(24 * 3600);
     service.advance_clock(29 * day);
     let tokens = Tokens::of(&service.refresh(&tokens.refresh).await);
-    alive(&service, &tokens).await;
+    assert_live(&service, &tokens).await;
     service.advance_clock(day);
     assert_revoked(&service, &tokens).await;
 }
@@ -178,11 +178,11 @@ async fn an_access_token_does_not_outlive_its_session() {
     let login = service.log_in(EMAIL, PASSWORD).await;
     assert_eq!(login.body["expires_in"], 600);
     service.advance_clock(Duration::from_secs(500));
-    let answer = service.refresh(&Tokens::of(&login).refresh).await;
-    let left = answer.body["expires_in"].as_u64().unwrap();
+    let response = service.refresh(&Tokens::of(&login).refresh).await;
+    let left = response.body["expires_in"].as_u64().unwrap();
     assert!((90..=100).contains(&left), "{left}");
-    assert_eq!(answer.body["refresh_expires_in"], left);
-    let claims = claims_of(&Tokens::of(&answer).access);
+    assert_eq!(response.body["refresh_expires_in"], left);
+    let claims = claims_of(&Tokens::of(&response).access);
     let claim = |name: &str| claims[name].as_u64().unwrap();
     assert_eq!(claim("exp") - claim("iat"), left);
 }
@@ -196,7 +196,7 @@ async fn a_logout_ends_only_its_session() {
     );
     assert_eq!(service.log_out(&one.access).await.status, 204);
     assert_revoked(&service, &one).await;
-    alive(&service, &other).await;
+    assert_live(&service, &other).await;
     service
         .log_out(&one.access)
         .await
@@ -219,21 +219,21 @@ async fn a_logout_everywhere_ends_only_the_admins_sessions() {
         "all=1",
     ] {
         let path = format!("/admin/logout?{query}");
-        let answer = service
+        let response = service
             .call("POST", &path, &sessions[0].access, &Value::Null)
             .await;
-        answer.problem(400, "malformed_request");
+        response.problem(400, "malformed_request");
     }
     let path = "/admin/logout?everywhere=true";
-    let answer = service
+    let response = service
         .call("POST", path, &sessions[0].access, &Value::Null)
         .await;
-    assert_eq!(answer.status, 204);
+    assert_eq!(response.status, 204);
     for session in &sessions {
         assert_revoked(&service, session).await;
     }
-    alive(&service, &foreign).await;
-    alive(&service, &service.session_of(EMAIL).await).await;
+    assert_live(&service, &foreign).await;
+    assert_live(&service, &service.session_of(EMAIL).await).await;
 }
 
 #[tokio::test]
@@ -243,18 +243,18 @@ async fn t9_a_password_change_ends_all_other_sessions() {
         service.session_of(EMAIL).await,
         service.session_of(EMAIL).await,
     );
-    let answer = service
+    let response = service
         .change_password(&own.access, PASSWORD, NEW_PASSWORD)
         .await;
-    assert_eq!(answer.status, 204, "{answer:?}");
+    assert_eq!(response.status, 204, "{response:?}");
     assert_revoked(&service, &other).await;
-    alive(&service, &own).await;
-    alive(&service, &Tokens::of(&service.refresh(&own.refresh).await)).await;
+    assert_live(&service, &own).await;
+    assert_live(&service, &Tokens::of(&service.refresh(&own.refresh).await)).await;
     service
         .log_in(EMAIL, PASSWORD)
         .await
         .problem(401, "invalid_credentials");
-    alive(
+    assert_live(
         &service,
         &Tokens::of(&service.log_in(EMAIL, NEW_PASSWORD).await),
     )
@@ -271,20 +271,20 @@ async fn a_password_change_requires_the_current_password_and_a_valid_new_one() {
         ("Akshay Pvt Ltd", "too_guessable"),
         ("ADMIN@example.com", "too_guessable"),
     ] {
-        let answer = service.change_password(&tokens.access, PASSWORD, new).await;
-        let errors = answer.problem(422, "validation_failed");
+        let response = service.change_password(&tokens.access, PASSWORD, new).await;
+        let errors = response.problem(422, "validation_failed");
         assert_eq!(errors, [("new_password".to_owned(), code.to_owned())]);
     }
     let path = "/admin/password";
     let unknown =
         json!({"current_password": PASSWORD, "new_password": NEW_PASSWORD, "email": EMAIL});
-    let answer = service.call("POST", path, &tokens.access, &unknown).await;
-    answer.problem(400, "malformed_request");
+    let response = service.call("POST", path, &tokens.access, &unknown).await;
+    response.problem(400, "malformed_request");
     service
         .change_password(&tokens.access, "not this one", NEW_PASSWORD)
         .await
         .problem(401, "invalid_credentials");
-    alive(&service, &tokens).await;
+    assert_live(&service, &tokens).await;
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
 }
 
@@ -293,21 +293,21 @@ async fn a_stolen_token_does_not_help_to_guess_the_password() {
     let service = service_with_admin().await;
     let tokens = service.session_of(EMAIL).await;
     for _ in 0..5 {
-        let answer = service
+        let response = service
             .change_password(&tokens.access, "a guess", NEW_PASSWORD)
             .await;
-        answer.problem(401, "invalid_credentials");
+        response.problem(401, "invalid_credentials");
     }
-    let guesses = [
+    let attempts = [
         service
             .change_password(&tokens.access, PASSWORD, NEW_PASSWORD)
             .await,
         service.delete(&tokens.access, PASSWORD).await,
     ];
-    for answer in guesses {
-        answer.problem(429, "too_many_attempts");
+    for response in attempts {
+        response.problem(429, "too_many_attempts");
     }
-    // Whose token it is is not kept from logging in, and from the new session on from anything.
+    // The token's owner can still log in, and the new session is not restricted.
     let own = service.session_of(EMAIL).await;
     let changed = service.change_password(&own.access, PASSWORD, NEW_PASSWORD);
     assert_eq!(changed.await.status, 204);
@@ -338,7 +338,7 @@ async fn no_session_of_the_old_password_survives_a_concurrent_login() {
     for login in logins.iter().filter(|login| login.status == 200) {
         assert_revoked(&service, &Tokens::of(login)).await;
     }
-    alive(&service, &own).await;
+    assert_live(&service, &own).await;
 }
 
 #[tokio::test]
@@ -357,13 +357,13 @@ async fn refresh_cannot_survive_logout_everywhere() {
     let refreshes = join_all((0..16).map(|_| service.refresh(&other.refresh)));
     let (everywhere, refreshes) = tokio::join!(everywhere, refreshes);
     assert_eq!(everywhere.status, 204);
-    for answer in refreshes.iter().filter(|answer| answer.status == 200) {
-        assert_revoked(&service, &Tokens::of(answer)).await;
+    for response in refreshes.iter().filter(|response| response.status == 200) {
+        assert_revoked(&service, &Tokens::of(response)).await;
     }
     assert_revoked(&service, &other).await;
 }
 
-/// 12,000 more sessions like the newest one. An action counts at most 10,000.
+/// Inserts 12,000 copies of the newest session. An action counts at most 10,000.
 async fn insert_many_sessions(service: &TestService) {
     let copies = [
         doc! { "$sort": { "epoch": -1, "_id": -1 } },
@@ -383,11 +383,11 @@ async fn ten_thousand_sessions_end_with_one_logout() {
     insert_many_sessions(&service).await;
     let changed = service.change_password(&own.access, PASSWORD, NEW_PASSWORD);
     assert_eq!(changed.await.status, 204);
-    alive(&service, &own).await;
+    assert_live(&service, &own).await;
     insert_many_sessions(&service).await;
     let path = "/admin/logout?everywhere=true";
-    let answer = service.call("POST", path, &own.access, &Value::Null).await;
-    assert_eq!(answer.status, 204);
+    let response = service.call("POST", path, &own.access, &Value::Null).await;
+    assert_eq!(response.status, 204);
     assert_revoked(&service, &own).await;
     let own = Tokens::of(&service.log_in(EMAIL, NEW_PASSWORD).await);
     insert_many_sessions(&service).await;
@@ -400,7 +400,7 @@ async fn ten_thousand_sessions_end_with_one_logout() {
         .filter_map(|event| event["sessions_ended"].as_u64())
         .collect();
     assert_eq!(ended, [10_000, 10_000]);
-    // They end with the admin's epoch. No request removes them one by one.
+    // The admin's epoch revokes them. No request deletes the documents.
     let documents = service.sessions().count_documents(doc! {}).await.unwrap();
     assert!(documents > 3 * 12_000, "{documents}");
     assert_eq!(service.delete(&own.access, NEW_PASSWORD).await.status, 200);
@@ -440,7 +440,7 @@ async fn q1_a_login_beyond_the_limit_of_sessions_ends_the_least_recently_refresh
     let newest = service.session_of(EMAIL).await;
     assert_revoked(&service, &sessions[1]).await;
     for session in [&refreshed, &sessions[2], &newest, &others] {
-        alive(&service, session).await;
+        assert_live(&service, session).await;
     }
     let page = service
         .call("GET", "/org/audit", &newest.access, &Value::Null)

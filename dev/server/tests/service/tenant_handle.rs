@@ -1,4 +1,4 @@
-//! The handle that code has on an admin's own collection: it reaches no other.
+//! The tenant handle gives access to the admin's own collection only.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
