@@ -31,17 +31,20 @@
 //! }
 //! ```
 
+use std::sync::Arc;
+
 use mongodb::action::{
     Aggregate, CountDocuments, CreateIndex, Delete, Find, FindOne, FindOneAndUpdate, InsertMany,
     InsertOne, ReplaceOne, Update,
 };
 use mongodb::bson::Document;
 use mongodb::options::UpdateModifications;
-use mongodb::{Collection, Database, IndexModel};
+use mongodb::{Collection, IndexModel};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::auth::Caller;
+use crate::store::Databases;
 use crate::values::CollectionName;
 
 /// The stages of an aggregation that read only the collection that they begin with, and write nothing.
@@ -70,9 +73,9 @@ const STAGES: &[&str] = &[
 ];
 
 /// The data of one tenant.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Tenant {
-    database: Database,
+    databases: Arc<Databases>,
     collection_name: CollectionName,
 }
 
@@ -91,7 +94,7 @@ impl Caller {
     /// The data of the caller's organization.
     pub fn tenant(&self) -> Tenant {
         Tenant {
-            database: self.databases().tenants.clone(),
+            databases: self.shared_databases(),
             collection_name: self.organization().collection_name.clone(),
         }
     }
@@ -101,7 +104,7 @@ impl Tenant {
     /// The tenant's collection.
     pub fn collection<T: Send + Sync>(&self) -> TenantCollection<T> {
         TenantCollection {
-            inner: self.database.collection(self.collection_name.as_str()),
+            inner: self.databases.tenant_collection(&self.collection_name),
         }
     }
 }

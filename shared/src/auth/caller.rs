@@ -47,6 +47,10 @@ impl Caller {
         &self.databases
     }
 
+    pub(crate) fn shared_databases(&self) -> Arc<Databases> {
+        Arc::clone(&self.databases)
+    }
+
     /// An action of the caller, for the audit trail.
     pub(crate) fn event(&self, action: Action) -> Event {
         Event::new(action, self.request.address(), self.request.now())

@@ -64,7 +64,8 @@ pub async fn onboard(
     let (password_hash, ()) = tokio::try_join!(hashing, indexes)?;
     let id = OrganizationId::generate();
     for collection_name in CollectionName::candidates(&new.name, &id.to_hex()) {
-        if collection_exists(databases, &collection_name).await? {
+        // An existing collection is never given to an organization.
+        if databases.tenant_collection_exists(&collection_name).await? {
             continue;
         }
         let documents = Documents::new(request, id, &new, collection_name, &password_hash);
@@ -242,13 +243,6 @@ fn admin_document(
     }
 }
 
-/// Whether there is a collection of this name. An existing collection is never given to an organization.
-async fn collection_exists(databases: &Databases, name: &CollectionName) -> Result<bool, Problem> {
-    let filter = doc! { "name": name.as_str() };
-    let listing = databases.tenants.list_collection_names().filter(filter);
-    Ok(!listing.await?.is_empty())
-}
-
 async fn insert_key(
     databases: &Databases,
     record: &IdempotencyRecord,
@@ -286,8 +280,8 @@ async fn create_collection(
     name: &CollectionName,
     transaction: &mut ClientSession,
 ) -> Result<(), TransactionError<Refusal>> {
-    let creating = databases.tenants.create_collection(name.as_str());
-    match creating.session(transaction).await {
+    let created = databases.create_tenant_collection(name, transaction).await;
+    match created {
         Err(error) if names_existing_collection(&error) => {
             Err(TransactionError::Aborted(Refusal::CollectionTaken))
         }

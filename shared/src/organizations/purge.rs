@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use mongodb::bson::{Binary, Document, doc};
+use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
 use tokio::time::Instant;
 
@@ -96,11 +96,7 @@ async fn remove(databases: &Databases, organization: &Organization) -> Result<bo
     }
     retire_name(databases, organization).await?;
     let collection = organization.collection_name.as_str();
-    databases
-        .tenants
-        .collection::<()>(collection)
-        .drop()
-        .await?;
+    databases.drop_tenant_collection(collection).await?;
     let of_organization = doc! { "organization_id": organization.id };
     let of_onboarding = doc! { "organization_id": organization.id };
     databases
@@ -138,7 +134,7 @@ async fn retire_name(databases: &Databases, organization: &Organization) -> Resu
     let collection = organization.collection_name.as_str();
     let retired = doc! {
         "retired_at": databases.clock.now(),
-        "uuid": uuid_of(databases, collection).await?,
+        "uuid": databases.tenant_collection_uuid(collection).await?,
     };
     databases
         .retired_collection_names
@@ -146,16 +142,6 @@ async fn retire_name(databases: &Databases, organization: &Organization) -> Resu
         .upsert(true)
         .await?;
     Ok(())
-}
-
-/// Of the collection with this name, if it exists.
-async fn uuid_of(databases: &Databases, collection: &str) -> Result<Option<Binary>, Error> {
-    let filter = doc! { "name": collection };
-    let mut found = databases.tenants.list_collections().filter(filter).await?;
-    Ok(match found.advance().await? {
-        true => found.deserialize_current()?.info.uuid,
-        false => None,
-    })
 }
 
 /// Drops collections of late writes: those with a purged name, another UUID than the purged collection, and no
@@ -169,7 +155,7 @@ async fn drop_late_collections(databases: &Databases) -> Result<(), Error> {
             continue;
         };
         if is_late(databases, name, &retired).await? {
-            databases.tenants.collection::<()>(name).drop().await?;
+            databases.drop_tenant_collection(name).await?;
             tracing::warn!("dropped a collection that a late write created after its purge");
         }
     }
@@ -177,7 +163,7 @@ async fn drop_late_collections(databases: &Databases) -> Result<(), Error> {
 }
 
 async fn is_late(databases: &Databases, name: &str, retired: &Document) -> Result<bool, Error> {
-    let Some(uuid) = uuid_of(databases, name).await? else {
+    let Some(uuid) = databases.tenant_collection_uuid(name).await? else {
         return Ok(false);
     };
     if retired.get("uuid") == Some(&uuid.into()) {

@@ -33,7 +33,7 @@ pub struct Databases {
     /// Database of the control plane.
     pub(super) master: Database,
     /// Database of the tenants' collections.
-    pub(crate) tenants: Database,
+    pub(super) tenants: Database,
     /// Whether this process has created the indexes.
     pub(super) indexes: OnceCell<()>,
 }
@@ -87,8 +87,7 @@ impl Databases {
     pub(super) async fn probe(&self) -> Result<(), mongodb::error::Error> {
         let nothing = doc! { "_id": Bson::Null };
         self.organizations.find_one(nothing).await?;
-        let none = doc! { "name": "" };
-        self.tenants.list_collections().filter(none).await.map(drop)
+        self.probe_tenants().await
     }
 }
 

@@ -7,6 +7,7 @@ mod indexes;
 mod lease;
 mod lock;
 mod mongo;
+mod tenant_data;
 mod write;
 
 pub(crate) use alive_session::alive;

@@ -44,7 +44,7 @@ async fn post_admin_login() {
     {
       "access_token": "<token>",
       "expires_in": 1800,
-      "refresh_expires_in": 2592000,
+      "refresh_expires_in": "<seconds>",
       "refresh_token": "<token>",
       "token_type": "bearer"
     }
@@ -60,7 +60,7 @@ async fn post_admin_refresh() {
     {
       "access_token": "<token>",
       "expires_in": 1800,
-      "refresh_expires_in": 2591999,
+      "refresh_expires_in": "<seconds>",
       "refresh_token": "<token>",
       "token_type": "bearer"
     }
