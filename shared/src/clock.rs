@@ -41,7 +41,7 @@ pub(crate) fn before(now: DateTime, wait: Duration) -> DateTime {
     DateTime::from_millis(now.timestamp_millis().saturating_sub(wait))
 }
 
-/// Zero if `later` is in the past.
+/// The time from `now` to `later`. Zero if `later` is in the past.
 pub(crate) fn between(now: DateTime, later: DateTime) -> Duration {
     let wait = later
         .timestamp_millis()

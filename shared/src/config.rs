@@ -281,7 +281,7 @@ impl Config {
             ),
             max_sessions: settings.number("MAX_SESSIONS", 100, 1..=10_000),
             session_ttl: settings.seconds("SESSION_TTL_SECONDS", 30 * DAY, 300..=365 * DAY),
-            // The minimum exceeds the duration of any request, so no request uses the collection when it is dropped.
+            // The minimum exceeds the service's request timeout, so none of its own requests outlasts the grace period.
             deletion_grace: settings.seconds("DELETION_GRACE_SECONDS", 7 * DAY, 60..=365 * DAY),
             api_docs: ApiDocs::read(settings),
         }

@@ -1,7 +1,7 @@
 //! The crate behind all functions: values, storage, authentication, use cases, and the runtime on Lambda.
 //!
-//! Each module uses only modules above it in this list. `docs/architecture.md` draws the order, and `.ci/module-order` checks
-//! it.
+//! Each module uses only modules above it in this list. `docs/architecture.md` draws the order, and `.ci/module-order`
+//! checks it.
 
 pub mod values;
 

@@ -69,7 +69,7 @@ fn start<L>(filter: Targets, format: L)
 where
     L: Layer<Registry> + Send + Sync,
 {
-    // An existing subscriber is kept.
+    // Fails if there is a subscriber already, which then stays in use.
     let _ = tracing_subscriber::registry()
         .with(format.with_filter(filter))
         .try_init();

@@ -1,6 +1,7 @@
 //! Metrics: in CloudWatch's embedded metric format on Lambda, as log entries elsewhere.
 //!
-//! See <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
+//! See
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>.
 
 use std::io::Write;
 use std::sync::OnceLock;

@@ -85,15 +85,15 @@ impl PasswordHasher {
     ) -> Result<Comparison, Problem> {
         let cost = self.cost;
         let verify = move || {
-            let is_right = hash.verify(&password);
+            let matches = hash.verify(&password);
             let unprepared = password.unprepared();
-            let was_right = unprepared.as_ref().is_some_and(|form| hash.verify(form));
-            if !is_right && !was_right {
+            let matches_unprepared = unprepared.as_ref().is_some_and(|form| hash.verify(form));
+            if !matches && !matches_unprepared {
                 for form in [Some(&password), unprepared.as_ref()].into_iter().flatten() {
                     hash.equalize_cost(cost, form);
                 }
             }
-            match (is_right, was_right) {
+            match (matches, matches_unprepared) {
                 (true, _) => Comparison::Matches,
                 (false, true) => Comparison::MatchesUnprepared,
                 (false, false) => Comparison::Different,

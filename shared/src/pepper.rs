@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 /// Length of [`Pepper::mac`], in bytes.
 pub(crate) const MAC_BYTES: usize = 16;
 
-/// HMAC-SHA-256 wants a key at least as long as its hash (RFC 2104, section 3), in bytes.
+/// Minimum length in bytes: a key should be at least as long as the hash (RFC 2104, section 3).
 const MIN_BYTES: usize = 32;
 
 #[derive(Clone)]
@@ -35,7 +35,7 @@ impl Pepper {
             .collect()
     }
 
-    /// The first half of the HMAC of `parts`: proves that the service issued a token or cursor.
+    /// The first half of the HMAC of `parts`. It authenticates tokens and cursors that the service issued.
     pub(crate) fn mac<T: AsRef<[u8]>>(&self, parts: &[T]) -> [u8; MAC_BYTES] {
         let mut mac = [0; MAC_BYTES];
         let tag = self.sign(parts);

@@ -40,7 +40,7 @@ impl RequestContext {
         self.address
     }
 
-    /// The request gets 503 if it is not answered by then.
+    /// The request gets 503 if it has no response by then.
     pub fn deadline(&self) -> Instant {
         self.deadline
     }
@@ -54,7 +54,7 @@ impl RequestContext {
         &self.log
     }
 
-    /// The time by which expiries are decided.
+    /// The current time, which decides what has expired.
     pub fn now(&self) -> DateTime {
         self.state.clock.now()
     }

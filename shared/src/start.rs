@@ -54,7 +54,7 @@ async fn prepare_mongo(state: &AppState) -> Result<(), StartupError> {
 async fn prepare_tokens(state: &AppState) -> Result<(), StartupError> {
     let prepared = state.tokens.prepare(state.clock.now()).await;
     prepared.or_else(|error: SigningSecretError| {
-        if error.is_final() {
+        if error.is_permanent() {
             return Err(StartupError(error.to_string()));
         }
         tracing::error!(reason = %error, "the signing secret is unavailable at startup: requests get 503 until it is back");

@@ -1,4 +1,4 @@
-//! The tenant's data: the only way to it is a handle that the caller yields.
+//! The tenant's data, which is reached only through a handle that [`Caller::tenant`] returns.
 //!
 //! ```
 //! # use axum::http::StatusCode;
@@ -15,8 +15,8 @@
 //! }
 //! ```
 //!
-//! A [`mongodb::Collection`] would lead to the client, and so to all other tenants. The handle offers only what stays in the
-//! tenant's collection. The following does not compile:
+//! A [`mongodb::Collection`] would lead to the client, and so to all other tenants. The handle offers only what stays
+//! in the tenant's collection. The following does not compile:
 //!
 //! ```compile_fail,E0616
 //! async fn of_another_tenant(state: &shared::state::AppState) {
@@ -47,8 +47,8 @@ use crate::auth::Caller;
 use crate::store::Databases;
 use crate::values::CollectionName;
 
-/// The stages of an aggregation that read only the collection that they begin with, and write nothing.
-const STAGES: &[&str] = &[
+/// Aggregation stages that read only the aggregated collection, and write nothing.
+const PERMITTED_STAGES: &[&str] = &[
     "$addFields",
     "$bucket",
     "$bucketAuto",
@@ -157,7 +157,7 @@ impl<T: Send + Sync> TenantCollection<T> {
     ) -> Result<Aggregate<'_>, ForbiddenStage> {
         let pipeline: Vec<Document> = pipeline.into_iter().collect();
         let mut stages = pipeline.iter().flat_map(Document::keys);
-        match stages.find(|stage| !STAGES.contains(&stage.as_str())) {
+        match stages.find(|stage| !PERMITTED_STAGES.contains(&stage.as_str())) {
             Some(stage) => Err(ForbiddenStage(stage.clone())),
             None => Ok(self.inner.aggregate(pipeline)),
         }

@@ -1,5 +1,5 @@
-//! Measures what a request, a cold start and a tenant cost, each compared with its baseline and in one run, and writes it
-//! into `docs/performance.md`: `cargo benchmark`, or with the names of some sections.
+//! Measures what a request, a cold start and a tenant cost, each compared with its baseline and in one run, and writes
+//! it into `docs/performance.md`: `cargo benchmark`, or with the names of some sections.
 
 mod backend;
 mod cold_start;

@@ -40,7 +40,8 @@ pub struct PythonPackages<'a> {
 }
 
 impl PythonPackages<'_> {
-    /// Their folder. They are kept only if `prove` finds that they run. One process fetches them, and others wait for it.
+    /// Their folder. They are kept only if `prove` finds that they run. One process fetches them, and others wait for
+    /// it.
     pub fn folder(
         &self,
         prove: impl FnOnce(&Path) -> Result<(), FetchError>,

@@ -43,8 +43,8 @@ fn api(state: &Arc<AppState>) -> OpenApiRouter {
         .merge(api_docs::router(state.config.api_docs))
 }
 
-/// Every route, and the response to a method that a path does not have: one table decides about methods here and on AWS,
-/// where such a request takes API Gateway's `$default` route.
+/// Every route, and the response to a method that a path does not have: one table decides about methods here and on
+/// AWS, where such a request takes API Gateway's `$default` route.
 pub fn routes(state: &Arc<AppState>) -> Router {
     Router::from(api(state)).method_not_allowed_fallback(api_docs::unknown_route)
 }

@@ -1,7 +1,7 @@
 //! The file `.env` of the current folder: lines of `NAME=value` with literal values.
 //!
-//! Nothing is expanded: a `$` may be part of a password. Syntax that other parsers of such files interpret differently is
-//! refused. A file of a parent folder is another project's and is not read.
+//! Nothing is expanded: a `$` may be part of a password. Syntax that other parsers of such files interpret differently
+//! is refused. A file of a parent folder is another project's and is not read.
 
 use std::fs;
 use std::io;
@@ -20,8 +20,8 @@ pub enum DotenvError {
     },
 }
 
-/// Sets the variables of `.env` in `folder` that the environment does not have, if there is such a file. Must run before
-/// other threads start.
+/// Sets the variables of `.env` in `folder` that the environment does not have, if there is such a file. Must run
+/// before other threads start.
 pub fn load(folder: &Path) -> Result<(), DotenvError> {
     let path = folder.join(".env");
     let text = match fs::read_to_string(&path) {

@@ -76,7 +76,7 @@ impl FakeSecretsManager {
     }
 
     /// Stores a binary secret.
-    pub fn keep_binary(&self, id: &str, bytes: &[u8]) {
+    pub fn store_binary(&self, id: &str, bytes: &[u8]) {
         self.rotate(id, &base64::engine::general_purpose::STANDARD.encode(bytes));
         let mut secrets = self.secrets.lock().unwrap();
         for version in secrets.get_mut(id).unwrap().values_mut() {
@@ -220,7 +220,7 @@ async fn respond(
     let done = found.and_then(|versions| act(versions, &action, &body));
     done.map_or_else(
         || error(400, "ResourceNotFoundException"),
-        |answer| Json(answer).into_response(),
+        |output| Json(output).into_response(),
     )
 }
 

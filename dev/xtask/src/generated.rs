@@ -1,4 +1,4 @@
-//! The generated parts of files. A part stands between a line with `# generated: <name>` and one with `# end of generated`.
+//! The generated parts of files. A part is between the lines `# generated: <name>` and `# end of generated`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -97,7 +97,7 @@ fn yaml_list(
         .collect()
 }
 
-/// For each path its function, or one for each method.
+/// For each path its function, or a list with a function for each method.
 fn watch_routes(functions: &[Function]) -> Vec<String> {
     let mut by_path: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for function in functions {

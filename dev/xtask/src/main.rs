@@ -25,7 +25,7 @@ fn generate() -> io::Result<ExitCode> {
             eprintln!("Wrote {}", file.path.display());
         }
     }
-    // Only the local server knows all routes.
+    // Only the local server has the routes of all functions.
     let status = Command::new(env!("CARGO"))
         .current_dir(root())
         .args([

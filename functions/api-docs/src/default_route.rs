@@ -1,7 +1,7 @@
 //! API Gateway's `$default` route: requests that match no other route.
 //!
-//! They may be for a path of any function. The document of all functions shows whether the path or only the method is
-//! unknown.
+//! They may be for a path of any function. The document of all functions shows whether the path has other methods, or
+//! does not exist.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -30,7 +30,7 @@ pub fn router() -> OpenApiRouter {
     OpenApiRouter::new().route("/{*path}", any(unknown_route))
 }
 
-/// 405 with the methods of the path, or 404 if the path is unknown. The local server responds the same.
+/// 405 with the methods of the path, or 404 if there is no such path. The local server uses it too.
 pub async fn unknown_route(request: Request) -> Response {
     let path = request.uri().path();
     let Some((_, methods)) = KNOWN

@@ -6,6 +6,6 @@ use shared::start::StartupError;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartupError> {
-    let api_docs = lambda::start_alone(ApiDocs::read)?;
-    lambda::serve_alone(api_docs::router(api_docs).into()).await
+    let api_docs = lambda::start_without_mongodb(ApiDocs::read)?;
+    lambda::serve_without_state(api_docs::router(api_docs).into()).await
 }

@@ -56,22 +56,22 @@ pub async fn authorize(
     let request_id = request.request_context.request_id.clone();
     let route = request.route_key.clone();
     let checking = tokio::time::timeout_at(deadline.0, authenticate(state, request, deadline));
-    let admin = checking.await.unwrap_or(Err(Problem::unavailable()));
+    let caller = checking.await.unwrap_or(Err(Problem::unavailable()));
     // The counterpart of the log entry that each HTTP request has.
     tracing::info!(
         request_id,
         route,
-        authorized = admin.is_ok(),
-        code = admin.as_ref().err().map(|problem| problem.code.as_str()),
-        organization_id = admin
+        authorized = caller.is_ok(),
+        code = caller.as_ref().err().map(|problem| problem.code.as_str()),
+        organization_id = caller
             .as_ref()
             .ok()
-            .map(|admin| admin.organization().id.to_hex()),
+            .map(|caller| caller.organization().id.to_hex()),
         duration_ms = u64::try_from(started.elapsed().as_millis()).ok(),
         "decided"
     );
-    match admin {
-        Ok(admin) => Ok(Some(context_of(&admin)).into()),
+    match caller {
+        Ok(caller) => Ok(Some(context_of(&caller)).into()),
         Err(problem) if problem.code == Code::InvalidToken => Ok(None.into()),
         Err(problem) => Err(problem.into()),
     }

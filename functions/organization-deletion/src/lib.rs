@@ -78,8 +78,8 @@ shared::problem_responses!(RestoreProblems: InvalidCredentials, TooManyAttempts)
 
 /// Restore a deleted organization
 ///
-/// Takes the credentials of its admin, who can log in again afterwards. If the organization is not deleted, nothing changes,
-/// and the request is recorded as a `login` without a session.
+/// Takes the credentials of its admin, who can log in again afterwards. If the organization is not deleted, nothing
+/// changes, and the request is recorded as a `login` without a session.
 #[utoipa::path(
     post,
     path = "/org/restore",

@@ -10,7 +10,7 @@ use shared::model::{Action, Event};
 use shared::problem::{FieldError, Problem};
 use utoipa::{IntoParams, ToSchema};
 
-const USUAL_PAGE: u32 = 50;
+const DEFAULT_LIMIT: u32 = 50;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -96,7 +96,7 @@ pub async fn read(
     Query(query): Query<PageQuery>,
 ) -> Result<Json<AuditPage>, Problem> {
     let limit = match query.limit.map(u32::try_from) {
-        None => USUAL_PAGE,
+        None => DEFAULT_LIMIT,
         Some(Ok(limit)) if (1..=audit::MAX_PAGE).contains(&limit) => limit,
         Some(_) => return Err(limit_out_of_range().into()),
     };

@@ -8,10 +8,10 @@ use shared::tokens::{RotationEvent, rotate};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartupError> {
-    lambda::start_alone(|_| ())?;
+    lambda::start_without_mongodb(|_| ())?;
     let secrets = SecretsManager::default();
     let step = async |event: LambdaEvent<RotationEvent>| -> Result<(), InvocationError> {
         Ok(rotate(&secrets, &event.payload).await?)
     };
-    lambda::run(service_fn(step)).await
+    lambda::serve_events_without_state(service_fn(step)).await
 }

@@ -38,7 +38,8 @@ shared::problem_responses!(RefreshProblems: InvalidToken = Problem::refresh_toke
 /// Refresh a session's tokens
 ///
 /// Exchanges a single-use refresh token for a new token pair. If the response is lost, the client may resend the old
-/// refresh token for 30 seconds and receives the same new one. Any later reuse is treated as theft and ends the session.
+/// refresh token for 30 seconds and receives the same new one. Any later reuse is treated as theft and ends the
+/// session.
 #[utoipa::path(
     post,
     path = "/admin/refresh",

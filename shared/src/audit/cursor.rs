@@ -1,4 +1,4 @@
-//! The cursor of a page: where the previous page ended. Only the service can make one.
+//! The cursor of a page: the last event of the previous page. Only the service can issue one.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

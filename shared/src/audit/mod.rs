@@ -1,8 +1,8 @@
 //! The audit trail: what was done in an organization, by whom and from where.
 //!
-//! An event is written in the transaction of what it records, so that there is one exactly when the other
-//! happened. An action that ends sessions writes one event: the writes of a logout everywhere do not grow
-//! with what it ends. Events hold no secrets.
+//! An event is written in the transaction of the action that it records: both are committed, or neither.
+//! An action that ends sessions writes one event for all of them, so that a logout everywhere has the same
+//! number of writes for any number of sessions. Events contain no secrets.
 
 mod cursor;
 mod trail;

@@ -7,7 +7,7 @@ use crate::auth::Caller;
 use crate::model::Event;
 use crate::problem::Problem;
 
-/// The most events that a page can have.
+/// Maximum number of events on a page.
 pub const MAX_PAGE: u32 = 100;
 
 pub struct Page {
@@ -34,7 +34,7 @@ pub async fn page(caller: &Caller, limit: u32, cursor: Option<&str>) -> Result<P
         .audit_events
         .find(filter)
         .sort(doc! { "at": -1, "_id": -1 })
-        // One more than asked for: it says whether there is another page.
+        // One more than requested: it shows whether there is another page.
         .limit(i64::from(limit.min(MAX_PAGE)) + 1)
         .await?;
     let mut events: Vec<Event> = Vec::with_capacity(size + 1);

@@ -34,7 +34,7 @@ pub async fn verify_login<'a>(
     Ok(verified)
 }
 
-/// Verifies the credentials of an active admin of an organization that is `accepted`.
+/// Verifies the credentials of an active admin whose organization is `accepted`.
 pub(crate) async fn verify_credentials<'a>(
     request: &'a RequestContext,
     credentials: Credentials<'_>,
@@ -42,7 +42,7 @@ pub(crate) async fn verify_credentials<'a>(
 ) -> Result<(VerifiedLogin<'a>, Organization), Problem> {
     let databases = request.databases().await?;
     let email = EmailAddress::parse(credentials.email).ok();
-    // Text that is no email address is counted like an unknown one.
+    // Text that is not an email address is counted like an address that no admin has.
     let account = email.as_ref().map_or(credentials.email, EmailAddress::key);
     let attempt = LoginAttempt::begin(
         databases,
@@ -84,7 +84,7 @@ async fn find_admin(
     Ok(databases.admins.find_one(filter).await?)
 }
 
-/// Compares the password with the admin's hash, or with a dummy where there is no admin.
+/// Compares the password with the admin's hash, or with a dummy if there is no admin.
 async fn compare(
     request: &RequestContext,
     admin: Option<Admin>,
@@ -122,7 +122,7 @@ async fn organization_of(
     Ok(databases.organizations.find_one(own).await?)
 }
 
-/// Replaces a hash of an older form or cost, or of an unprepared password, now that the password is known.
+/// Replaces a hash that has an older form or a lower cost, or that was computed from the unprepared password.
 async fn renew_hash(
     request: &RequestContext,
     admin: &Admin,

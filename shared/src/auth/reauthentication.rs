@@ -19,8 +19,8 @@ impl<'a> Reauthenticated<'a> {
     }
 }
 
-/// Verifies that `password` is the caller's. A token may be stolen, so attempts are limited here as well: per session, so
-/// that the admin can still log in.
+/// Verifies that `password` is the caller's. A token may be stolen, so attempts are limited here as well: per session,
+/// so that the admin can still log in.
 pub(crate) async fn reauthenticate<'a>(
     caller: &'a Caller,
     password: &SecretString,
@@ -33,7 +33,7 @@ pub(crate) async fn reauthenticate<'a>(
     let attempt = reserve_attempt(caller.databases(), subject, limit, deadline).await?;
     let hasher = &request.state().hasher;
     let compared = hasher.verify(admin.password_hash.clone(), Password::new(password));
-    let refused = match compared.await {
+    let problem = match compared.await {
         Ok(comparison) if comparison.is_match() => {
             attempt.record(Outcome::Right).await?;
             return Ok(Reauthenticated(caller));
@@ -41,10 +41,10 @@ pub(crate) async fn reauthenticate<'a>(
         Ok(_) => Problem::wrong_password(),
         Err(problem) => problem,
     };
-    let event = RefusedLogin {
+    let refused = RefusedLogin {
         account: admin.email_key.as_str(),
         event: caller.event(Action::LoginRefused),
     };
     let record = |outcome| attempt.record(outcome);
-    Err(refuse(request, refused, event, record).await)
+    Err(refuse(request, problem, refused, record).await)
 }

@@ -1,7 +1,7 @@
 //! Records a refused login in the trail of the admin's organization, if there is such an admin.
 //!
-//! Two refused logins of one account at the same time conflict, and the later one runs again. They conflict for unknown
-//! accounts as well, because the time would otherwise tell which accounts exist.
+//! Two concurrent refused logins of one account conflict, and the later one is retried. So do those of an account that
+//! does not exist, because the response time would otherwise reveal which accounts exist.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::model::Event;
 use crate::problem::Problem;
 use crate::request::RequestContext;
 
-/// How long the document that the refused logins of an account conflict on is kept.
+/// Lifetime of the document on which the refused logins of an account conflict.
 const CONFLICT_TTL: Duration = Duration::from_secs(3600);
 
 pub(super) struct RefusedLogin<'a> {
-    /// The key of the account, known or unknown.
+    /// The key of the account, whether it exists or not.
     pub account: &'a str,
     pub event: Event,
 }
@@ -36,7 +36,7 @@ impl RefusedLogin<'_> {
                     let conflicting = databases.attempts.update_one(doc! { "_id": &key }, change);
                     conflicting.upsert(true).session(&mut *transaction).await?;
                     // A write, not a read: a purge deletes the admin before the trail, so this event is written before
-                    // the trail is deleted, or not at all. An unknown account takes the same steps.
+                    // the trail is deleted, or not at all. The steps are the same if no admin exists.
                     let admin = doc! { "_id": event.admin_id };
                     let count = doc! { "$inc": { "refused_logins": 1_i64 } };
                     let counting = databases.admins.update_one(admin, count);

@@ -1,7 +1,7 @@
 //! Transactions of a caller. They begin with a second check of the caller.
 //!
 //! Between the check of its token and its writes a request may take seconds, for example for a password hash. Meanwhile
-//! another request may have ended the session, and may have been answered.
+//! another request may have ended the session, and its client may already have the response.
 
 use mongodb::ClientSession;
 use mongodb::bson::doc;
@@ -11,7 +11,7 @@ use super::{Caller, Reauthenticated};
 use crate::model::Admin;
 use crate::mongo::{Scope, TransactionError, Writes};
 use crate::problem::Problem;
-use crate::store::lock_admin;
+use crate::store::{lock_admin, lock_session};
 
 impl Caller {
     /// Runs a transaction that commits only if the session is still alive.
@@ -59,8 +59,8 @@ async fn guarded<'env, T>(
         .transaction(|transaction, _: Scope<'_, '_>| {
             Box::pin(async {
                 let admin = check_again(caller, transaction).await?;
-                // If the epoch changed and the session is still alive, the password was changed in this session. Then the
-                // confirmed password is the old one.
+                // If the epoch changed and the session is still alive, the password was changed in this session. Then
+                // the confirmed password is the old one.
                 let is_same_epoch = admin.session_epoch == caller.admin().session_epoch;
                 if check == Check::SessionAndPassword && !is_same_epoch {
                     return Err(Problem::wrong_password().into());
@@ -85,11 +85,8 @@ async fn active_admin(
     transaction: &mut ClientSession,
 ) -> Result<Option<Admin>, Error> {
     let databases = caller.databases();
-    // Locked like the admin: this transaction and one that ends the session run one after the other.
-    let lock = doc! { "$inc": { "writes": 1_i64 } };
-    let own_session = doc! { "_id": caller.session_id() };
-    let own_session = databases.sessions.find_one_and_update(own_session, lock);
-    let own_session = own_session.session(&mut *transaction).await?;
+    // Locked: this transaction and one that ends the session run one after the other.
+    let own_session = lock_session(databases, caller.session_id(), transaction).await?;
     let admin = lock_admin(databases, caller.admin().id, transaction).await?;
     let organization = doc! { "_id": caller.organization().id };
     let organization = databases.organizations.find_one(organization);

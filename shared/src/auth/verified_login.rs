@@ -1,6 +1,6 @@
 //! An admin whose email and password were verified. It can open a session.
 //!
-//! Only [`verify_login`](super::verify_login) yields one. An [`Admin`] that was read or made up opens no session; the
+//! Other crates get one only from [`verify_login`](super::verify_login). An [`Admin`] alone opens no session: the
 //! following does not compile:
 //!
 //! ```compile_fail,E0308

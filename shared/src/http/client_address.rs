@@ -14,7 +14,7 @@ use crate::config::TrustedProxy;
 use crate::problem::Problem;
 
 /// Header with the trusted proxy's secret.
-const PROOF: &str = "x-origin-verify";
+const SECRET_HEADER: &str = "x-origin-verify";
 /// Header to which every proxy appends the address of its client.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -59,10 +59,10 @@ where
     }
 }
 
-/// The client address that the trusted proxy reports. None if the request is not from the proxy.
+/// The client address that the trusted proxy reports. None if the request is not from the proxy, or reports no address.
 fn forwarded_by(proxy: &TrustedProxy, headers: &HeaderMap, peer: IpAddr) -> Option<IpAddr> {
     let secret = proxy.secret.as_ref()?.expose_secret().as_bytes();
-    let proof = headers.get(PROOF)?.as_bytes();
+    let proof = headers.get(SECRET_HEADER)?.as_bytes();
     verify_slices_are_equal(proof, secret).ok()?;
     let values = headers.get_all(FORWARDED_FOR).iter();
     let mut addresses: Vec<Option<IpAddr>> = values
@@ -72,8 +72,8 @@ fn forwarded_by(proxy: &TrustedProxy, headers: &HeaderMap, peer: IpAddr) -> Opti
         .collect();
     // API Gateway appends the address of its client, which is the last proxy.
     addresses.pop_if(|last| last.is_some_and(|last| last.to_canonical() == peer.to_canonical()));
-    let from_the_end = addresses.len().checked_sub(proxy.hops)?;
-    addresses.get(from_the_end).copied().flatten()
+    let index = addresses.len().checked_sub(proxy.hops)?;
+    addresses.get(index).copied().flatten()
 }
 
 /// Parses an address with or without a port.
@@ -92,7 +92,7 @@ mod tests {
             hops,
         };
         let mut headers = HeaderMap::new();
-        headers.insert(PROOF, proof.parse().unwrap());
+        headers.insert(SECRET_HEADER, proof.parse().unwrap());
         for value in list {
             headers.append(FORWARDED_FOR, value.parse().unwrap());
         }

@@ -1,4 +1,4 @@
-//! The time by which a request must be answered.
+//! The time by which a request must have its response.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,11 +12,11 @@ use crate::problem::Problem;
 /// The longest that a client waits for a response.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Kept back from a function's own deadline, at which Lambda kills it without a response.
+/// Time reserved before a function's own deadline, at which Lambda kills it without a response.
 const RESERVE: Duration = Duration::from_secs(1);
 
-/// In milliseconds since 1970, as deadlines are. Smaller values are durations, not timestamps: `cargo lambda watch` sends
-/// a timeout instead of a deadline.
+/// In milliseconds since 1970, as deadlines are. Smaller values are durations, not timestamps: `cargo lambda watch`
+/// sends a timeout instead of a deadline.
 const EARLIEST_DEADLINE: u64 = 1_000_000_000_000;
 /// The longest timeout that a function can have.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(900);
@@ -34,7 +34,7 @@ impl Deadline {
         Self(Instant::now() + remaining)
     }
 
-    /// Of an invocation that is no HTTP request, and that an HTTP request waits for.
+    /// The deadline of an invocation that is not an HTTP request, but that an HTTP request waits for.
     pub fn of_event(context: &Context) -> Self {
         Self(Instant::now() + remaining_time(context).min(REQUEST_TIMEOUT))
     }

@@ -15,8 +15,8 @@ const MAX_LENGTH: usize = 255;
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Header, names("Idempotency-Key"))]
 pub struct IdempotencyKey(
-    /// Makes the request safe to retry for 24 hours: the same key and body create one organization. 1 to 255 visible ASCII
-    /// characters.
+    /// Makes the request safe to retry for 24 hours: the same key and body create one organization. 1 to 255 visible
+    /// ASCII characters.
     #[param(example = "8e03978e-40d5-43dd-bc93-6894a57f9324", nullable = false)]
     pub Option<String>,
 );

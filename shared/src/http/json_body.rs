@@ -67,12 +67,12 @@ async fn read(body: Body) -> Result<Bytes, Problem> {
     }
 }
 
-/// Whether the body is too large according to its Content-Length, so that it need not be read.
+/// Whether the Content-Length exceeds even `READ_BYTES`, so that the body need not be read.
 pub fn exceeds_limit_by_length(body: &Body) -> bool {
     body.size_hint().lower() > READ_BYTES as u64
 }
 
-/// Receives the whole body. An oversized body is truncated to one byte more than the limit.
+/// Receives the body, at most `READ_BYTES`. The result of an oversized body is one byte longer than the limit.
 pub async fn receive(mut body: Body) -> Result<Bytes, Problem> {
     let (mut kept, mut received) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {

@@ -1,4 +1,4 @@
-//! HTTP around the handlers: what is read from a request, and what happens to every response.
+//! HTTP around the handlers: extractors of requests, and the layers of every response.
 
 mod client_address;
 mod deadline;

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
-/// `T` should derive `Deserialize` with `deny_unknown_fields`.
+/// `T` must derive `Deserialize` with `deny_unknown_fields`.
 pub struct Query<T>(pub T);
 
 impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {

@@ -1,11 +1,11 @@
-//! Fields of a request's line in the log: its id, its route and its organization.
+//! Fields of a request's log entry: its id, its route and its organization.
 
 use std::sync::{Arc, OnceLock};
 
 use axum::extract::{MatchedPath, Request};
 use lambda_http::request::RequestContext;
 
-/// Shared by everything that serves the request. Fields that are known late are set on the way.
+/// Shared by everything that serves the request. Route and organization are set while the request is served.
 #[derive(Clone, Debug)]
 pub struct RequestLog(Arc<Fields>);
 
@@ -25,7 +25,7 @@ impl RequestLog {
         }))
     }
 
-    /// Under API Gateway's id of the request. Without API Gateway, under a random one.
+    /// With API Gateway's request id. Without API Gateway, with a random one.
     pub(super) fn of(request: &Request) -> Self {
         let request_id = match request.extensions().get::<RequestContext>() {
             Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
@@ -38,7 +38,7 @@ impl RequestLog {
         &self.0.request_id
     }
 
-    /// Sets the organization that the request acts for, once that is known.
+    /// Sets the organization that the request acts for.
     pub(crate) fn set_organization(&self, id: impl ToString) {
         let _ = self.0.organization_id.set(id.to_string());
     }
@@ -51,7 +51,7 @@ impl RequestLog {
         let _ = self.0.route.set(route);
     }
 
-    /// The route's template, such as `/org/create`. A path would be the caller's text.
+    /// The route's template, such as `/org/create`. The path itself would be text of the caller.
     pub(super) fn route(&self) -> &str {
         self.0.route.get().map_or("", MatchedPath::as_str)
     }

@@ -1,4 +1,4 @@
-//! The outermost layers of every request: id, deadline, errors in one form, one line in the log.
+//! The outermost layers of every request: id, deadline, uniform errors, one log entry.
 
 use std::time::{Duration, Instant};
 
@@ -44,9 +44,9 @@ async fn log_route(matched: Option<MatchedPath>, request: Request, next: Next) -
     next.run(request).await
 }
 
-/// The method, or nothing if it is none of HTTP's: then it is the caller's text.
-fn known(method: &Method) -> &str {
-    const KNOWN: [Method; 9] = [
+/// The method. Empty if it is not a standard one, because then it is text of the caller.
+fn standard_method(method: &Method) -> &str {
+    const STANDARD_METHODS: [Method; 9] = [
         Method::GET,
         Method::HEAD,
         Method::POST,
@@ -57,7 +57,7 @@ fn known(method: &Method) -> &str {
         Method::CONNECT,
         Method::TRACE,
     ];
-    match KNOWN.contains(method) {
+    match STANDARD_METHODS.contains(method) {
         true => method.as_str(),
         false => "",
     }
@@ -85,7 +85,7 @@ async fn respond(mut request: Request, next: Next, timeout: Duration) -> Respons
     }
     tracing::info!(
         request_id = log.request_id(),
-        method = known(&method),
+        method = standard_method(&method),
         route = log.route(),
         status = response.status().as_u16(),
         code = problem.as_ref().map(|problem| problem.code.as_str()),

@@ -58,12 +58,14 @@ pub fn start(secrets: &[Secret]) -> Result<Arc<AppState>, StartupError> {
         };
         (config, Tokens::new(TokenConfig::read(settings), source))
     };
-    let (config, tokens) = start_alone(read)?;
+    let (config, tokens) = start_without_mongodb(read)?;
     Ok(Arc::new(AppState::new(config, tokens, client)))
 }
 
 /// Reads the configuration of a function that does not use MongoDB: the settings that `read` reads.
-pub fn start_alone<T>(read: impl FnOnce(&mut Settings<'_>) -> T) -> Result<T, StartupError> {
+pub fn start_without_mongodb<T>(
+    read: impl FnOnce(&mut Settings<'_>) -> T,
+) -> Result<T, StartupError> {
     let lookup = |name: &str| std::env::var(name).ok();
     let mut settings = Settings::new(&lookup);
     start_output(&mut settings);
@@ -95,11 +97,11 @@ where
     A: Serialize,
 {
     prepare(state).await?;
-    run(handler).await
+    serve_events_without_state(handler).await
 }
 
 /// Like [`serve_events`], for a function without an [`AppState`].
-pub async fn run<E, S, A>(handler: S) -> Result<(), StartupError>
+pub async fn serve_events_without_state<E, S, A>(handler: S) -> Result<(), StartupError>
 where
     E: for<'de> Deserialize<'de>,
     S: Service<LambdaEvent<E>, Response = A, Error: Into<Diagnostic> + Debug>,
@@ -111,8 +113,8 @@ where
 }
 
 /// Like [`serve`], for a function without an [`AppState`].
-pub async fn serve_alone(router: Router) -> Result<(), StartupError> {
-    run(payload_handler(router)).await
+pub async fn serve_without_state(router: Router) -> Result<(), StartupError> {
+    serve_events_without_state(payload_handler(router)).await
 }
 
 /// Like [`handler`]. Events of payload format 1.0 get an error that explains what to change.
@@ -151,10 +153,10 @@ pub fn handler(
     Error = Infallible,
     Future: Send,
 > + Clone {
-    let answering = ServiceBuilder::new()
+    let http_service = ServiceBuilder::new()
         .map_response(GatewayResponse)
         .service(crate::http::service(router, REQUEST_TIMEOUT));
     ServiceBuilder::new()
         .map_request(sanitize_event)
-        .service(Adapter::from(answering))
+        .service(Adapter::from(http_service))
 }

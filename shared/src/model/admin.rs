@@ -40,7 +40,7 @@ impl Admin {
         self.role
     }
 
-    /// Whether both are active, and it is the admin's organization.
+    /// Whether admin and organization are active, and the admin belongs to the organization.
     pub(crate) fn may_act_for(&self, organization: &Organization) -> bool {
         self.status == AdminStatus::Active
             && self.organization_id == organization.id

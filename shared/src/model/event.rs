@@ -13,7 +13,7 @@ use crate::http::ClientAddress;
 
 /// How long events are kept.
 const RETENTION: Duration = Duration::from_secs(400 * 24 * 3600);
-/// How long events without an organization are kept: refused logins with an unknown email.
+/// How long events without an organization are kept: refused logins with an email that no admin has.
 const RETENTION_WITHOUT_ORGANIZATION: Duration = Duration::from_secs(24 * 3600);
 
 /// A document of `audit_events`.
@@ -21,14 +21,14 @@ const RETENTION_WITHOUT_ORGANIZATION: Duration = Duration::from_secs(24 * 3600);
 pub struct Event {
     #[serde(rename = "_id")]
     pub id: ObjectId,
-    /// None for a refused login with an unknown email. It is written all the same, so that both take the same time.
+    /// None for a refused login with an email that no admin has. It has an event too, so that it takes the same time.
     pub organization_id: Option<OrganizationId>,
     pub at: DateTime,
     #[serde(flatten)]
     pub action: Action,
     pub admin_id: Option<AdminId>,
     pub session_id: Option<SessionId>,
-    /// The client's address, as API Gateway saw it.
+    /// The client's address: see [`ClientAddress`].
     pub address: String,
     /// How many sessions the action ended, for actions that end sessions. Counts at most 10,000 sessions of one admin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,7 +110,7 @@ impl Event {
         }
     }
 
-    /// Removes admin and organization from the event.
+    /// Removes organization, admin and session from the event.
     pub(crate) fn without_organization(self) -> Self {
         Self {
             organization_id: None,

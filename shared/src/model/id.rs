@@ -1,5 +1,5 @@
-//! Ids of documents: 12 bytes, 24 hexadecimal digits as text. Each collection has a type of its own, so that the id of an
-//! admin cannot be passed for the id of an organization.
+//! Ids of documents: 12 bytes, 24 hexadecimal digits as text. Each collection has a type of its own, so that the id of
+//! an admin cannot be passed as the id of an organization.
 
 use std::fmt;
 

@@ -9,11 +9,11 @@ use crate::values::PasswordHash;
 /// A document of `onboardings`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
-    /// Hash of email and `Idempotency-Key`, made with the pepper: callers have no common namespace.
+    /// Hash of email and `Idempotency-Key`, computed with the pepper. Each email has its own namespace of keys.
     #[serde(rename = "_id")]
     pub(crate) key: String,
-    /// Hash of name and email, made with the pepper. The password is compared by its bcrypt hash, because a fast hash is
-    /// easy to guess.
+    /// Hash of name and email, computed with the pepper. It omits the password, which a fast hash would not protect:
+    /// `password_hash` is compared instead.
     pub(crate) fingerprint: String,
     pub(crate) password_hash: PasswordHash,
     pub(crate) organization_id: OrganizationId,

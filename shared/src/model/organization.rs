@@ -76,7 +76,7 @@ impl Transition {
         }
     }
 
-    /// A condition on `status`: the transition can begin.
+    /// The condition on `status` under which the transition can begin.
     pub fn from(self) -> Document {
         let from = self.row().0.iter().copied().map(Bson::from);
         doc! { "$in": from.collect::<Vec<_>>() }

@@ -1,4 +1,4 @@
-//! A document of `sessions`: what a login begins.
+//! A document of `sessions`: a login opens one.
 
 use mongodb::bson::{Binary, DateTime};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub struct Session {
     pub admin_id: AdminId,
     /// See [`Admin::session_epoch`].
     pub(crate) epoch: i64,
-    /// Hash of the current refresh token, made with the pepper.
+    /// Hash of the current refresh token, computed with the pepper.
     pub(crate) refresh_token_hash: String,
     /// The refresh token before the current one.
     pub(crate) replaced: Option<ReplacedToken>,

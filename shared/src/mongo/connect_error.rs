@@ -28,7 +28,7 @@ impl From<Error> for ConnectError {
     fn from(error: Error) -> Self {
         let text = errors::describe(&error);
         if let ErrorKind::ServerSelection { message, .. } = error.kind.as_ref()
-            && let Some(fault) = selection_fault(message)
+            && let Some(fault) = selection_error(message)
         {
             return Self::Fatal(format!("{fault}: {text}"));
         }
@@ -48,7 +48,7 @@ impl From<Error> for ConnectError {
 }
 
 /// The configuration error behind a failed server selection, if the driver's message reveals it.
-fn selection_fault(message: &str) -> Option<&'static str> {
+fn selection_error(message: &str) -> Option<&'static str> {
     // rustls reports a refused certificate with this message.
     if message.contains("invalid peer certificate") {
         return Some(

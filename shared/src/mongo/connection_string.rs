@@ -8,7 +8,7 @@ use super::ConnectError;
 use crate::config::ConfiguredSecret;
 use crate::secrets::SecretsManager;
 
-/// All connection string options of MongoDB's manual. Only these names are printed, because an unknown name may be part
+/// All connection string options of MongoDB's manual. Only these names are printed, because any other may be part
 /// of a password.
 ///
 /// See <https://www.mongodb.com/docs/manual/reference/connection-string-options/>.

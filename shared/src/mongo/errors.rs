@@ -40,7 +40,7 @@ const PERMANENT: &[i32] = &[
     14031, // OutOfDiskSpace
 ];
 
-/// Number of errors after which a connection must be checked. Counted per process, because an error does not identify
+/// Number of suspicious errors so far, which require a check. Counted per process, because an error does not identify
 /// its connection. Each connection stores the count of its last check.
 static SUSPICIOUS_ERRORS: AtomicU64 = AtomicU64::new(0);
 

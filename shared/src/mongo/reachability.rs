@@ -1,4 +1,4 @@
-//! Whether a connection knows a writable server, according to the driver's monitors.
+//! Whether a connection has a writable server, according to the driver's monitors.
 //!
 //! Without this, each request during an outage would wait for the driver's server selection, and on Lambda each waiting
 //! request occupies an environment.
@@ -13,7 +13,7 @@ use mongodb::event::sdam::SdamEvent;
 #[derive(Clone)]
 pub(crate) struct Reachability(Arc<AtomicBool>);
 
-/// Known until a monitor reports otherwise.
+/// Assumes a writable server until a monitor reports otherwise.
 impl Default for Reachability {
     fn default() -> Self {
         Self(Arc::new(AtomicBool::new(true)))
@@ -21,7 +21,7 @@ impl Default for Reachability {
 }
 
 impl Reachability {
-    pub fn is_known(&self) -> bool {
+    pub fn has_writable_server(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 

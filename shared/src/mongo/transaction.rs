@@ -20,8 +20,8 @@ use crate::problem::Problem;
 /// Time reserved before the deadline to end an unfinished transaction. After a lost connection, the driver checks the
 /// server again half a second later.
 const TIME_TO_END: Duration = Duration::from_millis(1200);
-/// Zero would mean no limit.
-const LEAST_COMMIT_TIME: Duration = Duration::from_millis(1);
+/// The shortest time limit of a commit. Zero would mean no limit.
+const MIN_COMMIT_TIME: Duration = Duration::from_millis(1);
 const FIRST_WAIT: Duration = Duration::from_millis(5);
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
@@ -32,7 +32,7 @@ pub enum TransactionError<E> {
     Aborted(E),
     /// MongoDB failed. Nothing was written. If a closure returns a transient error, the transaction is retried.
     Mongo(Error),
-    /// Outcome unknown: the transaction was not committed, or its commit was not confirmed.
+    /// The outcome is unknown: the transaction was not committed, or its commit was not confirmed.
     DeadlineExceeded,
 }
 
@@ -81,26 +81,26 @@ impl Scope<'_, '_> {
 /// Runs `run` in a transaction and commits it. Retries transient errors until shortly before `deadline`, so `run` may
 /// be called several times. Either all writes of one call are committed, or none.
 ///
-/// If any transaction writes a document, every request must write it in a transaction. Two conflicting transactions never
-/// wait for each other: the later one is retried. A single write would wait for the transaction, and hold a connection that
-/// the transaction may need for its commit.
+/// If any transaction writes a document, every request must write it in a transaction. Two conflicting transactions
+/// never wait for each other: the later one is retried. A single write would wait for the transaction, and hold a
+/// connection that the transaction may need for its commit.
 pub async fn run_transaction<'env, T, E>(
     client: &Client,
     deadline: Instant,
     run: impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, E> + Sync,
 ) -> Result<T, TransactionError<E>> {
-    let last_moment = deadline.checked_sub(TIME_TO_END).unwrap_or(deadline);
-    let starting = timeout_at(last_moment, client.start_session());
+    let stop_at = deadline.checked_sub(TIME_TO_END).unwrap_or(deadline);
+    let starting = timeout_at(stop_at, client.start_session());
     let started = starting
         .await
         .map_err(|_| TransactionError::DeadlineExceeded)?;
     let mut session = started.map_err(TransactionError::Mongo)?;
     // `timeout_at` polls the future once even after the time.
-    if Instant::now() >= last_moment {
+    if Instant::now() >= stop_at {
         return Err(TransactionError::DeadlineExceeded);
     }
-    let running = run_until_committed(&mut session, &run, last_moment);
-    if let Ok(result) = timeout_at(last_moment, running).await {
+    let running = run_until_committed(&mut session, &run, stop_at);
+    if let Ok(result) = timeout_at(stop_at, running).await {
         return result;
     }
     let _ = timeout(TIME_TO_END, end(client, &mut session)).await;
@@ -110,16 +110,14 @@ pub async fn run_transaction<'env, T, E>(
 async fn run_until_committed<'env, T, E>(
     session: &mut ClientSession,
     run: &(impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, E> + Sync),
-    last_moment: Instant,
+    stop_at: Instant,
 ) -> Result<T, TransactionError<E>> {
     let mut backoff = Backoff::default();
     loop {
-        // No request waits for the commit after that time, so the server may give it up.
-        let left = last_moment.saturating_duration_since(Instant::now());
+        // No request waits for the commit after that time, so the server may abandon it.
+        let left = stop_at.saturating_duration_since(Instant::now());
         let starting = session.start_transaction();
-        starting
-            .max_commit_time(left.max(LEAST_COMMIT_TIME))
-            .await?;
+        starting.max_commit_time(left.max(MIN_COMMIT_TIME)).await?;
         let result = match run(session, Scope::new()).await {
             Ok(output) => commit(session, &mut backoff)
                 .await

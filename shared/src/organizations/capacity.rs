@@ -22,7 +22,7 @@ impl Capacity {
         Ok(capacity)
     }
 
-    pub fn refuse_past_limit(self) -> Result<(), Problem> {
+    pub fn refuse_at_limit(self) -> Result<(), Problem> {
         let Self {
             organizations,
             limit,
@@ -35,7 +35,7 @@ impl Capacity {
         Err(Problem::capacity_reached())
     }
 
-    /// Logs how far the limit is.
+    /// Records and logs that an organization was created, with the number of organizations and the limit.
     pub fn record_creation(self) {
         metrics::record(Metric::OrganizationsCreated, 1.0);
         let organizations = self.organizations.saturating_add(1);

@@ -1,6 +1,6 @@
-//! Idempotency of onboarding: a request with the same `Idempotency-Key`, email and body gets the same organization.
+//! Idempotency of onboarding: a request with the same `Idempotency-Key` and body gets the same organization.
 //!
-//! The record is written in the onboarding transaction. So it exists exactly when the organization does, and there is no
+//! The record is written in the transaction that creates the organization: both are committed, or neither. There is no
 //! state in between.
 
 use std::time::Duration;
@@ -38,15 +38,15 @@ pub(super) enum Earlier {
 }
 
 impl IdempotentRequest {
-    pub fn new(pepper: &Pepper, key: &str, new: &NewOrganization) -> Result<Self, Problem> {
-        Ok(Self {
+    pub fn new(pepper: &Pepper, key: &str, new: &NewOrganization) -> Self {
+        Self {
             key: pepper.hash(&["idempotency", new.email.key(), key]),
             fingerprint: pepper.hash(&["onboarding", new.name.as_str(), new.email.as_str()]),
-        })
+        }
     }
 
-    /// Finds the organization of an earlier request with this key, in its current state. Fails if that request had other
-    /// fields. The password is compared as for a login, so this counts as a login attempt.
+    /// Finds the organization of an earlier request with this key, in its current state. Fails if that request had
+    /// other fields. The password is compared as for a login, so this counts as a login attempt.
     pub async fn find_earlier(
         &self,
         request: &RequestContext,
@@ -93,8 +93,8 @@ impl IdempotentRequest {
     }
 }
 
-/// Whether `hash` is that of the new password. With a key, a name and an email anyone can ask this, so it is limited like a
-/// login.
+/// Whether `hash` is that of the new password. With a key, a name and an email anyone can ask this, so it is limited
+/// like a login.
 async fn is_password(
     request: &RequestContext,
     hash: PasswordHash,
@@ -118,8 +118,8 @@ async fn is_password(
     Ok(compared?.is_match())
 }
 
-/// Inserts the record. It replaces one that has expired, and that of the `purged` organization. Any other record with this
-/// key is a duplicate.
+/// Inserts the record. It replaces one that has expired, and that of the `purged` organization. Any other record with
+/// this key is a duplicate.
 pub(super) async fn insert_record(
     record: &IdempotencyRecord,
     databases: &Databases,

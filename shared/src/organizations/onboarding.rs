@@ -25,8 +25,9 @@ use crate::values::{CollectionName, PasswordHash};
 /// How long a request waits for another one with the same `Idempotency-Key`.
 const KEY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Creates organization, admin and collection together, or none of them. With the `Idempotency-Key` of an earlier request it
-/// returns what that request created. After a 503 the client does not know which; a retry with the same key tells.
+/// Creates organization, admin and collection together, or none of them. With the `Idempotency-Key` of an earlier
+/// request it returns what that request created. After a 503 the client does not know the result; a retry with the same
+/// key tells.
 pub async fn onboard(
     request: &RequestContext,
     new: NewOrganization,
@@ -41,9 +42,8 @@ pub async fn onboard(
         limit,
     )
     .await?;
-    let idempotent = idempotency_key
-        .map(|key| IdempotentRequest::new(databases.pepper()?, key, &new))
-        .transpose()?;
+    let pepper = databases.pepper()?;
+    let idempotent = idempotency_key.map(|key| IdempotentRequest::new(pepper, key, &new));
     let earlier = match &idempotent {
         Some(idempotent) => idempotent.find_earlier(request, &new).await?,
         None => Earlier::Nothing,
@@ -57,9 +57,9 @@ pub async fn onboard(
         Earlier::Nothing => None,
     };
     let capacity = Capacity::of(databases, request.config().max_organizations).await?;
-    capacity.refuse_past_limit()?;
+    capacity.refuse_at_limit()?;
     // At the same time as the hash, which takes longer. Only the first request of a process creates them.
-    let indexes = async { Ok(databases.make_indexes().await?) };
+    let indexes = async { Ok(databases.create_indexes_once().await?) };
     let hashing = request.state().hasher.hash(new.password.clone());
     let (password_hash, ()) = tokio::try_join!(hashing, indexes)?;
     let id = OrganizationId::generate();
@@ -118,7 +118,7 @@ impl Documents {
     }
 }
 
-/// The transaction.
+/// Inserts the documents and creates the collection, in one transaction.
 async fn insert(
     request: &RequestContext,
     documents: &Documents,
@@ -137,7 +137,7 @@ async fn insert(
         Box::pin(async move {
             // The first write: requests with the same key conflict here, and nowhere else.
             if let Some(record) = record {
-                insert_key(databases, record, purged, started, transaction).await?;
+                insert_idempotency_record(databases, record, purged, started, transaction).await?;
             }
             refuse_retired_name(databases, &organization.collection_name, transaction).await?;
             let inserting = databases.organizations.insert_one(organization);
@@ -243,7 +243,7 @@ fn admin_document(
     }
 }
 
-async fn insert_key(
+async fn insert_idempotency_record(
     databases: &Databases,
     record: &IdempotencyRecord,
     purged: Option<OrganizationId>,
@@ -260,8 +260,8 @@ async fn insert_key(
     }
 }
 
-/// The name of a purged collection is never used again. The purge retires the name before it deletes the organization, and
-/// this read is part of the transaction.
+/// The name of a purged collection is never used again. The purge retires the name before it deletes the organization,
+/// and this read is part of the transaction.
 async fn refuse_retired_name(
     databases: &Databases,
     name: &CollectionName,

@@ -2,8 +2,8 @@
 //!
 //! The organization's document is deleted last. Until then the next run finds it and repeats all steps.
 //!
-//! MongoDB creates a collection with the first write to it. A request that writes after its organization's collection was
-//! dropped creates a new one. The next runs drop it.
+//! MongoDB creates a collection with the first write to it. A request that writes after its organization's collection
+//! was dropped creates a new one. The next runs drop it.
 
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ pub struct PurgeReport {
     pub remaining: u64,
 }
 
-/// Purges the organizations whose grace period is over. Begins none after `deadline`, and does nothing while another run
-/// is active.
+/// Purges the organizations whose grace period is over. Begins none after `deadline`, and does nothing while another
+/// run is active.
 pub async fn purge_deleted(state: &AppState, deadline: Instant) -> Result<PurgeReport, Problem> {
     let databases = state.mongo.databases().await?;
     let time = deadline.saturating_duration_since(Instant::now()) + TIME_TO_FINISH;
@@ -50,7 +50,7 @@ pub async fn purge_deleted(state: &AppState, deadline: Instant) -> Result<PurgeR
 }
 
 async fn purge_due(databases: &Databases, deadline: Instant) -> Result<PurgeReport, Problem> {
-    databases.make_indexes().await?;
+    databases.create_indexes_once().await?;
     drop_late_collections(databases).await?;
     let due = doc! {
         "status": Transition::Purge.from(),
@@ -98,25 +98,27 @@ async fn remove(databases: &Databases, organization: &Organization) -> Result<bo
     let collection = organization.collection_name.as_str();
     databases.drop_tenant_collection(collection).await?;
     let of_organization = doc! { "organization_id": organization.id };
-    let of_onboarding = doc! { "organization_id": organization.id };
     databases
         .sessions
         .delete_many(of_organization.clone())
         .await?;
-    // Before the trail: events of refused logins are written only for existing admins.
+    // Before the trail: a refused login writes to it only while the admin's document exists.
     databases
         .admins
         .delete_many(of_organization.clone())
         .await?;
-    databases.audit_events.delete_many(of_organization).await?;
-    databases.onboardings.delete_many(of_onboarding).await?;
+    databases
+        .audit_events
+        .delete_many(of_organization.clone())
+        .await?;
+    databases.onboardings.delete_many(of_organization).await?;
     let gone = doc! { "_id": organization.id, "status": Transition::Purge.to() };
     databases.organizations.delete_one(gone).await?;
     tracing::info!(organization_id = %organization.id, "an organization was purged");
     Ok(true)
 }
 
-/// Marks it, so that it cannot be restored any more.
+/// Sets its status to `purging`, so that it cannot be restored any more. Returns false if it is not due any more.
 async fn claim(databases: &Databases, organization: &Organization) -> Result<bool, Error> {
     let due = doc! {
         "_id": organization.id,

@@ -10,8 +10,8 @@ use crate::store::index;
 use crate::throttle::count_change;
 use crate::values::OrganizationName;
 
-/// Renames the caller's organization. If it already has this name, nothing changes, and the request does not count towards
-/// the organization's quota.
+/// Renames the caller's organization. If it already has this name, nothing changes, and the request does not count
+/// towards the organization's quota.
 pub async fn rename(caller: &Caller, name: &OrganizationName) -> Result<Organization, Problem> {
     let databases = caller.databases();
     let organization = caller.organization();

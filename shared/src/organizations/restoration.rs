@@ -9,8 +9,8 @@ use crate::request::RequestContext;
 use crate::store::lock_admin;
 use crate::throttle::Outcome;
 
-/// Restores the organization of the admin with these credentials. An active organization stays active, so the request can
-/// be repeated.
+/// Restores the organization of the admin with these credentials. An active organization stays active, so the request
+/// can be repeated.
 pub async fn restore(
     request: &RequestContext,
     credentials: Credentials<'_>,
@@ -24,7 +24,7 @@ pub async fn restore(
     let (verified, organization) = verify_credentials(request, credentials, is_restorable).await?;
     let (admin, recording) = verified.record(Outcome::Right);
     recording.await?;
-    // A repeated request had the right password as well: it is recorded like a login.
+    // If the organization is active already, the request is recorded like a login.
     let action = match organization.status {
         OrganizationStatus::Active => Action::Login,
         _ => Action::OrganizationRestored,

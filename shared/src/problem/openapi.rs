@@ -20,8 +20,8 @@ pub fn openapi_responses(problems: &[Problem]) -> BTreeMap<String, RefOr<Respons
     responses
 }
 
-/// Adds the problems that every operation of its kind has, whatever its handler does: those of the body, of parameters, of
-/// the token, and 500 and 503. Handlers list only their own.
+/// Adds the problems that every operation of its kind has, whatever its handler does: those of the body, of parameters,
+/// of the token, and 500 and 503. Handlers list only their own.
 pub fn add_common_problems(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         let operations = [

@@ -221,7 +221,7 @@ where
     let code = service_error
         .and_then(ProvideErrorMetadata::code)
         .unwrap_or_default();
-    let final_faults = [
+    let permanent_errors = [
         NOT_FOUND,
         "AccessDeniedException",
         "DecryptionFailure",
@@ -230,7 +230,7 @@ where
         "UnrecognizedClientException",
         "InvalidSignatureException",
     ];
-    if final_faults.contains(&code) {
+    if permanent_errors.contains(&code) {
         return SecretError::Unusable {
             id: id.to_owned(),
             reason: code.to_owned(),

@@ -1,4 +1,4 @@
-//! A value made from a secret, which may get a new version while the process runs.
+//! A value derived from a secret, which may get a new version while the process runs.
 
 use std::fmt::Display;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -16,15 +16,15 @@ const INTERVAL_AFTER_FAILURE: Duration = Duration::from_secs(30);
 /// A value that seems to be outdated is refreshed no more often than this.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The first request makes the value. Later requests get what is known; one of them at a time refreshes it when that is
-/// due. If a refresh fails, the known value stays in use.
+/// The first request creates the value. Later requests get the stored one; one at a time refreshes it when that is
+/// due. If a refresh fails, the stored value stays in use.
 pub(crate) struct Refreshed<T> {
     /// For messages.
     name: &'static str,
     /// The longest that a request waits for a refresh.
     timeout: Duration,
     known: RwLock<Option<Known<T>>>,
-    /// Locked while the value is made.
+    /// Locked while a request creates or refreshes the value.
     making: Mutex<()>,
 }
 
@@ -50,20 +50,20 @@ impl<T> Refreshed<T> {
         self.read(|known| Arc::clone(&known.value))
     }
 
-    /// The value. If there is none yet, one request makes it and the others wait.
-    pub async fn get_or_make<E>(
+    /// The value. If there is none yet, one request creates it and the others wait.
+    pub async fn get_or_create<E>(
         &self,
         now: DateTime,
         make: impl Future<Output = Result<T, E>>,
     ) -> Result<Arc<T>, E> {
         match self.known() {
             Some(value) => Ok(value),
-            None => self.make_unless(now, |_| true, make).await,
+            None => self.create_unless(now, |_| true, make).await,
         }
     }
 
-    /// Makes the value anew, unless the known value is `current` by the time that other requests have made theirs.
-    pub async fn make_unless<E>(
+    /// Creates the value again, unless the stored one is `current` after other requests have stored theirs.
+    pub async fn create_unless<E>(
         &self,
         now: DateTime,
         current: impl Fn(&T) -> bool,
@@ -87,8 +87,8 @@ impl<T> Refreshed<T> {
         is_due.unwrap_or_default()
     }
 
-    /// Refreshes the value, unless another request is making it. `make` gives none if the value is current. The result
-    /// is the new value.
+    /// Refreshes the value, unless another request does. `make` returns None if the value is still current. The result
+    /// is the new value, if there is one.
     pub async fn refresh<E: Display>(
         &self,
         now: DateTime,
@@ -139,7 +139,9 @@ mod tests {
 
     async fn refreshed() -> Refreshed<u8> {
         let value = Refreshed::new("the value", Duration::from_millis(50));
-        let made = value.get_or_make(START, async { Ok::<_, String>(1) }).await;
+        let made = value
+            .get_or_create(START, async { Ok::<_, String>(1) })
+            .await;
         assert_eq!(*made.unwrap(), 1);
         value
     }

@@ -5,7 +5,7 @@ use crate::auth::Caller;
 use crate::model::{Action, EndReason};
 use crate::problem::Problem;
 
-/// Ends the caller's session. Succeeds if it ended meanwhile.
+/// Ends the caller's session. Succeeds also if the session has ended meanwhile.
 pub async fn log_out(caller: &Caller) -> Result<(), Problem> {
     let databases = caller.databases();
     let event = caller.event(Action::SessionEnded {

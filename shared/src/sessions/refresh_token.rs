@@ -54,8 +54,8 @@ impl RefreshToken {
         pepper.hash(&self.parts("refresh-token"))
     }
 
-    /// The token that replaces this one. It follows from this token and the salt, so a lost response can be repeated although
-    /// neither token is stored.
+    /// The token that replaces this one. It follows from this token and the salt, so a lost response can be repeated
+    /// although neither token is stored.
     pub fn successor(&self, salt: &[u8]) -> Self {
         use aws_lc_rs::hmac;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.secret);

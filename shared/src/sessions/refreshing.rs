@@ -19,7 +19,7 @@ use crate::tokens::TokenResponse;
 /// A response may be lost. For this long the replaced token yields its successor again, unless that has been used.
 const REPLAY_WINDOW: Duration = Duration::from_secs(30);
 
-/// Exchanges a refresh token for a new token pair. Requests that send the same token at the same time get the same pair.
+/// Exchanges a refresh token for a new token pair. Concurrent requests with the same token get the same refresh token.
 pub async fn refresh(request: &RequestContext, text: &str) -> Result<TokenResponse, Problem> {
     let databases = request.databases().await?;
     let now = request.now();
@@ -69,8 +69,8 @@ async fn find_session(
     Ok(databases.sessions.find_one(id).await?)
 }
 
-/// The token's successor. None if the token is neither the current one nor replaced within the replay window: then it counts
-/// as stolen.
+/// The token's successor. None if the token is neither the current one nor replaced within the replay window: then it
+/// counts as stolen.
 async fn replace(
     request: &RequestContext,
     token: &RefreshToken,

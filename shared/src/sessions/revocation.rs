@@ -1,4 +1,4 @@
-//! Ends sessions before they expire: the only place that does.
+//! Ends sessions before they expire: the only place that does. (A purge deletes sessions that ended with the deletion.)
 //!
 //! One session ends with its document. All sessions of an admin end with the admin's epoch: one update, however many
 //! sessions there are, and a login or refresh at the same time cannot undo it. Their documents stay until they expire.
@@ -11,8 +11,8 @@ use serde::Deserialize;
 use crate::model::{Admin, AdminId, OrganizationId, Session, SessionId};
 use crate::store::{Databases, lock_admin};
 
-/// An admin may have any number of sessions, and the transaction that counts them must end in time. A session that opens at
-/// the same time ends as well, but is not counted.
+/// An admin may have any number of sessions, and the transaction that counts them must end in time. A session that
+/// opens at the same time ends as well, but is not counted.
 const MAX_COUNTED: u64 = 10_000;
 /// One login ends at most this many sessions. After the limit was lowered, the next logins end the rest.
 const MAX_ENDED_BY_LOGIN: i64 = 50;
@@ -33,11 +33,11 @@ pub(super) async fn revoke_one(
     })
 }
 
-/// Ends all sessions of an admin, except `kept`. Returns how many it ended.
+/// Ends all sessions of an admin, except `except`. Returns how many it ended.
 pub(crate) async fn revoke_all(
     databases: &Databases,
     admin: AdminId,
-    kept: Option<SessionId>,
+    except: Option<SessionId>,
     transaction: &mut ClientSession,
 ) -> Result<u64, Error> {
     let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
@@ -46,11 +46,11 @@ pub(crate) async fn revoke_all(
     let Some(before) = revoking.session(&mut *transaction).await? else {
         return Ok(0);
     };
-    if let Some(kept) = kept {
+    if let Some(except) = except {
         let next_epoch = doc! { "$set": { "epoch": before.session_epoch + 1 } };
         let sessions = &databases.sessions;
-        let keeping = sessions.update_one(doc! { "_id": kept }, next_epoch);
-        keeping.session(&mut *transaction).await?;
+        let moving = sessions.update_one(doc! { "_id": except }, next_epoch);
+        moving.session(&mut *transaction).await?;
     }
     count_alive(databases, &before, transaction).await
 }

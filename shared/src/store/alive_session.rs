@@ -6,8 +6,8 @@ use mongodb::error::Error;
 use super::Databases;
 use crate::model::{Admin, Session};
 
-/// The session, if it is alive. It may have been read before a password change in it, and its admin afterwards: so a
-/// session that seems dead is read again.
+/// The session, if it is alive. If it seems to have ended, it is read again: it may have been read before a password
+/// change in this session, and its admin afterwards.
 pub(crate) async fn alive(
     databases: &Databases,
     session: Session,

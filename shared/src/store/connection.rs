@@ -1,4 +1,4 @@
-//! A connection to MongoDB, made with one version of the connection string.
+//! A connection to MongoDB, opened with one version of the connection string.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,23 +16,24 @@ use crate::mongo::{
 };
 use crate::pepper::Pepper;
 
-/// Requests that still use a replaced connection have ended after this.
+/// How long a replaced connection stays open, for the requests that still use it.
 const RETIREMENT: Duration = Duration::from_secs(30);
 
 pub(super) struct Connection {
     pub databases: Arc<Databases>,
     pub reachability: Reachability,
     is_direct: bool,
-    /// Of the secret with the connection string, if a secret has it.
+    /// Version of the secret with the connection string. None if the string is not in a secret.
     version_id: Option<String>,
-    /// Whether a connection to a server could not be made since the last check.
+    /// Whether an attempt to connect to a server failed since the last check.
     has_failed: Arc<AtomicBool>,
     /// [`suspicious_errors`] at the last check.
     errors_at_check: AtomicU64,
 }
 
 impl Connection {
-    /// Connects to the server and checks that it can be used. Connection string and pepper are fetched at the same time.
+    /// Connects to the server and checks that it can be used. Connection string and pepper are fetched at the same
+    /// time.
     pub async fn open(
         config: &Config,
         clock: &Clock,
@@ -63,7 +64,7 @@ impl Connection {
         })
     }
 
-    /// Whether its connection string comes from a secret, of which `version_id` is not the version that it was made with.
+    /// Whether `version_id` is another version of the secret than the one that this connection was opened with.
     pub fn is_replaced_by(&self, version_id: Option<&String>) -> bool {
         self.version_id.as_ref() != version_id
     }
@@ -85,7 +86,7 @@ impl Connection {
             .store(suspicious_errors(), Ordering::Relaxed);
     }
 
-    /// Fails if it was made to one server that cannot be used any more.
+    /// Fails if this is a direct connection to a server that cannot be used any more.
     pub async fn check_direct_server(&self) -> Result<(), ConnectError> {
         if !self.is_direct {
             return Ok(());
@@ -110,7 +111,7 @@ impl Connection {
     }
 }
 
-/// Records that a connection to a server could not be made. The driver does not say why.
+/// Records failed attempts to connect to a server. The driver does not report the reason.
 fn recording_failures(has_failed: Arc<AtomicBool>) -> EventHandler<CmapEvent> {
     EventHandler::callback(move |event| {
         if let CmapEvent::ConnectionCheckoutFailed(failed) = event

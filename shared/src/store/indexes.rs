@@ -14,7 +14,7 @@ use super::{Databases, index};
 impl Databases {
     /// Creates the indexes and their collections, once per process. Safe to repeat, and to run in several processes at
     /// the same time.
-    pub(crate) async fn make_indexes(&self) -> Result<(), Error> {
+    pub(crate) async fn create_indexes_once(&self) -> Result<(), Error> {
         let making = async || {
             let made = tokio::try_join!(
                 make(

@@ -13,7 +13,7 @@ mod write;
 pub(crate) use alive_session::alive;
 pub use databases::Databases;
 pub use lease::Lease;
-pub(crate) use lock::lock_admin;
+pub(crate) use lock::{lock_admin, lock_session};
 pub use mongo::Mongo;
 
 /// Unique indexes of the control plane, by the name that a duplicate key error has.

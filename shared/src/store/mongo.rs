@@ -1,4 +1,4 @@
-//! MongoDB as a process reaches it: one connection, made by the first request and replaced when the secret with the
+//! A process's connection to MongoDB: opened by the first request, and replaced when the secret with the
 //! connection string has a new version.
 //!
 //! Warm functions live for hours, and the database user or its password may change meanwhile. The version is compared
@@ -19,7 +19,7 @@ use crate::pepper::Pepper;
 use crate::problem::Problem;
 use crate::secrets::{Refreshed, SecretsManager};
 
-/// How long a request waits for a server that takes writes if the driver's monitors know none. Short, because on Lambda
+/// How long a request waits for a writable server if the driver's monitors have found none. Short, because on Lambda
 /// every waiting request occupies an environment.
 const OUTAGE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a request waits for its process's first connection, or for one that replaces it.
@@ -52,10 +52,10 @@ impl Mongo {
         self.connection(limit).await.map(drop)
     }
 
-    /// The databases, for a request. An error goes to the log. Fails soon while MongoDB is known to be unreachable.
+    /// The databases, for a request. An error is logged. While MongoDB is unreachable, fails after `OUTAGE_TIMEOUT`.
     pub async fn databases(&self) -> Result<Arc<Databases>, Problem> {
         let connection = self.connection(CONNECT_TIMEOUT).await?;
-        if !connection.reachability.is_known() {
+        if !connection.reachability.has_writable_server() {
             let selecting = timeout(OUTAGE_TIMEOUT, connection.databases.ping()).await;
             selecting.map_err(|_| no_response())??;
         }
@@ -82,10 +82,10 @@ impl Mongo {
         let now = self.clock.now();
         let connection = match self.connection.known() {
             Some(connection) => connection,
-            // Boxed, or every request would reserve the memory of what few of them do.
+            // Boxed, because otherwise every request's future would reserve memory for this rare case.
             None => {
                 let open = self.open(self.connection_string());
-                Box::pin(self.connection.get_or_make(now, open)).await?
+                Box::pin(self.connection.get_or_create(now, open)).await?
             }
         };
         if self.connection.is_due(now, connection.needs_check()) {

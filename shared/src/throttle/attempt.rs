@@ -1,7 +1,7 @@
-//! An attempt at a password. Who makes it decides which limits apply.
+//! An attempt at a password. Its [`Subject`] determines which limits apply.
 //!
 //! Each address has its own few attempts at an account, so a persistent attacker cannot lock out other addresses. All
-//! addresses that the account has not logged in from have a common limit as well, so many addresses are no faster. An
+//! addresses that the account has not logged in from have a common limit as well, so many addresses do not help. An
 //! attempt with a token is limited per session, so it does not limit logins.
 
 use tokio::time::Instant;
@@ -14,15 +14,15 @@ use crate::model::SessionId;
 use crate::problem::Problem;
 use crate::store::Databases;
 
-/// The common limit of all new addresses, per hour, as a multiple of the limit of one address. A single address does not
-/// use it up, because it has to wait between failures.
+/// The common limit of all new addresses, per hour, as a multiple of the limit of one address. A single address does
+/// not use it up, because it has to wait between failures.
 const NEW_ADDRESSES_FACTOR: u32 = 10;
 const NEW_ADDRESSES_MINIMUM: u32 = 50;
 
 /// The subject of a limit.
 #[derive(Clone, Copy)]
 pub enum Subject<'s> {
-    /// An address that names an account, known or unknown.
+    /// A client address and the account that its request names, whether the account exists or not.
     Account {
         email_key: &'s str,
         address: ClientAddress,
@@ -56,10 +56,10 @@ pub async fn reserve_attempt<'a>(
         return Ok(attempt);
     }
     let reservation = attempt.backoff.reserve(deadline).await?;
-    let is_known = reservation.is_known;
+    let has_logged_in = reservation.has_logged_in;
     attempt.reservation = Some(reservation);
     if let Subject::Account { email_key, .. } = subject
-        && !is_known
+        && !has_logged_in
     {
         let limit = limit
             .saturating_mul(NEW_ADDRESSES_FACTOR)
@@ -75,10 +75,13 @@ pub async fn reserve_attempt<'a>(
     Ok(attempt)
 }
 
-/// Whether the subject logged in lately.
-pub(super) async fn is_known(databases: &Databases, subject: Subject<'_>) -> Result<bool, Problem> {
+/// Whether the subject logged in within the last 30 days.
+pub(super) async fn has_logged_in(
+    databases: &Databases,
+    subject: Subject<'_>,
+) -> Result<bool, Problem> {
     FailureBackoff::new(databases, &subject.key(), 0)?
-        .is_known()
+        .has_logged_in()
         .await
 }
 
@@ -95,7 +98,7 @@ impl Attempt<'_> {
 }
 
 impl Subject<'_> {
-    /// Names the subject's document.
+    /// The parts of the key of the subject's document.
     fn key(&self) -> Vec<String> {
         match self {
             Self::Account { email_key, address } => vec![

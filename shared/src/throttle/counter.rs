@@ -70,7 +70,8 @@ pub async fn count_change<'a>(
     count(databases, &parts, limit, DAY, Problem::quota_exceeded).await
 }
 
-/// Increments the count that `parts` name. At the limit it fails with `refused`, which gets the time until the window ends.
+/// Increments the count that `parts` name. At the limit it fails with `refused`, which gets the time until the window
+/// ends.
 async fn count<'a>(
     databases: &'a Databases,
     parts: &[&str],
@@ -112,7 +113,7 @@ async fn count<'a>(
 }
 
 impl CountedRequest<'_> {
-    /// Takes the request back, because it turned out not to be one that is limited.
+    /// Takes the request out of the count, because the limit turned out not to apply to it.
     pub async fn refund(self) -> Result<(), Problem> {
         let Some(key) = self.key else { return Ok(()) };
         let counted = doc! { "_id": key, "count": { "$gt": 0 } };

@@ -1,7 +1,8 @@
-//! The attempts of one subject at one password: a few are free, then growing waits begin. Nobody is locked out for good.
+//! The attempts of one subject at one password: a few are free, then growing waits begin. Nobody is locked out for
+//! good.
 //!
-//! An attempt is reserved before its hash is computed, for known and unknown emails alike. Reservations and failures
-//! together stay below the limit, however many attempts run at once. A reservation without an outcome counts as a failure
+//! An attempt is reserved before its hash is computed, whether the account exists or not. Reservations and failures
+//! together stay below the limit, however many are concurrent. A reservation without an outcome counts as a failure
 //! after a while.
 
 use std::time::Duration;
@@ -20,14 +21,14 @@ use crate::store::Databases;
 const RESERVATION_TTL: Duration = Duration::from_secs(15);
 /// Failures are forgotten this long after the last one.
 const FAILURES_TTL: Duration = Duration::from_secs(24 * 3600);
-/// How long a subject is known after a login.
-const KNOWN_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a login of a subject is remembered.
+const LOGIN_REMEMBERED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// The first wait; each failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// How often a reservation is tried again while other attempts have no outcome yet.
 const RETRY_INTERVAL: Duration = Duration::from_millis(60);
-/// Kept back before the deadline for the hash.
+/// Time reserved before the deadline to compute the hash.
 const TIME_TO_HASH: Duration = Duration::from_secs(3);
 
 /// A document of `attempts`: the fields that a decision needs.
@@ -47,8 +48,8 @@ pub(super) struct FailureBackoff<'a> {
 /// A reserved attempt.
 pub(super) struct Reservation {
     id: ObjectId,
-    /// Whether the subject logged in lately.
-    pub is_known: bool,
+    /// Whether the subject logged in within the last 30 days.
+    pub has_logged_in: bool,
 }
 
 enum Decision {
@@ -59,7 +60,7 @@ enum Decision {
 }
 
 impl<'a> FailureBackoff<'a> {
-    /// `key` names the subject and the account.
+    /// `key` identifies the subject.
     pub fn new(databases: &'a Databases, key: &[String], limit: u32) -> Result<Self, Problem> {
         Ok(Self {
             databases,
@@ -69,7 +70,7 @@ impl<'a> FailureBackoff<'a> {
     }
 
     /// Whether the subject logged in within the last 30 days. Reserves nothing.
-    pub async fn is_known(&self) -> Result<bool, Problem> {
+    pub async fn has_logged_in(&self) -> Result<bool, Problem> {
         let now = self.databases.clock.now();
         let known = doc! { "_id": &self.key, "known_until": { "$gt": now } };
         Ok(self.databases.attempts.find_one(known).await?.is_some())
@@ -98,14 +99,14 @@ impl<'a> FailureBackoff<'a> {
         }
     }
 
-    /// A right password clears the failures before it. Every login waits for this, so it is an update without a pipeline.
+    /// A right password clears the failures before it. Every login waits for this, so it is a plain update.
     async fn reset(&self, reservation: Reservation, is_login: bool) -> Result<(), Problem> {
         let now = self.databases.clock.now();
         let abandoned = doc! { "at": { "$lte": before(now, RESERVATION_TTL) } };
         let gone = doc! { "$or": [{ "id": reservation.id }, abandoned] };
         let mut changes = doc! { "failures": 0_i64, "blocked_until": null };
         if is_login {
-            let known_until = after(now, KNOWN_FOR);
+            let known_until = after(now, LOGIN_REMEMBERED_FOR);
             changes.extend(doc! { "known_until": known_until, "expires_at": known_until });
         }
         let right = doc! { "$pull": { "in_flight": gone }, "$set": changes };
@@ -116,7 +117,7 @@ impl<'a> FailureBackoff<'a> {
         Ok(())
     }
 
-    /// Ends a reservation without a right password, and adds so many failures.
+    /// Ends a reservation that did not have the right password, and adds `failures` to the count.
     async fn release(&self, reservation: Reservation, failures: i64) -> Result<(), Problem> {
         let now = self.databases.clock.now();
         let others = doc! { "$filter": { "input": "$in_flight", "cond": { "$ne": ["$$this.id", reservation.id] } } };
@@ -136,8 +137,8 @@ impl<'a> FailureBackoff<'a> {
         let stages = self.reservation_of(id, now);
         let state: State = update(&self.databases.attempts, &self.key, stages).await?;
         if state.granted == Some(id) {
-            let is_known = state.known_until.is_some_and(|until| until > now);
-            return Ok(Decision::Granted(Reservation { id, is_known }));
+            let has_logged_in = state.known_until.is_some_and(|until| until > now);
+            return Ok(Decision::Granted(Reservation { id, has_logged_in }));
         }
         let wait = state.blocked_until.map(|until| between(now, until));
         Ok(wait
@@ -179,8 +180,8 @@ impl<'a> FailureBackoff<'a> {
         ]
     }
 
-    /// The stage for a failure, if `failed` holds: it renews the time until failures are forgotten. At the limit it blocks
-    /// the subject for a time that grows with the failures.
+    /// The stage for a failure, if `failed` holds: it renews the time until failures are forgotten. At the limit it
+    /// blocks the subject for a time that grows with the failures.
     fn failed(&self, now: DateTime, failed: Document) -> Document {
         let limit = i64::from(self.limit);
         let millis = |wait: Duration| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
@@ -197,7 +198,7 @@ impl<'a> FailureBackoff<'a> {
     }
 }
 
-/// The stage that keeps the document until none of its fields counts any more.
+/// The stage that sets when the document expires: when none of its fields has an effect any more.
 fn kept(now: DateTime) -> Document {
     doc! { "$set": { "expires_at": { "$max": ["$known_until", after(now, FAILURES_TTL)] } } }
 }

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::attempt::is_known;
+use super::attempt::has_logged_in;
 use super::counter::CountedRequest;
 use super::{Attempt, LimitedAction, Outcome, Subject, count_request, reserve_attempt};
 use crate::config::Config;
@@ -35,7 +35,7 @@ impl<'a> LoginAttempt<'a> {
         let request = match counted {
             Err(problem)
                 if problem.code == Code::TooManyAttempts
-                    && is_known(databases, subject).await? =>
+                    && has_logged_in(databases, subject).await? =>
             {
                 None
             }

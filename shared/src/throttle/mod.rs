@@ -1,8 +1,8 @@
-//! Rate limits, counted in MongoDB before a request costs anything: attempts at a password, requests of an address, changes
+//! Rate limits, counted in MongoDB before any costly work: attempts at a password, requests of an address, changes
 //! of an organization.
 //!
-//! Every decision is one atomic update of one document, with the time of the process's clock. If MongoDB cannot be reached,
-//! the request fails.
+//! Every decision is one atomic update of one document, with the time of the process's clock. If MongoDB cannot be
+//! reached, the request fails.
 
 mod attempt;
 mod counter;

@@ -3,11 +3,11 @@
 /// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A login. From now on the address is known for this account.
+    /// A login. From now on the address is not a new one for this account.
     LoggedIn,
     /// The password was right, in a request that is no login.
     Right,
     Wrong,
-    /// Unknown: no hash was compared, a later step failed, or the matching password is no longer current.
+    /// Neither: no hash was compared, a later step failed, or the matching password is no longer current.
     Undecided,
 }

@@ -1,7 +1,7 @@
-//! The keys of access tokens: the signing secret's current version signs and verifies, the version before it only verifies.
+//! The keys of access tokens: the signing secret's current version signs and verifies, the previous one only verifies.
 //!
-//! A process reads the current version at its start. It reads both versions every few minutes, and when a token names an
-//! unknown key: the secret may have been rotated. While Secrets Manager is down, it uses what it knows.
+//! A process reads the current version at its start. It reads both versions every few minutes, and when a token names
+//! an unknown key: the secret may have been rotated. While Secrets Manager is down, it uses the versions that it has.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,12 +18,12 @@ use crate::secrets::{Refreshed, SecretVersion};
 
 /// In seconds.
 const DAY: f64 = 86_400.0;
-/// The longest that a request with a known key waits for Secrets Manager.
+/// The longest that a request waits for Secrets Manager if the process has the key of its token.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
-/// Functions sign with the key before the current one until they next refresh. So tokens that were issued up to this long
-/// after the current one was created verify. A later one is a forgery with a leaked key.
+/// Functions sign with the previous key until their next refresh. So its tokens are accepted if they were issued up to
+/// this long after the current key was created. A later one can only be a forgery with a leaked key.
 const PREVIOUS_KEY_OVERLAP: Duration = Duration::from_secs(360);
-/// Unknown keys are looked up this often in the long run, and [`UNKNOWN_KEY_BURST`] times at once: tokens with invented
+/// Unknown keys are looked up this often on average, and [`UNKNOWN_KEY_BURST`] times in a burst: tokens with invented
 /// keys must not flood Secrets Manager.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(1);
 const UNKNOWN_KEY_BURST: u32 = 5;
@@ -34,10 +34,10 @@ pub(super) struct KeyRing {
     previous: Option<PreviousKey>,
 }
 
-/// The key before the current one. It only verifies.
+/// The previous key. It only verifies.
 struct PreviousKey {
     key: SigningKey,
-    /// Tokens that were issued later are refused.
+    /// Its tokens that were issued later are refused.
     issued_until: DateTime,
 }
 
@@ -50,17 +50,17 @@ pub(super) struct SigningKey {
 pub(super) struct Keys {
     source: SecretSource,
     ring: Refreshed<KeyRing>,
-    unknown_keys: Mutex<UnknownKeys>,
+    unknown_keys: Mutex<LookUpLimit>,
 }
 
 /// Limits how often unknown keys are looked up (generic cell rate algorithm).
 #[derive(Default)]
-struct UnknownKeys {
+struct LookUpLimit {
     /// When the whole burst is available again.
     until: Option<DateTime>,
 }
 
-impl UnknownKeys {
+impl LookUpLimit {
     fn may_look_up(&mut self, now: DateTime) -> bool {
         let until = self.until.map_or(now, |until| until.max(now));
         let may = until <= after(now, UNKNOWN_KEY_INTERVAL * (UNKNOWN_KEY_BURST - 1));
@@ -115,7 +115,7 @@ impl KeyRing {
     }
 }
 
-/// The version before the current one as a key, if it is known until when it may have signed.
+/// The key of the previous version. None if the current version has no creation time, which limits its use.
 fn previous_key(current: &SecretVersion, previous: Option<SecretVersion>) -> Option<PreviousKey> {
     let created_at = current.created_at?;
     Some(PreviousKey {
@@ -141,11 +141,11 @@ impl Keys {
         }
     }
 
-    /// The keys, refreshed when that is due.
+    /// The keys, refreshed if that is due.
     pub async fn ring(&self, now: DateTime) -> Result<Arc<KeyRing>, SigningSecretError> {
         let Some(ring) = self.ring.known() else {
-            // Boxed, or every request would reserve the memory of what few of them do.
-            return Box::pin(self.ring.get_or_make(now, self.first(now))).await;
+            // Boxed, because otherwise every request's future would reserve memory for this rare case.
+            return Box::pin(self.ring.get_or_create(now, self.first(now))).await;
         };
         if !self.ring.is_due(now, false) {
             return Ok(ring);
@@ -156,7 +156,7 @@ impl Keys {
     }
 
     /// The keys after a look-up of the unknown key `key_id`. None if unknown keys were looked up too often.
-    pub async fn ring_with(
+    pub async fn look_up(
         &self,
         key_id: &str,
         now: DateTime,
@@ -168,7 +168,7 @@ impl Keys {
             }
         };
         let is_known = |ring: &KeyRing| ring.find(key_id).is_some();
-        match Box::pin(self.ring.make_unless(now, is_known, fetching)).await {
+        match Box::pin(self.ring.create_unless(now, is_known, fetching)).await {
             Ok(ring) => Ok(Some(ring)),
             Err(None) => Ok(None),
             Err(Some(error)) => Err(error),
@@ -182,7 +182,7 @@ impl Keys {
             .may_look_up(now)
     }
 
-    /// A start does not wait for the version before the current one: no token has named it yet.
+    /// Startup does not wait for the previous version: `look_up` fetches it when a token names it.
     async fn first(&self, now: DateTime) -> Result<KeyRing, SigningSecretError> {
         Ok(KeyRing::new(self.source.current().await?, None, now))
     }

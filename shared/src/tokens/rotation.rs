@@ -13,8 +13,8 @@ use super::signing_secret::MIN_BYTES;
 use crate::clock::before;
 use crate::secrets::{CURRENT, PENDING, SecretError, SecretVersion, SecretsManager};
 
-/// A version becomes the current one within this time of its creation, or never. Functions accept tokens of the version
-/// before for six minutes after the creation, and sign with it for up to five minutes after the new one became current.
+/// A version becomes the current one within this time of its creation, or never. Functions accept tokens of the old
+/// version for six minutes after the creation, and sign with it for up to five minutes after the new one is current.
 const MAX_PENDING: Duration = Duration::from_secs(45);
 
 /// Random bytes of a new secret; it is written in twice as many hexadecimal digits.

@@ -6,11 +6,11 @@ use secrecy::ExposeSecret;
 
 use crate::secrets::{SecretError, SecretVersion, SecretsManager};
 
-/// HS256 wants a key at least as long as its hash (RFC 7518, section 3.2).
+/// HS256 requires a key at least as long as its hash (RFC 7518, section 3.2).
 pub(super) const MIN_BYTES: usize = 32;
 
 pub enum SecretSource {
-    /// None: this process neither issues nor verifies tokens.
+    /// No secret: this process neither issues nor verifies tokens.
     Unused,
     /// A file of the local server.
     Local(SecretVersion),
@@ -32,7 +32,7 @@ pub enum SigningSecretError {
 
 impl SigningSecretError {
     /// Whether only the operator can fix it.
-    pub fn is_final(&self) -> bool {
+    pub fn is_permanent(&self) -> bool {
         !matches!(self, Self::Secret(SecretError::Unavailable { .. }))
     }
 }
@@ -51,7 +51,7 @@ impl SecretSource {
         }
     }
 
-    /// The version to sign with, and the version before it, which only verifies.
+    /// The version to sign with, and the previous version, which only verifies.
     pub(super) async fn versions(
         &self,
     ) -> Result<(SecretVersion, Option<SecretVersion>), SigningSecretError> {

@@ -17,7 +17,7 @@ use crate::problem::Problem;
 
 /// How much the clocks of two functions may differ, in seconds.
 const CLOCK_SKEW: i64 = 5;
-/// A longer token is not decoded. The service's tokens are much shorter. In bytes.
+/// Maximum length of a token, in bytes. The service's own are much shorter. A longer one is not decoded.
 const MAX_LENGTH: usize = 4096;
 
 /// Admin, organization and session of a valid token.
@@ -47,13 +47,13 @@ impl Tokens {
             .ok_or_else(|| refused("The token's claims are invalid."))
     }
 
-    /// The keys with the one of this id. None if there is no such key.
+    /// The keys, including the one with this id. None if there is no such key.
     async fn ring_for(&self, key_id: &str, now: DateTime) -> Result<Option<Arc<KeyRing>>, Problem> {
         let ring = self.keys.ring(now).await.map_err(unavailable)?;
         if ring.find(key_id).is_some() {
             return Ok(Some(ring));
         }
-        let ring = self.keys.ring_with(key_id, now).await;
+        let ring = self.keys.look_up(key_id, now).await;
         ring.map_err(unavailable)
     }
 
@@ -90,8 +90,8 @@ fn decode(token: &str, key: &SigningKey) -> Option<Claims> {
     decoded.ok().map(|token| token.claims)
 }
 
-/// The `kid` of the header, if the header has exactly the service's three fields. So `jwk`, `jku`, `x5u`, `x5c` and `crit`
-/// are refused.
+/// The `kid` of the header, if the header has exactly the service's three fields. So `jwk`, `jku`, `x5u`, `x5c` and
+/// `crit` are refused.
 fn key_id(token: &str) -> Option<String> {
     use base64::Engine;
     if token.len() > MAX_LENGTH {

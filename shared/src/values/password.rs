@@ -68,7 +68,7 @@ impl Password {
         self.prepared.expose_secret()
     }
 
-    /// The unprepared form, which older hashes are of, if it differs.
+    /// The unprepared form, from which older hashes were computed. None if it is the same as the prepared one.
     pub(crate) fn unprepared(&self) -> Option<Self> {
         let prepared = self.unprepared.clone()?;
         Some(Self {

@@ -13,9 +13,9 @@ use super::Password;
 const PREFIX: &str = "$bcrypt-sha256$v=2,t=2b,r=";
 /// Maximum accepted cost. A higher cost would block the service.
 const MAX_COST: u32 = 15;
-const SALT_TEXT: usize = 22;
+const SALT_CHARACTERS: usize = 22;
 /// Plain bcrypt reads only this many bytes of a password.
-const PLAIN_BCRYPT_READS: usize = 72;
+const PLAIN_BCRYPT_BYTES: usize = 72;
 const BCRYPT_BASE64: GeneralPurpose =
     GeneralPurpose::new(&alphabet::BCRYPT, general_purpose::NO_PAD);
 
@@ -54,7 +54,7 @@ impl PasswordHash {
         let digest = text
             .rsplit('$')
             .next()
-            .and_then(|tail| tail.get(SALT_TEXT..))
+            .and_then(|tail| tail.get(SALT_CHARACTERS..))
             .ok_or(HashingFailed)?;
         Ok(Self(format!("{PREFIX}{cost}${salt_text}${digest}")))
     }
@@ -66,7 +66,7 @@ impl PasswordHash {
 
     /// A hash that no password matches. Comparing with it takes as long as with an existing admin's hash.
     pub fn dummy(cost: u32) -> Self {
-        let (salt, digest) = (".".repeat(SALT_TEXT), ".".repeat(31));
+        let (salt, digest) = (".".repeat(SALT_CHARACTERS), ".".repeat(31));
         Self(format!("{PREFIX}{cost}${salt}${digest}"))
     }
 
@@ -94,7 +94,7 @@ impl PasswordHash {
         let unprepared = password.unprepared();
         let mut forms = [Some(password), unprepared.as_ref()].into_iter().flatten();
         self.parts().is_some_and(|parts| parts.sha256)
-            || forms.all(|form| form.expose().len() < PLAIN_BCRYPT_READS)
+            || forms.all(|form| form.expose().len() < PLAIN_BCRYPT_BYTES)
     }
 
     /// The cost of the hash. None if the hash is malformed.
@@ -132,11 +132,15 @@ impl PasswordHash {
                 return None;
             }
             let (cost, tail) = rest.split_once('$')?;
-            (cost, tail.get(..SALT_TEXT)?, tail.get(SALT_TEXT..)?)
+            (
+                cost,
+                tail.get(..SALT_CHARACTERS)?,
+                tail.get(SALT_CHARACTERS..)?,
+            )
         };
         let cost = cost.parse().ok()?;
         let well_formed = (4..=MAX_COST).contains(&cost)
-            && salt.len() == SALT_TEXT
+            && salt.len() == SALT_CHARACTERS
             && digest.len() == 31
             && (salt.bytes().chain(digest.bytes()))
                 .all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'/');

@@ -53,7 +53,7 @@ pub fn opaque_string(text: &str) -> String {
 }
 
 /// Whether `text` is displayed as written. Direction controls display a text as a different one, and invisible or
-/// unassigned characters make different texts look alike.
+/// unassigned characters make different texts look the same.
 ///
 /// Some invisible characters are required by scripts and emoji, and allowed: joiners after another character, and
 /// variation selectors after a character that has variants.

@@ -100,7 +100,7 @@ async fn t3_f14_a_secret_that_cannot_be_used_refuses_the_start() {
     let thirty_one = "x".repeat(31);
     let secrets = [("empty", ""), ("one", "x"), ("short", thirty_one.as_str())];
     let manager = FakeSecretsManager::start(&secrets).await;
-    manager.keep_binary("binary", &[7; 32]);
+    manager.store_binary("binary", &[7; 32]);
     for (id, reason) in [
         ("binary", "it is binary, but must be a string"),
         ("empty", "0 bytes; it needs at least 32"),
@@ -319,7 +319,7 @@ async fn f17_a_flood_of_unknown_keys_causes_few_lookups() {
 #[tokio::test]
 async fn an_unusable_previous_version_is_ignored() {
     let manager = FakeSecretsManager::start(&[]).await;
-    manager.keep_binary("jwt", &[7; 32]);
+    manager.store_binary("jwt", &[7; 32]);
     manager.rotate("jwt", VALID_SECRET);
     let service = service_with_admin(&manager).await;
     let tokens = service.session_of("a@example.com").await;
