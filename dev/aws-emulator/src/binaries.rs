@@ -10,22 +10,23 @@ pub enum Profile {
     Release,
 }
 
-/// Builds all of the workspace's executables, and gives the folder that they are in.
+/// Builds the functions' executables, and returns their folder.
 pub fn build(profile: Profile) -> io::Result<PathBuf> {
     let mut cargo = cargo();
-    cargo.args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
+    cargo.args(["build", "--quiet", "--locked", "--bins"]);
     match profile {
-        // Those that run on Lambda, and what they are measured beside.
-        Profile::Release => cargo.args([
-            "--release",
-            "--exclude",
-            "aws-emulator",
-            "--exclude",
-            "server",
-        ]),
+        // Only the functions, and the baseline that they are compared with: other packages would add features to them.
+        Profile::Release => {
+            cargo.args(["--release", "--package", "baseline-function"]);
+            for folder in std::fs::read_dir(root().join("functions"))? {
+                cargo.arg("--package").arg(folder?.file_name());
+            }
+        }
         // With the features of the test build, so that no dependency is built again.
-        Profile::Dev => cargo.arg("--tests"),
-    };
+        Profile::Dev => {
+            cargo.args(["--workspace", "--tests"]);
+        }
+    }
     if !cargo.status()?.success() {
         return Err(io::Error::other("cargo could not build the functions"));
     }
@@ -51,6 +52,10 @@ pub fn target() -> io::Result<PathBuf> {
 /// Cargo in the workspace's folder.
 fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."));
+    cargo.current_dir(root());
     cargo
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

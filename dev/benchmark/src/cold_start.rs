@@ -89,7 +89,7 @@ pub async fn measure(binaries: &Path) -> Outcome<String> {
     Ok(format!(
         "{table}\n![Cold starts](cold-start.svg)\n\nA function asks Secrets Manager for the connection string \
          (but for those by URI, with the parameter `MongodbUri`), and at the same time for the signing secret \
-         and the pepper, where it needs them. They get moto's responses, replayed immediately; one from moto itself takes \
+         and the pepper, if it needs them. They get moto's responses, replayed immediately; one from moto itself takes \
          {asked:.1} ms, {:.1} times the baseline. The first login of a new environment, its start and moto included, \
          takes {first:.0} ms.",
         asked / baseline
