@@ -87,14 +87,16 @@ impl<T> Refreshed<T> {
         is_due.unwrap_or_default()
     }
 
-    /// Refreshes the value, unless another request does. `make` returns None if the value is still current. The result
-    /// is the new value, if there is one.
+    /// Refreshes the value `seen`, unless another request does or has replaced it. `make` returns None if the value is
+    /// still current. The result is the new value, if there is one.
     pub async fn refresh<E: Display>(
         &self,
+        seen: &Arc<T>,
         now: DateTime,
         make: impl Future<Output = Result<Option<T>, E>>,
     ) -> Option<Arc<T>> {
         let _making = self.making.try_lock().ok()?;
+        self.known().filter(|known| Arc::ptr_eq(known, seen))?;
         // Other requests need not wait for this one.
         self.schedule(now, INTERVAL_AFTER_FAILURE);
         match timeout(self.timeout, make).await {
@@ -155,8 +157,15 @@ mod tests {
         let value = refreshed().await;
         assert!(!value.is_due(later(299), false));
         assert!(value.is_due(later(300), false));
-        let new = value.refresh(later(300), async { Ok::<_, String>(Some(2)) });
-        assert_eq!(new.await.as_deref(), Some(&2));
+        let seen = value.known().unwrap();
+        let replacing = async || {
+            value
+                .refresh(&seen, later(300), async { Ok::<_, String>(Some(2)) })
+                .await
+        };
+        assert_eq!(replacing().await.as_deref(), Some(&2));
+        // A request that still has the old value does not replace the new one.
+        assert!(replacing().await.is_none());
         assert_eq!(value.known().as_deref(), Some(&2));
         assert!(!value.is_due(later(599), false));
     }
@@ -165,9 +174,10 @@ mod tests {
     async fn a_failed_refresh_keeps_the_value_and_is_retried_sooner() {
         let value = refreshed().await;
         let failing = async { Err::<Option<u8>, _>("unavailable") };
-        assert!(value.refresh(later(300), failing).await.is_none());
+        let seen = value.known().unwrap();
+        assert!(value.refresh(&seen, later(300), failing).await.is_none());
         let hanging = std::future::pending::<Result<Option<u8>, String>>();
-        assert!(value.refresh(later(330), hanging).await.is_none());
+        assert!(value.refresh(&seen, later(330), hanging).await.is_none());
         assert_eq!(value.known().as_deref(), Some(&1));
         assert!(!value.is_due(later(359), false));
         assert!(value.is_due(later(360), false));
@@ -178,7 +188,8 @@ mod tests {
         let value = refreshed().await;
         assert!(value.is_due(later(1), true));
         let current = async { Ok::<Option<u8>, String>(None) };
-        assert!(value.refresh(later(1), current).await.is_none());
+        let seen = value.known().unwrap();
+        assert!(value.refresh(&seen, later(1), current).await.is_none());
         assert!(!value.is_due(later(1), true));
         assert!(value.is_due(later(2), true));
     }

@@ -100,7 +100,7 @@ impl Mongo {
         connection.begin_check();
         let refreshing = self.replacement(&connection);
         let now = self.clock.now();
-        if let Some(replacement) = self.connection.refresh(now, refreshing).await {
+        if let Some(replacement) = self.connection.refresh(&connection, now, refreshing).await {
             tracing::info!("connected to MongoDB with the connection string's new version");
             connection.retire();
             return Ok(replacement);

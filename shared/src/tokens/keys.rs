@@ -151,7 +151,7 @@ impl Keys {
             return Ok(ring);
         }
         let fetching = async { self.fetch(now).await.map(Some) };
-        let refreshing = Box::pin(self.ring.refresh(now, fetching));
+        let refreshing = Box::pin(self.ring.refresh(&ring, now, fetching));
         Ok(refreshing.await.unwrap_or(ring))
     }
 
