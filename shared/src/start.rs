@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::config::ConfigErrors;
-use crate::mongo::ConnectError;
+use crate::mongo::{ConnectError, SchemaMismatch};
 use crate::state::AppState;
 use crate::tokens::SigningSecretError;
 
@@ -14,8 +14,12 @@ const STARTUP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why a process does not start. Rust prints the error of `main` with `Debug`, so `Debug` writes the plain message.
 #[derive(thiserror::Error)]
-#[error("{0}")]
-pub struct StartupError(pub String);
+pub enum StartupError {
+    #[error("{0}")]
+    Configuration(String),
+    #[error(transparent)]
+    Schema(#[from] SchemaMismatch),
+}
 
 impl fmt::Debug for StartupError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,7 +29,7 @@ impl fmt::Debug for StartupError {
 
 impl From<ConfigErrors> for StartupError {
     fn from(faults: ConfigErrors) -> Self {
-        Self(faults.to_string())
+        Self::Configuration(faults.to_string())
     }
 }
 
@@ -39,7 +43,8 @@ pub async fn prepare(state: &AppState) -> Result<(), StartupError> {
 
 async fn prepare_mongo(state: &AppState) -> Result<(), StartupError> {
     match state.mongo.connect(STARTUP_TIMEOUT).await {
-        Err(ConnectError::Fatal(reason)) => Err(StartupError(reason)),
+        Err(ConnectError::Fatal(reason)) => Err(StartupError::Configuration(reason)),
+        Err(ConnectError::Schema(mismatch)) => Err(mismatch.into()),
         Err(ConnectError::Unavailable(reason)) => {
             tracing::error!(
                 reason,
@@ -55,7 +60,7 @@ async fn prepare_tokens(state: &AppState) -> Result<(), StartupError> {
     let prepared = state.tokens.prepare(state.clock.now()).await;
     prepared.or_else(|error: SigningSecretError| {
         if error.is_permanent() {
-            return Err(StartupError(error.to_string()));
+            return Err(StartupError::Configuration(error.to_string()));
         }
         tracing::error!(reason = %error, "the signing secret is unavailable at startup: requests get 503 until it is back");
         Ok(())

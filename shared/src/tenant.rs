@@ -31,8 +31,6 @@
 //! }
 //! ```
 
-use std::sync::Arc;
-
 use mongodb::action::{
     Aggregate, CountDocuments, CreateIndex, Delete, Find, FindOne, FindOneAndUpdate, InsertMany,
     InsertOne, ReplaceOne, Update,
@@ -44,8 +42,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::auth::Caller;
-use crate::store::Databases;
-use crate::values::CollectionName;
+use crate::store::TenantLocation;
 
 /// Aggregation stages that read only the aggregated collection, and write nothing.
 const PERMITTED_STAGES: &[&str] = &[
@@ -75,8 +72,7 @@ const PERMITTED_STAGES: &[&str] = &[
 /// The data of one tenant.
 #[derive(Clone)]
 pub struct Tenant {
-    databases: Arc<Databases>,
-    collection_name: CollectionName,
+    location: TenantLocation,
 }
 
 /// The tenant's collection, with documents of the type `T`. Methods are those of [`mongodb::Collection`].
@@ -94,8 +90,7 @@ impl Caller {
     /// The data of the caller's organization.
     pub fn tenant(&self) -> Tenant {
         Tenant {
-            databases: self.shared_databases(),
-            collection_name: self.organization().collection_name.clone(),
+            location: self.databases().location_of(self.organization()),
         }
     }
 }
@@ -104,7 +99,7 @@ impl Tenant {
     /// The tenant's collection.
     pub fn collection<T: Send + Sync>(&self) -> TenantCollection<T> {
         TenantCollection {
-            inner: self.databases.tenant_collection(&self.collection_name),
+            inner: self.location.collection(),
         }
     }
 }

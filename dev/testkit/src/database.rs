@@ -7,6 +7,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::{Collection, Database};
 
 use crate::TestService;
+use crate::consistency::Snapshot;
 
 impl TestService {
     pub fn organizations(&self) -> Collection<Document> {
@@ -17,12 +18,17 @@ impl TestService {
         self.mongo.database(&self.name).collection("admins")
     }
 
-    pub fn attempts(&self) -> Collection<Document> {
-        self.mongo.database(&self.name).collection("attempts")
+    pub fn memberships(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("memberships")
     }
 
-    pub fn onboardings(&self) -> Collection<Document> {
-        self.mongo.database(&self.name).collection("onboardings")
+    pub fn rate_limits(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("rate_limits")
+    }
+
+    pub fn idempotency_records(&self) -> Collection<Document> {
+        let master = self.mongo.database(&self.name);
+        master.collection("idempotency_records")
     }
 
     pub fn sessions(&self) -> Collection<Document> {
@@ -33,9 +39,8 @@ impl TestService {
         self.mongo.database(&self.name).collection("audit_events")
     }
 
-    pub fn retired_collection_names(&self) -> Collection<Document> {
-        let master = self.mongo.database(&self.name);
-        master.collection("retired_collection_names")
+    pub fn tombstones(&self) -> Collection<Document> {
+        self.mongo.database(&self.name).collection("tombstones")
     }
 
     pub fn master(&self) -> Database {
@@ -86,41 +91,14 @@ impl TestService {
         transactions.get_i64(name).unwrap()
     }
 
-    /// Asserts that organizations, admins and tenant collections match one to one. Returns their number.
+    /// Asserts that no stored documents contradict each other. Returns the number of organizations.
     #[track_caller]
     pub fn assert_consistent(&self) -> impl Future<Output = usize> + use<'_> {
         let caller = std::panic::Location::caller();
         async move {
-            let mut organizations: Vec<(String, String)> = Vec::new();
-            for document in all(self.organizations()).await {
-                let id = document.get_object_id("_id").unwrap().to_hex();
-                organizations.push((id, document.get_str("collection_name").unwrap().to_owned()));
-            }
-            let of_admin =
-                |admin: &Document| admin.get_object_id("organization_id").unwrap().to_hex();
-            let mut admins: Vec<_> = all(self.admins()).await.iter().map(of_admin).collect();
-            let mut collections = self.tenants().list_collection_names().await.unwrap();
-            let mut ids: Vec<_> = organizations.iter().map(|(id, _)| id.clone()).collect();
-            let mut named: Vec<_> = organizations.into_iter().map(|(_, name)| name).collect();
-            for list in [&mut admins, &mut collections, &mut ids, &mut named] {
-                list.sort();
-            }
-            assert_eq!(
-                (&ids, &named),
-                (&admins, &collections),
-                "organizations, admins and tenant collections do not match one to one at {caller}"
-            );
-            ids.len()
+            let snapshot = Snapshot::read(&self.master(), &self.tenants()).await;
+            assert_eq!(snapshot.violations(), [""; 0], "at {caller}");
+            snapshot.organizations.len()
         }
     }
-}
-
-/// Returns all documents in `collection`.
-pub async fn all(collection: Collection<Document>) -> Vec<Document> {
-    let mut cursor = collection.find(doc! {}).await.unwrap();
-    let mut documents = Vec::new();
-    while cursor.advance().await.unwrap() {
-        documents.push(cursor.deserialize_current().unwrap());
-    }
-    documents
 }

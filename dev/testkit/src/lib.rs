@@ -9,9 +9,12 @@
 )]
 
 mod calls;
+mod consistency;
 mod database;
+mod documents;
 mod log_capture;
 mod mongod_process;
+mod operator;
 mod owner;
 mod replica_set;
 mod response;
@@ -19,7 +22,8 @@ mod secrets;
 mod secrets_manager;
 mod service;
 
-pub use database::all;
+pub use consistency::Snapshot;
+pub use documents::all;
 pub use log_capture::{assert_no_secret, lines_of, secret_in};
 pub use mongod_process::{MongodProcess, shared_mongod, start_mongod};
 pub use owner::Owner;

@@ -66,7 +66,7 @@ async fn change_password(
     let policy = PasswordPolicy {
         field: "new_password",
         min_length: caller.request().config().password_min_length,
-        context: &[caller.admin().email(), &caller.organization().name],
+        context: &[caller.account().email(), &caller.organization().name],
     };
     let new = Password::choose(&body.new_password, &policy).map_err(|error| vec![error])?;
     account::change_password(&caller, &body.current_password, new).await?;

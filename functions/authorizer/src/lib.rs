@@ -96,9 +96,9 @@ async fn authenticate(
 
 fn context_of(caller: &Caller) -> AuthorizerContext {
     AuthorizerContext {
-        admin_id: caller.admin().id().to_hex(),
+        admin_id: caller.account().id().to_hex(),
         organization_id: caller.organization().id.to_hex(),
         collection_name: caller.organization().collection_name.as_str().to_owned(),
-        role: caller.admin().role(),
+        role: caller.role(),
     }
 }

@@ -6,7 +6,7 @@ use shared::audit;
 use shared::auth::Caller;
 use shared::clock::date_time;
 use shared::http::Query;
-use shared::model::{Action, Event};
+use shared::model::{AccountId, Action, Event};
 use shared::problem::{FieldError, Problem};
 use utoipa::{IntoParams, ToSchema};
 
@@ -21,6 +21,9 @@ pub struct PageQuery {
     limit: Option<i64>,
     /// The `next_cursor` of the previous page.
     cursor: Option<String>,
+    /// Only events of this admin.
+    #[param(pattern = "^[0-9a-f]{24}$", example = "6744a1f0c3b2a1908f7e6d5d")]
+    admin_id: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -67,7 +70,7 @@ impl AuditEvent {
             id: event.id.to_hex(),
             at: date_time(event.at),
             action: event.action,
-            admin_id: event.admin_id.map(|id| id.to_hex()),
+            admin_id: event.account_id.map(|id| id.to_hex()),
             session_id: event.session_id.map(|id| id.to_hex()),
             address: event.address,
             sessions_ended: event.sessions_ended,
@@ -100,11 +103,22 @@ pub async fn read(
         Some(Ok(limit)) if (1..=audit::MAX_PAGE).contains(&limit) => limit,
         Some(_) => return Err(limit_out_of_range().into()),
     };
-    let page = audit::page(&caller, limit, query.cursor.as_deref()).await?;
+    let account = query.admin_id.as_deref().map(parse_id).transpose()?;
+    let page = audit::page(&caller, limit, query.cursor.as_deref(), account).await?;
     Ok(Json(AuditPage {
         events: page.events.into_iter().map(AuditEvent::of).collect(),
         next_cursor: page.next_cursor,
     }))
+}
+
+fn parse_id(text: &str) -> Result<AccountId, Vec<FieldError>> {
+    AccountId::parse(text).ok_or_else(|| {
+        vec![FieldError {
+            field: "admin_id",
+            code: "invalid_id",
+            message: "must be 24 hexadecimal digits".to_owned(),
+        }]
+    })
 }
 
 fn limit_out_of_range() -> Vec<FieldError> {

@@ -1,4 +1,4 @@
-//! Actions of an admin on its own account.
+//! Actions on one's own account.
 
 mod password_change;
 

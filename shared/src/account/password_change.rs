@@ -1,4 +1,4 @@
-//! Password change. It ends all other sessions of the admin.
+//! Password change. It ends all other sessions of the account.
 
 use mongodb::bson::doc;
 use secrecy::SecretString;
@@ -20,19 +20,17 @@ pub async fn change_password(
     let new = caller.request().state().hasher.hash(new).await?;
     let event = caller.event(Action::PasswordChanged);
     reauthenticated
-        .transaction(|transaction, _| {
-            Box::pin(async {
-                let id = caller.admin().id();
-                let change = doc! { "$set": {
-                    "password_hash": new.as_stored(),
-                    "updated_at": databases.clock.now(),
-                } };
-                let changing = databases.admins.update_one(doc! { "_id": id }, change);
-                changing.session(&mut *transaction).await?;
+        .write_account(|mut account, _| {
+            let event = event.clone();
+            let change = doc! { "$set": {
+                "password_hash": new.as_stored(),
+                "updated_at": databases.clock.now(),
+            } };
+            Box::pin(async move {
+                account.update(change).await?;
                 let own = Some(caller.session_id());
-                let ended = revoke_all(databases, id, own, transaction).await?;
-                let event = event.clone().with_sessions_ended(ended);
-                databases.append(&event, transaction).await?;
+                let ended = revoke_all(databases, &mut account, own).await?;
+                account.append(event.with_sessions_ended(ended)).await?;
                 Ok(())
             })
         })

@@ -4,7 +4,7 @@ use mongodb::bson::doc;
 
 use super::Cursor;
 use crate::auth::Caller;
-use crate::model::Event;
+use crate::model::{AccountId, Event};
 use crate::problem::Problem;
 
 /// Maximum number of events on a page.
@@ -16,12 +16,21 @@ pub struct Page {
     pub next_cursor: Option<String>,
 }
 
-/// At most `limit` events (1 to [`MAX_PAGE`]) of the caller's organization, from `cursor` on.
-pub async fn page(caller: &Caller, limit: u32, cursor: Option<&str>) -> Result<Page, Problem> {
+/// At most `limit` events (1 to [`MAX_PAGE`]) of the caller's organization, from `cursor` on. With `account`, only events
+/// of this account.
+pub async fn page(
+    caller: &Caller,
+    limit: u32,
+    cursor: Option<&str>,
+    account: Option<AccountId>,
+) -> Result<Page, Problem> {
     let databases = caller.databases();
     let pepper = databases.pepper()?;
     let organization = caller.organization().id;
-    let mut filter = doc! { "organization_id": organization };
+    let mut filter = doc! { "organization_ids": organization };
+    if let Some(account) = account {
+        filter.insert("account_id", account);
+    }
     if let Some(text) = cursor {
         let cursor = Cursor::parse(text, pepper, organization)
             .ok_or_else(|| Problem::malformed("The cursor is invalid."))?;

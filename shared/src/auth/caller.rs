@@ -1,6 +1,7 @@
-//! The extractor of the caller: it turns `Authorization: Bearer` into an admin and the admin's organization.
+//! The extractor of the caller: it turns `Authorization: Bearer` into an account and its place in an organization.
 //!
-//! Admin, organization and session are read with each request, so a token ends immediately with any of them.
+//! Account, membership, organization and session are read with each request, so a token ends immediately with any of
+//! them.
 
 use std::sync::Arc;
 
@@ -9,29 +10,34 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use mongodb::bson::doc;
 
-use crate::model::{Action, Admin, Event, Organization, SessionId};
+use super::live_session::live;
+use crate::model::{Account, Action, Event, Organization, Principal, Role, SessionId};
 use crate::problem::Problem;
 use crate::request::RequestContext;
 use crate::state::AppState;
-use crate::store::{Databases, alive};
+use crate::store::Databases;
 
-/// An active admin of an active organization, with a live session. Only a valid access token yields one.
+/// An active account, as a member of an open organization, with a live session. Only a valid access token yields one.
 pub struct Caller {
     request: RequestContext,
     databases: Arc<Databases>,
-    admin: Admin,
-    organization: Organization,
+    principal: Principal,
     session_id: SessionId,
 }
 
 impl Caller {
-    pub fn admin(&self) -> &Admin {
-        &self.admin
+    pub fn account(&self) -> &Account {
+        &self.principal.account
     }
 
     /// The organization that the caller acts for.
     pub fn organization(&self) -> &Organization {
-        &self.organization
+        &self.principal.organization
+    }
+
+    /// The caller's role in the organization.
+    pub fn role(&self) -> Role {
+        self.principal.membership.role
     }
 
     /// The caller's request.
@@ -47,14 +53,10 @@ impl Caller {
         &self.databases
     }
 
-    pub(crate) fn shared_databases(&self) -> Arc<Databases> {
-        Arc::clone(&self.databases)
-    }
-
     /// An action of the caller, for the audit trail.
     pub(crate) fn event(&self, action: Action) -> Event {
         Event::new(action, self.request.address(), self.request.now())
-            .by(&self.admin)
+            .by(self.account())
             .in_session(self.session_id)
     }
 }
@@ -68,28 +70,21 @@ impl FromRequestParts<Arc<AppState>> for Caller {
         let request = RequestContext::from_request_parts(parts, state).await?;
         request.log().set_organization(verified.organization_id);
         let databases = request.databases().await?;
-        let admin = doc! { "_id": verified.admin_id };
-        let organization = doc! { "_id": verified.organization_id };
         let session = doc! { "_id": verified.session_id };
-        let (admin, organization, session) = tokio::try_join!(
-            databases.admins.find_one(admin).into_future(),
-            databases.organizations.find_one(organization).into_future(),
+        let (principal, session) = tokio::try_join!(
+            databases.find_principal(verified.account_id, verified.organization_id),
             databases.sessions.find_one(session).into_future(),
         )?;
-        let admin = admin.ok_or_else(Problem::not_active)?;
-        let organization = organization.ok_or_else(Problem::not_active)?;
-        let session = session.ok_or_else(Problem::not_active)?;
-        let session = alive(databases, session, &admin).await?;
-        match session {
-            Some(session) if admin.may_act_for(&organization) => Ok(Self {
-                databases: Arc::clone(databases),
-                request,
-                admin,
-                organization,
-                session_id: session.id,
-            }),
-            _ => Err(Problem::not_active()),
-        }
+        let (Some(principal), Some(session)) = (principal, session) else {
+            return Err(Problem::not_active());
+        };
+        let session = live(databases, session, &principal).await?;
+        Ok(Self {
+            databases: Arc::clone(databases),
+            session_id: session.ok_or_else(Problem::not_active)?.id,
+            request,
+            principal,
+        })
     }
 }
 

@@ -10,11 +10,12 @@ use super::VerifiedLogin;
 use super::refused_login::RefusedLogin;
 use crate::http::ClientAddress;
 use crate::metrics::{self, Metric};
-use crate::model::{Action, Admin, AdminStatus, Event, Organization, OrganizationStatus};
+use crate::model::{Account, AccountStatus, Action, Event, Principal};
 use crate::password_hasher::Comparison;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::store::Databases;
+use crate::store::locks::LockedAccount;
 use crate::throttle::{LoginAttempt, Outcome};
 use crate::values::{EmailAddress, Password, PasswordHash};
 
@@ -24,49 +25,48 @@ pub struct Credentials<'a> {
     pub password: &'a SecretString,
 }
 
-/// Verifies the credentials of an active admin of an active organization.
+/// Verifies the credentials of an active account, which is then signed in to its open organization: of several, to the
+/// one that it joined first.
 pub async fn verify_login<'a>(
     request: &'a RequestContext,
     credentials: Credentials<'_>,
 ) -> Result<VerifiedLogin<'a>, Problem> {
-    let is_active = |organization: &Organization| organization.status == OrganizationStatus::Active;
-    let (verified, _) = verify_credentials(request, credentials, is_active).await?;
-    Ok(verified)
+    verify_credentials(request, credentials, Principal::can_act).await
 }
 
-/// Verifies the credentials of an active admin whose organization is `accepted`.
+/// Verifies the credentials of an active account with an `accepted` organization.
 pub(crate) async fn verify_credentials<'a>(
     request: &'a RequestContext,
     credentials: Credentials<'_>,
-    accepted: impl Fn(&Organization) -> bool,
-) -> Result<(VerifiedLogin<'a>, Organization), Problem> {
+    accepted: impl Fn(&Principal) -> bool,
+) -> Result<VerifiedLogin<'a>, Problem> {
     let databases = request.databases().await?;
     let email = EmailAddress::parse(credentials.email).ok();
-    // Text that is not an email address is counted like an address that no admin has.
-    let account = email.as_ref().map_or(credentials.email, EmailAddress::key);
+    // Text that is not an email address is counted like an address that no account has.
+    let email_key = email.as_ref().map_or(credentials.email, EmailAddress::key);
     let attempt = LoginAttempt::begin(
         databases,
         request.config(),
-        account,
+        email_key,
         request.address(),
         request.deadline(),
     );
-    let (attempt, admin) = tokio::join!(attempt, find_admin(databases, email.as_ref()));
+    let (attempt, account) = tokio::join!(attempt, find_account(databases, email.as_ref()));
     let attempt = attempt?;
-    let found = admin.as_ref().ok().and_then(Option::as_ref);
+    let found = account.as_ref().ok().and_then(Option::as_ref);
     let refused = RefusedLogin {
-        account,
+        email_key,
         event: refusal(found, request.address(), request.now()),
     };
     let password = Password::new(credentials.password);
-    let verified = match admin {
-        Ok(admin) => compare(request, admin, password, accepted).await,
+    let verified = match account {
+        Ok(account) => compare(request, account, password, accepted).await,
         Err(problem) => Err(problem),
     };
     match verified {
-        Ok((admin, organization)) => {
-            request.log().set_organization(organization.id);
-            Ok((VerifiedLogin::new(admin, attempt), organization))
+        Ok(principal) => {
+            request.log().set_organization(principal.organization.id);
+            Ok(VerifiedLogin::new(principal, attempt))
         }
         Err(problem) => {
             let record = |outcome| attempt.record(outcome);
@@ -75,57 +75,71 @@ pub(crate) async fn verify_credentials<'a>(
     }
 }
 
-async fn find_admin(
+async fn find_account(
     databases: &Databases,
     email: Option<&EmailAddress>,
-) -> Result<Option<Admin>, Problem> {
-    let Some(email) = email else { return Ok(None) };
-    let filter = doc! { "email_key": email.key() };
-    Ok(databases.admins.find_one(filter).await?)
+) -> Result<Option<Account>, Problem> {
+    match email {
+        Some(email) => Ok(databases.find_account(email).await?),
+        None => Ok(None),
+    }
 }
 
-/// Compares the password with the admin's hash, or with a dummy if there is no admin.
+/// Compares the password with the account's hash, or with a dummy if there is no account.
 async fn compare(
     request: &RequestContext,
-    admin: Option<Admin>,
+    account: Option<Account>,
     password: Password,
-    accepted: impl Fn(&Organization) -> bool,
-) -> Result<(Admin, Organization), Problem> {
+    accepted: impl Fn(&Principal) -> bool,
+) -> Result<Principal, Problem> {
     let hasher = &request.state().hasher;
     let databases = request.databases().await?;
-    let hash = admin.as_ref().map(|admin| admin.password_hash.clone());
+    let hash = account
+        .as_ref()
+        .map(|account| account.password_hash.clone());
     let hash = hash.unwrap_or_else(|| PasswordHash::dummy(hasher.cost()));
     let comparing = hasher.verify(hash, password.clone());
-    let organization = organization_of(databases, admin.as_ref());
-    let (compared, organization) = tokio::join!(comparing, organization);
+    let principals = principals_of(databases, account.as_ref());
+    let (compared, principals) = tokio::join!(comparing, principals);
     let compared = compared?;
-    let admin = admin
-        .filter(|admin| compared.is_match() && admin.status == AdminStatus::Active)
+    let account = account
+        .filter(|account| compared.is_match() && account.status == AccountStatus::Active)
         .ok_or_else(Problem::invalid_credentials)?;
-    let organization = organization?
-        .filter(accepted)
+    let mut principals = principals?.into_iter();
+    let principal = principals
+        .find(accepted)
         .ok_or_else(Problem::invalid_credentials)?;
-    let is_outdated =
-        compared == Comparison::MatchesUnprepared || admin.password_hash.is_outdated(hasher.cost());
-    if is_outdated && admin.password_hash.covers(&password) {
-        renew_hash(request, &admin, password).await?;
+    let is_outdated = compared == Comparison::MatchesUnprepared
+        || account.password_hash.is_outdated(hasher.cost());
+    if is_outdated && account.password_hash.covers(&password) {
+        renew_hash(request, &account, password).await?;
     }
-    Ok((admin, organization))
+    Ok(principal)
 }
 
-async fn organization_of(
+async fn principals_of(
     databases: &Databases,
-    admin: Option<&Admin>,
-) -> Result<Option<Organization>, Problem> {
-    let Some(admin) = admin else { return Ok(None) };
-    let own = doc! { "_id": admin.organization_id };
-    Ok(databases.organizations.find_one(own).await?)
+    account: Option<&Account>,
+) -> Result<Vec<Principal>, Problem> {
+    let Some(account) = account else {
+        return Ok(Vec::new());
+    };
+    let principals = databases.principals_of(account).await?;
+    if principals.is_empty() {
+        tracing::error!(account_id = %account.id(), "an account has no membership, so it cannot log in");
+    }
+    for Principal { organization, .. } in &principals {
+        if organization.owners < 1 {
+            tracing::error!(organization_id = %organization.id, "an organization has no owner");
+        }
+    }
+    Ok(principals)
 }
 
 /// Replaces a hash that has an older form or a lower cost, or that was computed from the unprepared password.
 async fn renew_hash(
     request: &RequestContext,
-    admin: &Admin,
+    account: &Account,
     password: Password,
 ) -> Result<(), Problem> {
     let databases = request.databases().await?;
@@ -133,25 +147,28 @@ async fn renew_hash(
     request
         .transaction(|transaction, _| {
             Box::pin(async {
+                let locking = LockedAccount::lock(databases, account.id(), transaction);
                 // Only the verified hash is replaced: the password may have been changed meanwhile.
-                let old = admin.password_hash.as_stored();
-                let verified = doc! { "_id": admin.id, "password_hash": old };
-                let change = doc! { "$set": {
-                    "password_hash": new.as_stored(),
-                    "updated_at": databases.clock.now(),
-                } };
-                let renewing = databases.admins.update_one(verified, change);
-                renewing.session(transaction).await?;
+                let verified = account.password_hash.as_stored();
+                if let Some(mut locked) = locking.await?
+                    && locked.account().password_hash.as_stored() == verified
+                {
+                    let change = doc! { "$set": {
+                        "password_hash": new.as_stored(),
+                        "updated_at": databases.clock.now(),
+                    } };
+                    locked.update(change).await?;
+                }
                 Ok(())
             })
         })
         .await
 }
 
-fn refusal(admin: Option<&Admin>, address: ClientAddress, now: DateTime) -> Event {
+fn refusal(account: Option<&Account>, address: ClientAddress, now: DateTime) -> Event {
     let event = Event::new(Action::LoginRefused, address, now);
-    match admin {
-        Some(admin) => event.by(admin),
+    match account {
+        Some(account) => event.by(account),
         None => event,
     }
 }

@@ -2,6 +2,7 @@
 
 mod caller;
 mod credentials;
+mod live_session;
 mod reauthentication;
 mod refused_login;
 mod session_guard;
@@ -10,5 +11,6 @@ mod verified_login;
 pub use caller::Caller;
 pub(crate) use credentials::verify_credentials;
 pub use credentials::{Credentials, verify_login};
+pub(crate) use live_session::live;
 pub(crate) use reauthentication::{Reauthenticated, reauthenticate};
 pub use verified_login::VerifiedLogin;

@@ -20,19 +20,21 @@ impl<'a> Reauthenticated<'a> {
 }
 
 /// Verifies that `password` is the caller's. A token may be stolen, so attempts are limited here as well: per session,
-/// so that the admin can still log in.
+/// so that the account can still log in.
 pub(crate) async fn reauthenticate<'a>(
     caller: &'a Caller,
     password: &SecretString,
 ) -> Result<Reauthenticated<'a>, Problem> {
     let request = caller.request();
-    let admin = caller.admin();
     let limit = request.config().login_attempts_per_account;
     let subject = Subject::Session(caller.session_id());
     let deadline = request.deadline();
     let attempt = reserve_attempt(caller.databases(), subject, limit, deadline).await?;
     let hasher = &request.state().hasher;
-    let compared = hasher.verify(admin.password_hash.clone(), Password::new(password));
+    let compared = hasher.verify(
+        caller.account().password_hash.clone(),
+        Password::new(password),
+    );
     let problem = match compared.await {
         Ok(comparison) if comparison.is_match() => {
             attempt.record(Outcome::Right).await?;
@@ -42,7 +44,7 @@ pub(crate) async fn reauthenticate<'a>(
         Err(problem) => problem,
     };
     let refused = RefusedLogin {
-        account: admin.email_key.as_str(),
+        email_key: caller.account().email_key(),
         event: caller.event(Action::LoginRefused),
     };
     let record = |outcome| attempt.record(outcome);

@@ -1,43 +1,16 @@
 //! Transactions of a caller. They begin with a second check of the caller.
 //!
 //! Between the check of its token and its writes a request may take seconds, for example for a password hash. Meanwhile
-//! another request may have ended the session, and its client may already have the response.
+//! another request may have ended the session, and its client may already have the response. So each transaction locks
+//! what its check depends on, see [`locks`](crate::store::locks).
 
 use mongodb::ClientSession;
-use mongodb::bson::doc;
-use mongodb::error::Error;
 
 use super::{Caller, Reauthenticated};
-use crate::model::Admin;
+use crate::model::{Principal, Session};
 use crate::mongo::{Scope, TransactionError, Writes};
 use crate::problem::Problem;
-use crate::store::{lock_admin, lock_session};
-
-impl Caller {
-    /// Runs a transaction that commits only if the session is still alive.
-    pub(crate) async fn transaction<'env, T>(
-        &'env self,
-        run: impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, Problem>
-        + Send
-        + Sync
-        + 'env,
-    ) -> Result<T, Problem> {
-        guarded(self, Check::Session, run).await
-    }
-}
-
-impl Reauthenticated<'_> {
-    /// Runs a transaction that commits only if the session is still alive and the password is still the same.
-    pub(crate) async fn transaction<'env, T>(
-        &'env self,
-        run: impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, Problem>
-        + Send
-        + Sync
-        + 'env,
-    ) -> Result<T, Problem> {
-        guarded(self.caller(), Check::SessionAndPassword, run).await
-    }
-}
+use crate::store::locks::{LockedAccount, LockedOrganization, lock_session};
 
 /// The extent of the second check.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,10 +19,58 @@ enum Check {
     SessionAndPassword,
 }
 
-async fn guarded<'env, T>(
+impl Caller {
+    /// Runs a transaction that writes to the caller's organization. It commits only if the session is still alive.
+    pub(crate) async fn write_organization<'env, T>(
+        &'env self,
+        run: impl for<'run> Fn(LockedOrganization<'run>, Scope<'run, 'env>) -> Writes<'run, T, Problem>
+        + Send
+        + Sync
+        + 'env,
+    ) -> Result<T, Problem> {
+        write_organization(self, Check::Session, run).await
+    }
+
+    /// Runs a transaction that writes to the caller's account. It commits only if the session is still alive.
+    pub(crate) async fn write_account<'env, T>(
+        &'env self,
+        run: impl for<'run> Fn(LockedAccount<'run>, Scope<'run, 'env>) -> Writes<'run, T, Problem>
+        + Send
+        + Sync
+        + 'env,
+    ) -> Result<T, Problem> {
+        write_account(self, Check::Session, run).await
+    }
+}
+
+impl Reauthenticated<'_> {
+    /// Like [`Caller::write_organization`]. It commits only if the password is still the same, too.
+    pub(crate) async fn write_organization<'env, T>(
+        &'env self,
+        run: impl for<'run> Fn(LockedOrganization<'run>, Scope<'run, 'env>) -> Writes<'run, T, Problem>
+        + Send
+        + Sync
+        + 'env,
+    ) -> Result<T, Problem> {
+        write_organization(self.caller(), Check::SessionAndPassword, run).await
+    }
+
+    /// Like [`Caller::write_account`]. It commits only if the password is still the same, too.
+    pub(crate) async fn write_account<'env, T>(
+        &'env self,
+        run: impl for<'run> Fn(LockedAccount<'run>, Scope<'run, 'env>) -> Writes<'run, T, Problem>
+        + Send
+        + Sync
+        + 'env,
+    ) -> Result<T, Problem> {
+        write_account(self.caller(), Check::SessionAndPassword, run).await
+    }
+}
+
+async fn write_organization<'env, T>(
     caller: &'env Caller,
     check: Check,
-    run: impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, Problem>
+    run: impl for<'run> Fn(LockedOrganization<'run>, Scope<'run, 'env>) -> Writes<'run, T, Problem>
     + Send
     + Sync
     + 'env,
@@ -58,43 +79,99 @@ async fn guarded<'env, T>(
         .request()
         .transaction(|transaction, _: Scope<'_, '_>| {
             Box::pin(async {
-                let admin = check_again(caller, transaction).await?;
-                // If the epoch changed and the session is still alive, the password was changed in this session. Then
-                // the confirmed password is the old one.
-                let is_same_epoch = admin.session_epoch == caller.admin().session_epoch;
-                if check == Check::SessionAndPassword && !is_same_epoch {
-                    return Err(Problem::wrong_password().into());
-                }
-                run(transaction, Scope::new()).await
+                let organization = lock_organization(caller, check, transaction).await?;
+                run(organization, Scope::new()).await
             })
         })
         .await
 }
 
-/// The admin as it is now. Aborts the transaction unless session, admin and organization are active.
-async fn check_again(
-    caller: &Caller,
-    transaction: &mut ClientSession,
-) -> Result<Admin, TransactionError<Problem>> {
-    let admin = active_admin(caller, transaction).await?;
-    Ok(admin.ok_or_else(Problem::not_active)?)
+async fn write_account<'env, T>(
+    caller: &'env Caller,
+    check: Check,
+    run: impl for<'run> Fn(LockedAccount<'run>, Scope<'run, 'env>) -> Writes<'run, T, Problem>
+    + Send
+    + Sync
+    + 'env,
+) -> Result<T, Problem> {
+    caller
+        .request()
+        .transaction(|transaction, _: Scope<'_, '_>| {
+            Box::pin(async {
+                let account = lock_account(caller, check, transaction).await?;
+                run(account, Scope::new()).await
+            })
+        })
+        .await
 }
 
-async fn active_admin(
-    caller: &Caller,
-    transaction: &mut ClientSession,
-) -> Result<Option<Admin>, Error> {
+/// Locks the organization, then session, account and membership of the caller.
+async fn lock_organization<'t>(
+    caller: &'t Caller,
+    check: Check,
+    transaction: &'t mut ClientSession,
+) -> Result<LockedOrganization<'t>, TransactionError<Problem>> {
     let databases = caller.databases();
-    // Locked: this transaction and one that ends the session run one after the other.
-    let own_session = lock_session(databases, caller.session_id(), transaction).await?;
-    let admin = lock_admin(databases, caller.admin().id, transaction).await?;
-    let organization = doc! { "_id": caller.organization().id };
-    let organization = databases.organizations.find_one(organization);
-    let organization = organization.session(transaction).await?;
-    let (Some(admin), Some(organization), Some(own_session)) = (admin, organization, own_session)
-    else {
-        return Ok(None);
+    let (id, account) = (caller.organization().id, caller.account().id);
+    let locked = LockedOrganization::lock(databases, id, transaction).await?;
+    let mut locked = locked.ok_or_else(Problem::not_active)?;
+    let session = lock_session(databases, caller.session_id(), locked.transaction()).await?;
+    let account = LockedAccount::lock(databases, account, locked.transaction()).await?;
+    let account = account.map(LockedAccount::into_account);
+    let membership = locked.lock_membership(caller.account().id).await?;
+    let (Some(session), Some(account), Some(membership)) = (session, account, membership) else {
+        return Err(Problem::not_active().into());
     };
-    let is_alive = own_session.is_alive(&admin, databases.clock.now());
-    Ok((is_alive && admin.may_act_for(&organization)).then_some(admin))
+    let principal = Principal {
+        account,
+        membership,
+        organization: locked.organization().clone(),
+    };
+    check_again(caller, check, &session, &principal)?;
+    Ok(locked)
+}
+
+/// Locks session and account of the caller. Membership and organization are only read: an account's action on itself may
+/// commit while its organization is closed.
+async fn lock_account<'t>(
+    caller: &'t Caller,
+    check: Check,
+    transaction: &'t mut ClientSession,
+) -> Result<LockedAccount<'t>, TransactionError<Problem>> {
+    let databases = caller.databases();
+    let (id, organization) = (caller.account().id, caller.organization().id);
+    let session = lock_session(databases, caller.session_id(), transaction).await?;
+    let locked = LockedAccount::lock(databases, id, transaction).await?;
+    let mut locked = locked.ok_or_else(Problem::not_active)?;
+    let reading = databases.read_membership(id, organization, locked.transaction());
+    let (Some(session), Some((membership, organization))) = (session, reading.await?) else {
+        return Err(Problem::not_active().into());
+    };
+    let principal = Principal {
+        account: locked.account().clone(),
+        membership,
+        organization,
+    };
+    check_again(caller, check, &session, &principal)?;
+    Ok(locked)
+}
+
+/// Fails unless the session is alive, and the password the one that was confirmed.
+fn check_again(
+    caller: &Caller,
+    check: Check,
+    session: &Session,
+    principal: &Principal,
+) -> Result<(), Problem> {
+    let now = caller.databases().clock.now();
+    if !principal.can_act() || !session.is_alive(principal, now) {
+        return Err(Problem::not_active());
+    }
+    // If the epoch changed and the session is still alive, the password was changed in this session. Then the confirmed
+    // password is the old one.
+    let is_same_epoch = principal.account.epoch == caller.account().epoch;
+    if check == Check::SessionAndPassword && !is_same_epoch {
+        return Err(Problem::wrong_password());
+    }
+    Ok(())
 }

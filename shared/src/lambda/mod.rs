@@ -109,7 +109,7 @@ where
 {
     lambda_runtime::run(handler)
         .await
-        .map_err(|error| StartupError(error.to_string()))
+        .map_err(|error| StartupError::Configuration(error.to_string()))
 }
 
 /// Like [`serve`], for a function without an [`AppState`].

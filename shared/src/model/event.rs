@@ -7,30 +7,34 @@ use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Admin, AdminId, OrganizationId, SessionId};
+use super::{Account, AccountId, OrganizationId, SessionId};
 use crate::clock::after;
 use crate::http::ClientAddress;
 
 /// How long events are kept.
 const RETENTION: Duration = Duration::from_secs(400 * 24 * 3600);
-/// How long events without an organization are kept: refused logins with an email that no admin has.
+/// How long events without an organization are kept: refused logins with an email that no account has.
 const RETENTION_WITHOUT_ORGANIZATION: Duration = Duration::from_secs(24 * 3600);
 
-/// A document of `audit_events`.
+/// A document of `audit_events`. Nothing changes it, except that a purge removes its organization.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
     #[serde(rename = "_id")]
     pub id: ObjectId,
-    /// None for a refused login with an email that no admin has. It has an event too, so that it takes the same time.
-    pub organization_id: Option<OrganizationId>,
+    /// The organizations whose trails have the event, see [`Self::concerning`]. None for a refused login with an email
+    /// that no account has. It has an event too, so that it takes the same time.
+    pub(crate) organization_ids: Vec<OrganizationId>,
+    /// See [`Organization::sequence`](super::Organization). None if the action did not lock the organization.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sequence: Option<i64>,
     pub at: DateTime,
     #[serde(flatten)]
     pub action: Action,
-    pub admin_id: Option<AdminId>,
+    pub account_id: Option<AccountId>,
     pub session_id: Option<SessionId>,
     /// The client's address: see [`ClientAddress`].
     pub address: String,
-    /// How many sessions the action ended, for actions that end sessions. Counts at most 10,000 sessions of one admin.
+    /// How many sessions the action ended, for actions that end sessions. Counts at most 10,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions_ended: Option<i64>,
     expires_at: DateTime,
@@ -71,14 +75,15 @@ pub enum EndReason {
 }
 
 impl Event {
-    /// An event that belongs to no organization yet, see [`Self::by`].
+    /// An event of no account and no organization.
     pub(crate) fn new(action: Action, address: ClientAddress, now: DateTime) -> Self {
         Self {
             id: ObjectId::new(),
-            organization_id: None,
+            organization_ids: Vec::new(),
+            sequence: None,
             at: now,
             action,
-            admin_id: None,
+            account_id: None,
             session_id: None,
             address: address.0.to_canonical().to_string(),
             sessions_ended: None,
@@ -86,12 +91,9 @@ impl Event {
         }
     }
 
-    /// An action of `admin`, in the trail of the admin's organization.
-    pub(crate) fn by(self, admin: &Admin) -> Self {
+    pub(crate) fn by(self, account: &Account) -> Self {
         Self {
-            organization_id: Some(admin.organization_id),
-            admin_id: Some(admin.id),
-            expires_at: after(self.at, RETENTION),
+            account_id: Some(account.id),
             ..self
         }
     }
@@ -103,6 +105,27 @@ impl Event {
         }
     }
 
+    /// Puts the event into the trails of these organizations: that of the session for an action in a session, all of the
+    /// account for an action on the account.
+    pub(crate) fn concerning(self, organizations: Vec<OrganizationId>) -> Self {
+        let retention = match organizations.is_empty() {
+            true => RETENTION_WITHOUT_ORGANIZATION,
+            false => RETENTION,
+        };
+        Self {
+            organization_ids: organizations,
+            expires_at: after(self.at, retention),
+            ..self
+        }
+    }
+
+    pub(crate) fn with_sequence(self, sequence: i64) -> Self {
+        Self {
+            sequence: Some(sequence),
+            ..self
+        }
+    }
+
     pub(crate) fn with_sessions_ended(self, count: u64) -> Self {
         Self {
             sessions_ended: i64::try_from(count).ok(),
@@ -110,18 +133,16 @@ impl Event {
         }
     }
 
-    /// Removes organization, admin and session from the event.
-    pub(crate) fn without_organization(self) -> Self {
+    /// Removes account and session from the event.
+    pub(crate) fn anonymous(self) -> Self {
         Self {
-            organization_id: None,
-            admin_id: None,
+            account_id: None,
             session_id: None,
-            expires_at: after(self.at, RETENTION_WITHOUT_ORGANIZATION),
             ..self
         }
     }
 
-    /// Another action at the same time by the same admin.
+    /// Another action at the same time by the same account.
     pub(crate) fn followed_by(self, action: Action) -> Self {
         Self {
             id: ObjectId::new(),

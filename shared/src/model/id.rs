@@ -1,5 +1,5 @@
 //! Ids of documents: 12 bytes, 24 hexadecimal digits as text. Each collection has a type of its own, so that the id of
-//! an admin cannot be passed as the id of an organization.
+//! an account cannot be passed as the id of an organization.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ macro_rules! id {
             }
 
             /// None unless `text` is 24 hexadecimal digits.
-            pub(crate) fn parse(text: &str) -> Option<Self> {
+            pub fn parse(text: &str) -> Option<Self> {
                 ObjectId::parse_str(text).ok().map(Self)
             }
 
@@ -49,6 +49,12 @@ macro_rules! id {
             }
         }
 
+        impl From<ObjectId> for $name {
+            fn from(id: ObjectId) -> Self {
+                Self(id)
+            }
+        }
+
         impl From<$name> for Bson {
             fn from(id: $name) -> Self {
                 Self::ObjectId(id.0)
@@ -63,7 +69,11 @@ id!(
 );
 id!(
     /// Of a document of `admins`.
-    AdminId
+    AccountId
+);
+id!(
+    /// Of a document of `memberships`.
+    MembershipId
 );
 id!(
     /// Of a document of `sessions`.

@@ -1,4 +1,4 @@
-//! A document of `onboardings`: an onboarding that can be repeated with its `Idempotency-Key`.
+//! A document of `idempotency_records`: an onboarding that can be repeated with its `Idempotency-Key`.
 
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::OrganizationId;
 use crate::values::PasswordHash;
 
-/// A document of `onboardings`.
+/// A document of `idempotency_records`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
     /// Hash of email and `Idempotency-Key`, computed with the pepper. Each email has its own namespace of keys.

@@ -1,17 +1,27 @@
 //! The documents of the control plane, as MongoDB stores them.
 
-mod admin;
+mod account;
 mod event;
 mod id;
 mod idempotency_record;
+mod membership;
 mod organization;
+mod organization_state;
+mod placement;
+mod principal;
 mod session;
+mod tombstone;
+mod transition;
 
-pub use admin::{Admin, AdminStatus, Role};
+pub use account::{Account, AccountStatus};
 pub use event::{Action, EndReason, Event};
-pub use id::{AdminId, OrganizationId, SessionId};
+pub use id::{AccountId, MembershipId, OrganizationId, SessionId};
 pub use idempotency_record::IdempotencyRecord;
-pub(crate) use organization::Transition;
-pub use organization::{Organization, OrganizationStatus};
+pub use membership::{Membership, Role};
+pub use organization::Organization;
+pub use placement::{Cell, Placement, PlacementMode};
+pub use principal::Principal;
 pub(crate) use session::ReplacedToken;
 pub use session::Session;
+pub use tombstone::Tombstone;
+pub(crate) use transition::Transition;

@@ -3,17 +3,22 @@
 use mongodb::bson::{Binary, DateTime};
 use serde::{Deserialize, Serialize};
 
-use super::{Admin, AdminId, OrganizationId, SessionId};
+use super::{AccountId, MembershipId, OrganizationId, Principal, SessionId};
 
 /// A document of `sessions`. It also has a counter that nothing reads: transactions increment it to lock the document.
+///
+/// It names the epochs and the membership that were current when it began. With an earlier epoch, or another membership,
+/// it is dead.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     #[serde(rename = "_id")]
     pub id: SessionId,
-    pub organization_id: OrganizationId,
-    pub admin_id: AdminId,
-    /// See [`Admin::session_epoch`].
-    pub(crate) epoch: i64,
+    pub account_id: AccountId,
+    pub(crate) account_epoch: i64,
+    /// This and the next two fields are null in a session without an organization.
+    pub organization_id: Option<OrganizationId>,
+    pub(crate) organization_epoch: Option<i64>,
+    pub(crate) membership_id: Option<MembershipId>,
     /// Hash of the current refresh token, computed with the pepper.
     pub(crate) refresh_token_hash: String,
     /// The refresh token before the current one.
@@ -34,12 +39,19 @@ pub(crate) struct ReplacedToken {
 }
 
 impl Session {
-    /// Whether it belongs to `admin`, was not ended, and has not expired.
-    pub(crate) fn is_alive(&self, admin: &Admin, now: DateTime) -> bool {
-        self.admin_id == admin.id
-            && self.organization_id == admin.organization_id
-            // A later epoch than the admin's began after the admin was read: a password change in this session.
-            && self.epoch >= admin.session_epoch
+    /// Whether it is the principal's, was not ended, and has not expired.
+    pub(crate) fn is_alive(&self, principal: &Principal, now: DateTime) -> bool {
+        let Principal {
+            account,
+            membership,
+            organization,
+        } = principal;
+        self.account_id == account.id
+            // A later epoch than the account's began after the account was read: a password change in this session.
+            && self.account_epoch >= account.epoch
+            && self.organization_id == Some(organization.id)
+            && self.organization_epoch == Some(organization.epoch)
+            && self.membership_id == Some(membership.id)
             && self.expires_at > now
     }
 }

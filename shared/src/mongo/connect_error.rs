@@ -13,6 +13,24 @@ pub enum ConnectError {
     Fatal(String),
     #[error("{0}")]
     Unavailable(String),
+    /// Permanent, like [`Self::Fatal`].
+    #[error(transparent)]
+    Schema(#[from] SchemaMismatch),
+}
+
+/// The stored documents have another shape than this version of the service reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaMismatch {
+    #[error(
+        "MASTER_DB holds data of an earlier version of this service, which this version cannot read. No earlier version \
+         was released, so there is no migration: set MASTER_DB and TENANT_DB to new names, or drop both databases"
+    )]
+    Older,
+    #[error(
+        "MASTER_DB holds data of a later version of this service, which this version cannot read: deploy that version \
+         again, or restore a backup from before the upgrade"
+    )]
+    Newer,
 }
 
 impl From<SecretError> for ConnectError {
@@ -69,7 +87,7 @@ impl From<ConnectError> for Problem {
     fn from(error: ConnectError) -> Self {
         tracing::error!(%error, "cannot connect to MongoDB");
         match error {
-            ConnectError::Fatal(_) => Self::internal(),
+            ConnectError::Fatal(_) | ConnectError::Schema(_) => Self::internal(),
             ConnectError::Unavailable(_) => Self::unavailable(),
         }
     }

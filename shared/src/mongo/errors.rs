@@ -61,17 +61,19 @@ impl From<Error> for Problem {
     }
 }
 
-/// The unique index that the write violated. None for any other error.
+/// The unique index that a write, or a command that writes, violated. None for any other error.
 pub fn duplicate_index(error: &Error) -> Option<&str> {
-    let ErrorKind::Write(WriteFailure::WriteError(write)) = error.kind.as_ref() else {
-        return None;
+    let (code, message) = match error.kind.as_ref() {
+        ErrorKind::Write(WriteFailure::WriteError(write)) => (write.code, &write.message),
+        ErrorKind::Command(command) => (command.code, &command.message),
+        _ => return None,
     };
-    if write.code != DUPLICATE_KEY {
+    if code != DUPLICATE_KEY {
         return None;
     }
     // "E11000 duplicate key error collection: db.c index: <name> dup key: {…}". Input of the caller appears only after
     // the index.
-    write.message.split(" index: ").nth(1)?.split(' ').next()
+    message.split(" index: ").nth(1)?.split(' ').next()
 }
 
 /// Whether a write, or a command that writes, failed with a duplicate key.

@@ -9,7 +9,7 @@ mod reachability;
 mod topology;
 mod transaction;
 
-pub use connect_error::ConnectError;
+pub use connect_error::{ConnectError, SchemaMismatch};
 pub(crate) use connection_string::ConnectionString;
 pub(crate) use duplicate::OnDuplicate;
 pub use errors::{

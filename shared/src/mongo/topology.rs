@@ -1,29 +1,29 @@
 //! The first command on a new connection. Its response also shows whether the server supports transactions, so startup
 //! needs no second command.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
 use mongodb::{Client, Database};
 
 use super::ConnectError;
 
-/// Refuses unsuitable servers: a standalone server, and a directly connected secondary.
-pub(crate) async fn check_server(master: &Database, is_direct: bool) -> Result<(), ConnectError> {
-    let find = doc! {
-        "find": "organizations",
-        "filter": { "_id": Bson::Null },
-        "limit": 1,
-        "singleBatch": true,
-    };
+/// The response to `find`, a command that reads. Refuses unsuitable servers: a standalone server, and a directly
+/// connected secondary.
+pub(crate) async fn check_server(
+    master: &Database,
+    find: Document,
+    is_direct: bool,
+) -> Result<Document, ConnectError> {
     let response = master.run_command(find).await?;
     // Replica sets and sharded clusters include it in every response
     // (<https://www.mongodb.com/docs/manual/reference/method/db.runCommand/#response>).
     if response.contains_key("operationTime") && !is_direct {
-        return Ok(());
+        return Ok(response);
     }
     let hello = hello(master.client()).await?;
     refuse_standalone(&hello)?;
-    refuse_secondary(&hello)
+    refuse_secondary(&hello)?;
+    Ok(response)
 }
 
 async fn hello(client: &Client) -> Result<Document, Error> {

@@ -13,7 +13,7 @@ pub(super) struct Capacity {
 
 impl Capacity {
     pub async fn of(databases: &Databases, limit: u64) -> Result<Self, Problem> {
-        let organizations = databases.organizations.estimated_document_count().await?;
+        let organizations = databases.estimate_organizations().await?;
         let capacity = Self {
             organizations,
             limit,

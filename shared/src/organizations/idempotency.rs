@@ -11,7 +11,7 @@ use mongodb::error::Error;
 
 use super::NewOrganization;
 use crate::clock::after;
-use crate::model::{IdempotencyRecord, Organization, OrganizationId, OrganizationStatus};
+use crate::model::{IdempotencyRecord, Organization, OrganizationId};
 use crate::password_hasher::Comparison;
 use crate::pepper::Pepper;
 use crate::problem::{Code, Problem};
@@ -32,7 +32,7 @@ pub(super) struct IdempotentRequest {
 /// The result of an earlier request with the same key.
 pub(super) enum Earlier {
     Nothing,
-    Created(Organization),
+    Created(Box<Organization>),
     /// This organization, which was purged: the key can be used again.
     Purged(OrganizationId),
 }
@@ -54,11 +54,11 @@ impl IdempotentRequest {
     ) -> Result<Earlier, Problem> {
         let databases = request.databases().await?;
         let valid = doc! { "_id": &self.key, "expires_at": { "$gt": databases.clock.now() } };
-        let Some(record) = databases.onboardings.find_one(valid).await? else {
+        let Some(record) = databases.idempotency_records.find_one(valid).await? else {
             return Ok(Earlier::Nothing);
         };
         let id = record.organization_id;
-        let Some(organization) = databases.organizations.find_one(doc! { "_id": id }).await? else {
+        let Some(organization) = databases.find_organization(id).await? else {
             return Ok(Earlier::Purged(id));
         };
         let is_same = record.fingerprint == self.fingerprint
@@ -67,13 +67,9 @@ impl IdempotentRequest {
             let detail = "The key was used with other values of the fields.";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
         }
-        match organization.status {
-            OrganizationStatus::Active | OrganizationStatus::Suspended => {
-                Ok(Earlier::Created(organization))
-            }
-            OrganizationStatus::Deleted | OrganizationStatus::Purging => {
-                Err(Problem::organization_deleted())
-            }
+        match organization.deleted {
+            Some(_) => Err(Problem::organization_deleted()),
+            None => Ok(Earlier::Created(organization.into())),
         }
     }
 
@@ -111,7 +107,7 @@ async fn is_password(
     let compared = hasher.verify(hash, new.password.clone()).await;
     let outcome = match compared {
         Ok(Comparison::Different) => Outcome::Wrong,
-        // The admin's password may have changed since, so a match clears no failures.
+        // The account's password may have changed since, so a match clears no failures.
         Ok(_) | Err(_) => Outcome::Undecided,
     };
     attempt.record(outcome).await?;
@@ -133,7 +129,7 @@ pub(super) async fn insert_record(
         .chain([expired])
         .collect();
     databases
-        .onboardings
+        .idempotency_records
         .replace_one(doc! { "_id": &record.key, "$or": replaceable }, record)
         .upsert(true)
         .session(transaction)

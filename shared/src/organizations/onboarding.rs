@@ -1,31 +1,31 @@
-//! Onboarding: an organization, its admin and its collection are created in one transaction.
+//! Onboarding: an organization, its owner's account and membership, and its collection are created in one transaction.
 
 use std::time::Duration;
 
 use mongodb::ClientSession;
-use mongodb::bson::{DateTime, doc};
 use tokio::time::Instant;
 
 use super::NewOrganization;
 use super::capacity::Capacity;
 use super::idempotency::{Earlier, IdempotentRequest, insert_record};
 use crate::model::{
-    Action, Admin, AdminId, AdminStatus, Event, IdempotencyRecord, Organization, OrganizationId,
-    OrganizationStatus, Role,
+    Account, Action, Event, IdempotencyRecord, Membership, Organization, OrganizationId, Placement,
+    Role,
 };
 use crate::mongo::{
     OnDuplicate, TransactionError, is_write_conflict, names_existing_collection, run_transaction,
 };
 use crate::problem::Problem;
 use crate::request::RequestContext;
-use crate::store::{Databases, index};
+use crate::store::locks::LockedOrganization;
+use crate::store::{Databases, TenantLocation, index};
 use crate::throttle::{LimitedAction, count_request};
 use crate::values::{CollectionName, PasswordHash};
 
 /// How long a request waits for another one with the same `Idempotency-Key`.
 const KEY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Creates organization, admin and collection together, or none of them. With the `Idempotency-Key` of an earlier
+/// Creates organization, account, membership and collection together, or none of them. With the `Idempotency-Key` of an earlier
 /// request it returns what that request created. After a 503 the client does not know the result; a retry with the same
 /// key tells.
 pub async fn onboard(
@@ -51,21 +51,22 @@ pub async fn onboard(
     let purged = match earlier {
         Earlier::Created(organization) => {
             request.log().set_organization(organization.id);
-            return Ok(organization);
+            return Ok(*organization);
         }
         Earlier::Purged(id) => Some(id),
         Earlier::Nothing => None,
     };
     let capacity = Capacity::of(databases, request.config().max_organizations).await?;
     capacity.refuse_at_limit()?;
-    // At the same time as the hash, which takes longer. Only the first request of a process creates them.
-    let indexes = async { Ok(databases.create_indexes_once().await?) };
+    // At the same time as the hash, which takes longer. Only the first request of a process does this.
+    let preparing = async { Ok(databases.prepare_once().await?) };
     let hashing = request.state().hasher.hash(new.password.clone());
-    let (password_hash, ()) = tokio::try_join!(hashing, indexes)?;
+    let (password_hash, ()) = tokio::try_join!(hashing, preparing)?;
     let id = OrganizationId::generate();
     for collection_name in CollectionName::candidates(&new.name, &id.to_hex()) {
         // An existing collection is never given to an organization.
-        if databases.tenant_collection_exists(&collection_name).await? {
+        let location = databases.locate(Placement::NEW, &collection_name);
+        if location.exists().await? {
             continue;
         }
         let documents = Documents::new(request, id, &new, collection_name, &password_hash);
@@ -92,7 +93,8 @@ pub async fn onboard(
 /// The documents of a new organization.
 struct Documents {
     organization: Organization,
-    admin: Admin,
+    account: Account,
+    membership: Membership,
     event: Event,
 }
 
@@ -105,15 +107,16 @@ impl Documents {
         password_hash: &PasswordHash,
     ) -> Self {
         let now = request.now();
-        let organization = organization_document(id, new, collection_name, now);
-        let admin = admin_document(id, new, password_hash, now);
+        let organization = Organization::new(id, &new.name, collection_name, now);
+        let account = Account::new(&new.email, password_hash.clone(), now);
         let action = Action::OrganizationCreated {
             organization_name: organization.name.clone(),
         };
         Self {
-            event: Event::new(action, request.address(), now).by(&admin),
+            event: Event::new(action, request.address(), now).by(&account),
+            membership: Membership::new(id, account.id(), Role::Owner, now),
             organization,
-            admin,
+            account,
         }
     }
 }
@@ -129,9 +132,11 @@ async fn insert(
     let started = Instant::now();
     let Documents {
         organization,
-        admin,
+        account,
+        membership,
         event,
     } = documents;
+    let location = &databases.location_of(organization);
     // `run_transaction`, because it aborts with a `Refusal` and not only with a `Problem`.
     run_transaction(&databases.client, request.deadline(), |transaction, _| {
         Box::pin(async move {
@@ -139,20 +144,18 @@ async fn insert(
             if let Some(record) = record {
                 insert_idempotency_record(databases, record, purged, started, transaction).await?;
             }
-            refuse_retired_name(databases, &organization.collection_name, transaction).await?;
-            let inserting = databases.organizations.insert_one(organization);
-            inserting
-                .session(&mut *transaction)
+            refuse_purged_name(databases, &organization.collection_name, transaction).await?;
+            let mut organization = LockedOrganization::insert(databases, organization, transaction)
                 .await
                 .on_duplicate(index::NAME_KEY, Problem::organization_name_taken().into())
                 .on_duplicate(index::COLLECTION_NAME, Refusal::CollectionTaken)?;
-            let inserting = databases.admins.insert_one(admin);
-            inserting
-                .session(&mut *transaction)
+            let mut owner = organization
+                .insert_account(account)
                 .await
-                .on_duplicate(index::EMAIL_KEY, Problem::email_taken().into())?;
-            databases.append(event, transaction).await?;
-            create_collection(databases, &organization.collection_name, transaction).await
+                .on_duplicate(index::ADDRESSES, Problem::email_taken().into())?;
+            owner.insert(membership).await?;
+            organization.append(event.clone()).await?;
+            create_collection(location, organization.transaction()).await
         })
     })
     .await
@@ -168,7 +171,7 @@ async fn created_by_other(
     match idempotent.find_earlier(request, new).await? {
         Earlier::Created(organization) => {
             request.log().set_organization(organization.id);
-            Ok(organization)
+            Ok(*organization)
         }
         Earlier::Nothing | Earlier::Purged(_) => Err(Problem::unavailable()),
     }
@@ -204,45 +207,6 @@ impl From<Refusal> for Problem {
     }
 }
 
-fn organization_document(
-    id: OrganizationId,
-    new: &NewOrganization,
-    collection_name: CollectionName,
-    now: DateTime,
-) -> Organization {
-    Organization {
-        id,
-        name: new.name.as_str().to_owned(),
-        name_key: new.name.key().to_owned(),
-        collection_name,
-        status: OrganizationStatus::Active,
-        created_at: now,
-        updated_at: now,
-        deleted_at: None,
-        purge_at: None,
-    }
-}
-
-fn admin_document(
-    organization_id: OrganizationId,
-    new: &NewOrganization,
-    password_hash: &PasswordHash,
-    now: DateTime,
-) -> Admin {
-    Admin {
-        id: AdminId::generate(),
-        organization_id,
-        email: new.email.as_str().to_owned(),
-        email_key: new.email.key().to_owned(),
-        password_hash: password_hash.clone(),
-        role: Role::Admin,
-        status: AdminStatus::Active,
-        session_epoch: 0,
-        created_at: now,
-        updated_at: now,
-    }
-}
-
 async fn insert_idempotency_record(
     databases: &Databases,
     record: &IdempotencyRecord,
@@ -260,28 +224,24 @@ async fn insert_idempotency_record(
     }
 }
 
-/// The name of a purged collection is never used again. The purge retires the name before it deletes the organization,
-/// and this read is part of the transaction.
-async fn refuse_retired_name(
+/// The name of a purged collection is never used again. The purge inserts the tombstone before it deletes the
+/// organization, and this read is part of the transaction.
+async fn refuse_purged_name(
     databases: &Databases,
     name: &CollectionName,
     transaction: &mut ClientSession,
 ) -> Result<(), TransactionError<Refusal>> {
-    let retired = &databases.retired_collection_names;
-    let finding = retired.find_one(doc! { "_id": name.as_str() });
-    match finding.session(transaction).await? {
-        Some(_) => Err(TransactionError::Aborted(Refusal::CollectionTaken)),
-        None => Ok(()),
+    match databases.reads_tombstone(&name.hash(), transaction).await? {
+        true => Err(TransactionError::Aborted(Refusal::CollectionTaken)),
+        false => Ok(()),
     }
 }
 
 async fn create_collection(
-    databases: &Databases,
-    name: &CollectionName,
+    location: &TenantLocation,
     transaction: &mut ClientSession,
 ) -> Result<(), TransactionError<Refusal>> {
-    let created = databases.create_tenant_collection(name, transaction).await;
-    match created {
+    match location.create(transaction).await {
         Err(error) if names_existing_collection(&error) => {
             Err(TransactionError::Aborted(Refusal::CollectionTaken))
         }

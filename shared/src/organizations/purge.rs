@@ -3,27 +3,29 @@
 //! The organization's document is deleted last. Until then the next run finds it and repeats all steps.
 //!
 //! MongoDB creates a collection with the first write to it. A request that writes after its organization's collection
-//! was dropped creates a new one. The next runs drop it.
+//! was dropped creates a new one. The sweep of the next runs drops it, and what such a request left elsewhere. It drops
+//! only what a tombstone names: any other collection without an organization is reported, and never dropped.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use mongodb::bson::{Document, doc};
-use mongodb::error::Error;
 use tokio::time::Instant;
 
 use crate::clock::before;
-use crate::model::{Organization, Transition};
-use crate::mongo::log_error;
+use crate::model::{AccountId, Organization, Tombstone, Transition};
 use crate::problem::Problem;
 use crate::state::AppState;
+use crate::store::locks::{LockedMembership, LockedOrganization};
 use crate::store::{Databases, Lease};
+use crate::values::CollectionNameHash;
 
-/// How long after its purge a name is watched for collections of late writes. A request ends within its function's
+/// How long after a purge its sessions and events of late writes are removed. A request ends within its function's
 /// timeout, 15 minutes at most.
 const LATE_WRITES: Duration = Duration::from_secs(24 * 3600);
-
 /// How long after the deadline the last organization of a run may take.
 const TIME_TO_FINISH: Duration = Duration::from_secs(30);
+/// How many names of unknown collections are logged.
+const LOGGED_NAMES: usize = 10;
 
 /// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -50,30 +52,26 @@ pub async fn purge_deleted(state: &AppState, deadline: Instant) -> Result<PurgeR
 }
 
 async fn purge_due(databases: &Databases, deadline: Instant) -> Result<PurgeReport, Problem> {
-    databases.create_indexes_once().await?;
-    drop_late_collections(databases).await?;
-    let due = doc! {
-        "status": Transition::Purge.from(),
-        "purge_at": { "$lte": databases.clock.now() },
-    };
-    let mut found = databases.organizations.find(due).await?;
+    databases.prepare_once().await?;
+    sweep(databases).await?;
+    let mut due = databases.organizations_due(databases.clock.now()).await?;
     let mut report = PurgeReport::default();
-    while found.advance().await? {
+    while due.advance().await? {
         if Instant::now() >= deadline {
             report.remaining += 1;
             continue;
         }
         // An unreadable document does not stop the others.
-        let removed = match found.deserialize_current() {
-            Ok(organization) => remove(databases, &organization).await,
-            Err(error) => Err(error),
+        let removed = match due.deserialize_current() {
+            Ok(organization) => remove(databases, &organization, deadline).await,
+            Err(error) => Err(error.into()),
         };
         match removed {
             Ok(true) => report.purged += 1,
             Ok(false) => {}
-            Err(error) => {
-                log_error(&error);
-                let id = found.current().get_object_id("_id").ok();
+            // The error is logged.
+            Err(_) => {
+                let id = due.current().get_object_id("_id").ok();
                 let id = id.map(|id| id.to_hex());
                 tracing::error!(organization_id = id, "an organization could not be purged");
                 report.failed += 1;
@@ -89,88 +87,144 @@ async fn purge_due(databases: &Databases, deadline: Instant) -> Result<PurgeRepo
     Ok(report)
 }
 
-/// Removes an organization. Returns false if it was restored meanwhile.
-async fn remove(databases: &Databases, organization: &Organization) -> Result<bool, Error> {
-    if !claim(databases, organization).await? {
+/// Removes an organization. Returns false if it was restored meanwhile, or is being moved.
+async fn remove(
+    databases: &Databases,
+    organization: &Organization,
+    deadline: Instant,
+) -> Result<bool, Problem> {
+    let id = organization.id;
+    let deadline = deadline.max(Instant::now()) + TIME_TO_FINISH;
+    if !claim(databases, organization, deadline).await? {
         return Ok(false);
     }
-    retire_name(databases, organization).await?;
-    let collection = organization.collection_name.as_str();
-    databases.drop_tenant_collection(collection).await?;
-    let of_organization = doc! { "organization_id": organization.id };
-    databases
-        .sessions
-        .delete_many(of_organization.clone())
-        .await?;
-    // Before the trail: a refused login writes to it only while the admin's document exists.
-    databases
-        .admins
-        .delete_many(of_organization.clone())
-        .await?;
-    databases
-        .audit_events
-        .delete_many(of_organization.clone())
-        .await?;
-    databases.onboardings.delete_many(of_organization).await?;
-    let gone = doc! { "_id": organization.id, "status": Transition::Purge.to() };
-    databases.organizations.delete_one(gone).await?;
-    tracing::info!(organization_id = %organization.id, "an organization was purged");
+    let collection_name_hash = organization.collection_name.hash();
+    let tombstone = Tombstone {
+        collection_name_hash: collection_name_hash.clone(),
+        organization_id: id,
+        purged_at: databases.clock.now(),
+    };
+    databases.insert_tombstone(&tombstone).await?;
+    databases.location_of(organization).drop().await?;
+    databases.delete_sessions_in(&[id]).await?;
+    for account in databases.accounts_in(id).await? {
+        end_membership(databases, organization, account, deadline).await?;
+    }
+    // After the memberships: an action on an account is recorded only in organizations that it is a member of.
+    databases.delete_events_of(&[id]).await?;
+    databases.delete_idempotency_records_of(id).await?;
+    delete_document(databases, organization, deadline).await?;
+    // What a restored backup needs to purge it again.
+    tracing::info!(
+        organization_id = %id,
+        collection_name_sha256 = collection_name_hash.as_str(),
+        "an organization was purged"
+    );
     Ok(true)
 }
 
-/// Sets its status to `purging`, so that it cannot be restored any more. Returns false if it is not due any more.
-async fn claim(databases: &Databases, organization: &Organization) -> Result<bool, Error> {
-    let due = doc! {
-        "_id": organization.id,
-        "status": Transition::Purge.from(),
-        "purge_at": { "$lte": databases.clock.now() },
-    };
-    let purging = doc! { "$set": { "status": Transition::Purge.to() } };
-    let claimed = databases.organizations.update_one(due, purging).await?;
-    Ok(claimed.matched_count == 1)
+/// Begins the purge, so that the organization cannot be restored any more. Returns false if it is not due any more.
+async fn claim(
+    databases: &Databases,
+    organization: &Organization,
+    deadline: Instant,
+) -> Result<bool, Problem> {
+    databases
+        .transaction(deadline, |transaction, _| {
+            Box::pin(async {
+                let locking = LockedOrganization::lock(databases, organization.id, transaction);
+                let Some(mut organization) = locking.await? else {
+                    return Ok(false);
+                };
+                let now = databases.clock.now();
+                Ok(organization.apply(Transition::Purge, now).await?)
+            })
+        })
+        .await
 }
 
-/// Records that its collection's name is never used again. The UUID tells the collection from one that a late write
-/// creates.
-async fn retire_name(databases: &Databases, organization: &Organization) -> Result<(), Error> {
-    let collection = organization.collection_name.as_str();
-    let retired = doc! {
-        "retired_at": databases.clock.now(),
-        "uuid": databases.tenant_collection_uuid(collection).await?,
-    };
-    databases
-        .retired_collection_names
-        .update_one(doc! { "_id": collection }, doc! { "$setOnInsert": retired })
-        .upsert(true)
+/// Ends the account's membership in the organization, and deletes the account if it has no other.
+async fn end_membership(
+    databases: &Databases,
+    organization: &Organization,
+    account: AccountId,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    let organizations = BTreeSet::from([organization.id]);
+    let existed = databases
+        .transaction(deadline, |transaction, _| {
+            let organizations = organizations.clone();
+            Box::pin(async move {
+                let locking =
+                    LockedMembership::lock(databases, organizations, account, transaction);
+                let mut membership = locking.await?;
+                membership.end().await?;
+                Ok(membership.has_any().await? || membership.delete_account().await?)
+            })
+        })
         .await?;
+    if !existed {
+        tracing::error!(
+            organization_id = %organization.id,
+            account_id = %account,
+            "a membership named an account that does not exist: the purge removed the membership"
+        );
+    }
     Ok(())
 }
 
-/// Drops collections of late writes: those with a purged name, another UUID than the purged collection, and no
-/// organization.
-async fn drop_late_collections(databases: &Databases) -> Result<(), Error> {
-    let recently = doc! { "retired_at": { "$gt": before(databases.clock.now(), LATE_WRITES) } };
-    let mut retired = databases.retired_collection_names.find(recently).await?;
-    while retired.advance().await? {
-        let retired = retired.deserialize_current()?;
-        let Ok(name) = retired.get_str("_id") else {
-            continue;
-        };
-        if is_late(databases, name, &retired).await? {
-            databases.drop_tenant_collection(name).await?;
-            tracing::warn!("dropped a collection that a late write created after its purge");
+async fn delete_document(
+    databases: &Databases,
+    organization: &Organization,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    let left = databases
+        .transaction(deadline, |transaction, _| {
+            Box::pin(async {
+                let locking = LockedOrganization::lock(databases, organization.id, transaction);
+                match locking.await? {
+                    Some(organization) => Ok(organization.delete().await?),
+                    None => Ok(0),
+                }
+            })
+        })
+        .await?;
+    if left > 0 {
+        tracing::error!(
+            organization_id = %organization.id,
+            memberships = left,
+            "memberships named no account: the purge removed them"
+        );
+    }
+    Ok(())
+}
+
+/// Removes what requests wrote after the purge of their organization.
+async fn sweep(databases: &Databases) -> Result<(), Problem> {
+    let since = before(databases.clock.now(), LATE_WRITES);
+    let purged = databases.purged_since(since).await?;
+    databases.delete_sessions_in(&purged).await?;
+    databases.delete_events_of(&purged).await?;
+    let mut unknown = Vec::new();
+    for name in databases.unknown_tenant_collections().await? {
+        if databases
+            .has_tombstone(&CollectionNameHash::of(&name))
+            .await?
+        {
+            databases.drop_unknown_tenant_collection(&name).await?;
+            tracing::warn!(
+                "dropped a collection that was written to after its organization's purge"
+            );
+        } else {
+            unknown.push(name);
         }
     }
-    Ok(())
-}
-
-async fn is_late(databases: &Databases, name: &str, retired: &Document) -> Result<bool, Error> {
-    let Some(uuid) = databases.tenant_collection_uuid(name).await? else {
-        return Ok(false);
-    };
-    if retired.get("uuid") == Some(&uuid.into()) {
-        return Ok(false);
+    if !unknown.is_empty() {
+        tracing::warn!(
+            collections = unknown.len(),
+            names = unknown.get(..LOGGED_NAMES).unwrap_or(&unknown).join(", "),
+            "collections in TENANT_DB belong to no organization: they are left alone"
+        );
     }
-    let owner = doc! { "collection_name": name };
-    Ok(databases.organizations.find_one(owner).await?.is_none())
+    Ok(())
 }

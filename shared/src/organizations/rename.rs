@@ -3,7 +3,7 @@
 use mongodb::bson::doc;
 
 use crate::auth::Caller;
-use crate::model::{Action, Organization, OrganizationStatus};
+use crate::model::{Action, Organization};
 use crate::mongo::OnDuplicate;
 use crate::problem::{Code, Problem};
 use crate::store::index;
@@ -20,38 +20,31 @@ pub async fn rename(caller: &Caller, name: &OrganizationName) -> Result<Organiza
     }
     let limit = caller.request().config().organization_changes_per_day;
     let counted = count_change(databases, organization.id, limit).await?;
-    let organizations = &databases.organizations;
-    let active = doc! { "_id": organization.id, "status": OrganizationStatus::Active };
     let renamed = caller
-        .transaction(|transaction, _| {
-            Box::pin(async {
-                let reading = organizations.find_one(active.clone());
-                let before = match reading.session(&mut *transaction).await? {
-                    Some(before) if before.name != name.as_str() => before,
-                    unchanged => return Ok(unchanged),
-                };
+        .write_organization(|mut organization, _| {
+            Box::pin(async move {
+                let before = organization.organization().name.clone();
+                if before == name.as_str() {
+                    return Ok(organization.organization().clone());
+                }
                 let change = doc! { "$set": {
                     "name": name.as_str(),
                     "name_key": name.key(),
                     "updated_at": databases.clock.now(),
                 } };
-                let changing = organizations.update_one(active.clone(), change);
-                changing
-                    .session(&mut *transaction)
+                organization
+                    .update(change)
                     .await
                     .on_duplicate(index::NAME_KEY, Problem::organization_name_taken())?;
                 let event = caller.event(Action::OrganizationRenamed {
-                    from: before.name,
+                    from: before,
                     to: name.as_str().to_owned(),
                 });
-                databases.append(&event, transaction).await?;
-                let renamed = organizations.find_one(active.clone()).session(transaction);
-                Ok(renamed.await?)
+                organization.append(event).await?;
+                Ok(organization.organization().clone())
             })
         })
         .await;
-    // None if the organization was suspended or deleted after the check of the token.
-    let renamed = renamed.and_then(|renamed| renamed.ok_or_else(Problem::not_active));
     // A rename that may have been committed counts.
     if let Err(problem) = &renamed
         && problem.code != Code::ServiceUnavailable

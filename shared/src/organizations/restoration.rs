@@ -1,68 +1,68 @@
 //! Restores a deleted organization, until its purge.
 
-use mongodb::bson::doc;
-
 use crate::auth::{Credentials, verify_credentials};
-use crate::model::{Action, AdminStatus, Event, Organization, OrganizationStatus, Transition};
+use crate::model::{
+    Account, AccountStatus, Action, Event, Organization, Principal, Role, Transition,
+};
 use crate::problem::Problem;
 use crate::request::RequestContext;
-use crate::store::lock_admin;
+use crate::store::locks::{LockedAccount, LockedOrganization};
 use crate::throttle::Outcome;
 
-/// Restores the organization of the admin with these credentials. An active organization stays active, so the request
-/// can be repeated.
+/// Restores the organization that the owner with these credentials deleted. Holds stay. An open organization stays open,
+/// so the request can be repeated.
 pub async fn restore(
     request: &RequestContext,
     credentials: Credentials<'_>,
 ) -> Result<Organization, Problem> {
     let databases = request.databases().await?;
-    let is_restorable = |organization: &Organization| match organization.status {
-        OrganizationStatus::Active => true,
-        OrganizationStatus::Deleted => organization.purge_at > Some(request.now()),
-        OrganizationStatus::Suspended | OrganizationStatus::Purging => false,
+    let now = request.now();
+    let is_restorable = |principal: &Principal| {
+        let organization = &principal.organization;
+        principal.membership.role == Role::Owner
+            && principal.membership_fits()
+            && (organization.is_open() || Transition::Restore.is_allowed(organization, now))
     };
-    let (verified, organization) = verify_credentials(request, credentials, is_restorable).await?;
-    let (admin, recording) = verified.record(Outcome::Right);
+    let verified = verify_credentials(request, credentials, is_restorable).await?;
+    let (principal, recording) = verified.record(Outcome::Right);
     recording.await?;
-    // If the organization is active already, the request is recorded like a login.
-    let action = match organization.status {
-        OrganizationStatus::Active => Action::Login,
-        _ => Action::OrganizationRestored,
+    // If the organization is open already, the request is recorded like a login.
+    let action = match principal.organization.is_open() {
+        true => Action::Login,
+        false => Action::OrganizationRestored,
     };
-    let event = Event::new(action, request.address(), request.now()).by(&admin);
-    let id = organization.id;
+    let event = Event::new(action, request.address(), now).by(&principal.account);
+    let Organization { id, epoch, .. } = principal.organization;
+    let account = &principal.account;
     request
         .transaction(|transaction, _| {
-            Box::pin(async {
-                // A new epoch means that the password or the organization changed after the password was verified.
-                let locked = lock_admin(databases, admin.id, transaction).await?;
-                let is_unchanged = locked.is_some_and(|locked| {
-                    locked.status == AdminStatus::Active
-                        && locked.session_epoch == admin.session_epoch
-                });
-                if !is_unchanged {
+            let event = event.clone();
+            Box::pin(async move {
+                let locked = LockedOrganization::lock(databases, id, transaction).await?;
+                // Another epoch means that it was closed after the password was verified.
+                let mut organization = locked
+                    .filter(|locked| locked.organization().epoch == epoch)
+                    .ok_or_else(Problem::invalid_credentials)?;
+                let membership = organization.lock_membership(account.id()).await?;
+                let transaction = organization.transaction();
+                let locked = LockedAccount::lock(databases, account.id(), transaction).await?;
+                // Another epoch means that the password was changed after it was verified.
+                let is_same_account = |locked: &Account| {
+                    locked.status == AccountStatus::Active && locked.epoch == account.epoch
+                };
+                let is_owner = membership.is_some_and(|membership| membership.role == Role::Owner);
+                let locked = locked.map(LockedAccount::into_account);
+                if !is_owner || !locked.as_ref().is_some_and(is_same_account) {
                     return Err(Problem::invalid_credentials().into());
                 }
-                let now = databases.clock.now();
-                let status = Transition::Restore.from();
-                let restorable = doc! { "_id": id, "status": status, "purge_at": { "$gt": now } };
-                let change = doc! {
-                    "$set": { "status": Transition::Restore.to(), "updated_at": now },
-                    "$unset": { "deleted_at": "", "purge_at": "" },
-                };
-                let restoring = databases.organizations.update_one(restorable, change);
-                let restored = restoring.session(&mut *transaction).await?;
-                if restored.matched_count == 1 || event.action == Action::Login {
-                    databases.append(&event, transaction).await?;
+                let restoring = organization.apply(Transition::Restore, databases.clock.now());
+                if restoring.await? || event.action == Action::Login {
+                    organization.append(event).await?;
+                } else if !organization.organization().is_open() {
+                    // Its grace period ended meanwhile.
+                    return Err(Problem::invalid_credentials().into());
                 }
-                // Another request may have restored it. None if the grace period ended meanwhile.
-                let active = doc! { "_id": id, "status": OrganizationStatus::Active };
-                let active = databases
-                    .organizations
-                    .find_one(active)
-                    .session(transaction);
-                let active = active.await?;
-                Ok(active.ok_or_else(Problem::invalid_credentials)?)
+                Ok(organization.organization().clone())
             })
         })
         .await

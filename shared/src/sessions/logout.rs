@@ -7,18 +7,18 @@ use crate::problem::Problem;
 
 /// Ends the caller's session. Succeeds also if the session has ended meanwhile.
 pub async fn log_out(caller: &Caller) -> Result<(), Problem> {
+    let reason = EndReason::Logout;
+    let event = caller
+        .event(Action::SessionEnded { reason })
+        .concerning(vec![caller.organization().id])
+        .with_sessions_ended(1);
     let databases = caller.databases();
-    let event = caller.event(Action::SessionEnded {
-        reason: EndReason::Logout,
-    });
-    // Not guarded: a session that ended meanwhile is logged out.
+    // Not `write_account`: a session that ended meanwhile is logged out.
     caller
         .request()
         .transaction(|transaction, _| {
             Box::pin(async {
-                let (admin, id) = (caller.admin().id(), caller.session_id());
-                if revoke_one(databases, admin, id, transaction).await? {
-                    let event = event.clone().with_sessions_ended(1);
+                if revoke_one(databases, caller.session_id(), transaction).await? {
                     databases.append(&event, transaction).await?;
                 }
                 Ok(())
@@ -27,18 +27,17 @@ pub async fn log_out(caller: &Caller) -> Result<(), Problem> {
         .await
 }
 
-/// Ends all sessions of the caller.
+/// Ends all sessions of the caller's account.
 pub async fn log_out_everywhere(caller: &Caller) -> Result<(), Problem> {
+    let reason = EndReason::LogoutEverywhere;
+    let event = caller.event(Action::SessionEnded { reason });
     let databases = caller.databases();
-    let event = caller.event(Action::SessionEnded {
-        reason: EndReason::LogoutEverywhere,
-    });
     caller
-        .transaction(|transaction, _| {
-            Box::pin(async {
-                let ended = revoke_all(databases, caller.admin().id(), None, transaction).await?;
-                let event = event.clone().with_sessions_ended(ended);
-                databases.append(&event, transaction).await?;
+        .write_account(|mut account, _| {
+            let event = event.clone();
+            Box::pin(async move {
+                let ended = revoke_all(databases, &mut account, None).await?;
+                account.append(event.with_sessions_ended(ended)).await?;
                 Ok(())
             })
         })

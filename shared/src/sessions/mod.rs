@@ -1,7 +1,7 @@
 //! Sessions: a login opens one, refresh tokens continue it, a logout ends it.
 //!
 //! Every access token belongs to a session and ends with it. A session is alive while its document exists, it has not
-//! expired, and its epoch is the admin's.
+//! expired, and its epochs and its membership are the current ones.
 
 mod login;
 mod logout;
@@ -12,4 +12,4 @@ mod revocation;
 pub use login::{log_in, open};
 pub use logout::{log_out, log_out_everywhere};
 pub use refreshing::refresh;
-pub(crate) use revocation::{revoke_all, revoke_all_of_organization};
+pub(crate) use revocation::{count_in_organization, revoke_all};

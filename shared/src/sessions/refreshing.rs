@@ -9,11 +9,12 @@ use mongodb::bson::{Binary, doc};
 
 use super::refresh_token::{RefreshToken, random_bytes};
 use super::revocation::revoke_one;
+use crate::auth::live;
 use crate::clock::between;
-use crate::model::{Action, Admin, EndReason, Event, ReplacedToken, Session};
+use crate::model::{Action, EndReason, Event, Principal, ReplacedToken, Session};
 use crate::problem::Problem;
 use crate::request::RequestContext;
-use crate::store::{Databases, alive};
+use crate::store::Databases;
 use crate::tokens::TokenResponse;
 
 /// A response may be lost. For this long the replaced token yields its successor again, unless that has been used.
@@ -25,40 +26,43 @@ pub async fn refresh(request: &RequestContext, text: &str) -> Result<TokenRespon
     let now = request.now();
     let pepper = databases.pepper()?;
     let token = RefreshToken::parse(text, pepper).ok_or_else(Problem::refresh_token_refused)?;
-    let (session, admin) = find(databases, &token)
+    let (session, principal) = find(databases, &token)
         .await?
         .ok_or_else(Problem::refresh_token_refused)?;
-    request.log().set_organization(session.organization_id);
+    request.log().set_organization(principal.organization.id);
     let tokens = &request.state().tokens;
-    let access_token = tokens.issue(&admin, &session, now).await?;
+    let access_token = tokens.issue(&principal, &session, now).await?;
     let left = between(now, session.expires_at);
     let Some(successor) = replace(request, &token, session).await? else {
-        end_stolen(request, &token, &admin).await?;
+        end_stolen(request, &token, &principal).await?;
         return Err(Problem::refresh_token_refused());
     };
     let refresh_token = successor.to_text(pepper);
-    Ok(TokenResponse::new(access_token, refresh_token, left))
+    Ok(TokenResponse::new(
+        &principal,
+        access_token,
+        refresh_token,
+        left,
+    ))
 }
 
-/// The token's session, if it is alive, and its admin, if active.
+/// The token's session, if it is alive, and its principal.
 async fn find(
     databases: &Databases,
     token: &RefreshToken,
-) -> Result<Option<(Session, Admin)>, Problem> {
+) -> Result<Option<(Session, Principal)>, Problem> {
     let Some(session) = find_session(databases, token).await? else {
         return Ok(None);
     };
-    let admin = databases.admins.find_one(doc! { "_id": session.admin_id });
-    let organization = databases
-        .organizations
-        .find_one(doc! { "_id": session.organization_id });
-    let (admin, organization) = tokio::try_join!(admin.into_future(), organization.into_future())?;
-    let (Some(admin), Some(organization)) = (admin, organization) else {
+    let Some(organization) = session.organization_id else {
         return Ok(None);
     };
-    let session = alive(databases, session, &admin).await?;
-    let active = session.filter(|_| admin.may_act_for(&organization));
-    Ok(active.map(|session| (session, admin)))
+    let finding = databases.find_principal(session.account_id, organization);
+    let Some(principal) = finding.await? else {
+        return Ok(None);
+    };
+    let session = live(databases, session, &principal).await?;
+    Ok(session.map(|session| (session, principal)))
 }
 
 async fn find_session(
@@ -131,23 +135,25 @@ async fn replace_current(
 async fn end_stolen(
     request: &RequestContext,
     token: &RefreshToken,
-    admin: &Admin,
+    principal: &Principal,
 ) -> Result<(), Problem> {
+    let organization = principal.organization.id;
     tracing::warn!(
-        organization_id = %admin.organization_id,
+        organization_id = %organization,
         "a replaced refresh token was used again: its session is ended"
     );
     let databases = request.databases().await?;
     let reason = EndReason::RefreshTokenReused;
     let action = Action::SessionEnded { reason };
     let event = Event::new(action, request.address(), request.now())
-        .by(admin)
+        .by(&principal.account)
         .in_session(token.session_id)
+        .concerning(vec![organization])
         .with_sessions_ended(1);
     request
         .transaction(|transaction, _| {
             Box::pin(async {
-                if revoke_one(databases, admin.id, token.session_id, transaction).await? {
+                if revoke_one(databases, token.session_id, transaction).await? {
                     databases.append(&event, transaction).await?;
                 }
                 Ok(())

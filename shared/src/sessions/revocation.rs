@@ -1,81 +1,84 @@
-//! Ends sessions before they expire: the only place that does. (A purge deletes sessions that ended with the deletion.)
+//! Ends sessions before they expire: the only place that does, but for the closing of an organization. (A purge deletes
+//! sessions that ended with the deletion.)
 //!
-//! One session ends with its document. All sessions of an admin end with the admin's epoch: one update, however many
-//! sessions there are, and a login or refresh at the same time cannot undo it. Their documents stay until they expire.
+//! One session ends with its document. All sessions of an account, or of an organization, end with its epoch: one update,
+//! however many sessions there are, and a login or refresh at the same time cannot undo it. Their documents stay until
+//! they expire.
 
 use mongodb::ClientSession;
-use mongodb::bson::{Bson, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::Error;
 use serde::Deserialize;
 
-use crate::model::{Admin, AdminId, OrganizationId, Session, SessionId};
-use crate::store::{Databases, lock_admin};
+use crate::model::{Principal, Session, SessionId};
+use crate::store::Databases;
+use crate::store::locks::{LockedAccount, LockedOrganization};
 
-/// An admin may have any number of sessions, and the transaction that counts them must end in time. A session that
-/// opens at the same time ends as well, but is not counted.
-const MAX_COUNTED: u64 = 10_000;
+/// An account or an organization may have any number of sessions, and the transaction that counts them must end in time.
+/// A session that opens at the same time ends as well, but is not counted.
+const MAX_COUNTED: i64 = 10_000;
 /// One login ends at most this many sessions. After the limit was lowered, the next logins end the rest.
 const MAX_ENDED_BY_LOGIN: i64 = 50;
 
 /// Ends one session. Returns whether it was alive: of several requests that end it at the same time, one gets `true`.
 pub(super) async fn revoke_one(
     databases: &Databases,
-    admin: AdminId,
     id: SessionId,
     transaction: &mut ClientSession,
 ) -> Result<bool, Error> {
-    let admin = lock_admin(databases, admin, transaction).await?;
     let revoking = databases.sessions.find_one_and_delete(doc! { "_id": id });
-    let revoked = revoking.session(transaction).await?;
-    Ok(match (admin, revoked) {
-        (Some(admin), Some(revoked)) => revoked.is_alive(&admin, databases.clock.now()),
-        _ => false,
-    })
+    let Some(session) = revoking.session(&mut *transaction).await? else {
+        return Ok(false);
+    };
+    let locking = LockedAccount::lock(databases, session.account_id, transaction);
+    let (Some(mut account), Some(organization)) = (locking.await?, session.organization_id) else {
+        return Ok(false);
+    };
+    let id = session.account_id;
+    let reading = databases.read_membership(id, organization, account.transaction());
+    let Some((membership, organization)) = reading.await? else {
+        return Ok(false);
+    };
+    let principal = Principal {
+        account: account.into_account(),
+        membership,
+        organization,
+    };
+    Ok(principal.can_act() && session.is_alive(&principal, databases.clock.now()))
 }
 
-/// Ends all sessions of an admin, except `except`. Returns how many it ended.
+/// Ends all sessions of an account, except `except`. Returns how many it ended.
 pub(crate) async fn revoke_all(
     databases: &Databases,
-    admin: AdminId,
+    account: &mut LockedAccount<'_>,
     except: Option<SessionId>,
-    transaction: &mut ClientSession,
 ) -> Result<u64, Error> {
-    let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
-    let admins = &databases.admins;
-    let revoking = admins.find_one_and_update(doc! { "_id": admin }, next_epoch);
-    let Some(before) = revoking.session(&mut *transaction).await? else {
-        return Ok(0);
-    };
+    let (id, epoch) = (account.account().id(), account.account().epoch);
+    let own = doc! { "account_id": id, "account_epoch": epoch, "_id": { "$ne": except } };
+    let ended = count_live(databases, own, account.transaction()).await?;
+    let next_epoch = doc! { "$inc": { "epoch": 1_i64 } };
+    account.update(next_epoch).await?;
     if let Some(except) = except {
-        let next_epoch = doc! { "$set": { "epoch": before.session_epoch + 1 } };
+        let next_epoch = doc! { "$set": { "account_epoch": account.account().epoch } };
         let sessions = &databases.sessions;
         let moving = sessions.update_one(doc! { "_id": except }, next_epoch);
-        moving.session(&mut *transaction).await?;
+        moving.session(account.transaction()).await?;
     }
-    count_alive(databases, &before, transaction).await
-}
-
-/// Ends all sessions of all admins of an organization. Returns how many it ended.
-pub(crate) async fn revoke_all_of_organization(
-    databases: &Databases,
-    organization: OrganizationId,
-    transaction: &mut ClientSession,
-) -> Result<u64, Error> {
-    let of_organization = doc! { "organization_id": organization };
-    let finding = databases.admins.find(of_organization.clone());
-    let mut found = finding.session(&mut *transaction).await?;
-    let mut ended = 0;
-    while let Some(admin) = found.next(transaction).await.transpose()? {
-        ended += count_alive(databases, &admin, transaction).await?;
-    }
-    let next_epoch = doc! { "$inc": { "session_epoch": 1_i64 } };
-    let revoking = databases.admins.update_many(of_organization, next_epoch);
-    revoking.session(transaction).await?;
     Ok(ended)
 }
 
-/// Ends the sessions of an admin beyond `max_sessions`, those that were refreshed longest ago, in the transaction that
-/// opened `opened`. Returns how many.
+/// How many live sessions the closing of the organization ends.
+pub(crate) async fn count_in_organization(
+    databases: &Databases,
+    organization: &mut LockedOrganization<'_>,
+) -> Result<u64, Error> {
+    let current = organization.organization();
+    let own = doc! { "organization_id": current.id, "organization_epoch": current.epoch };
+    count_live(databases, own, organization.transaction()).await
+}
+
+/// Ends the sessions of an account in one organization beyond `max_sessions`, those that were refreshed longest ago, in
+/// the transaction that opened `opened`. Returns how many.
 pub(super) async fn revoke_beyond_limit(
     databases: &Databases,
     max_sessions: u32,
@@ -88,9 +91,10 @@ pub(super) async fn revoke_beyond_limit(
         id: SessionId,
     }
     let live = doc! {
-        "organization_id": opened.organization_id,
-        "admin_id": opened.admin_id,
-        "epoch": opened.epoch,
+        "account_id": opened.account_id,
+        "account_epoch": opened.account_epoch,
+        "membership_id": opened.membership_id,
+        "organization_epoch": opened.organization_epoch,
         "expires_at": { "$gt": opened.created_at },
     };
     let mut found = databases
@@ -115,19 +119,53 @@ pub(super) async fn revoke_beyond_limit(
     Ok(revoking.session(transaction).await?.deleted_count)
 }
 
-/// How many sessions of `admin`'s epoch are alive, up to [`MAX_COUNTED`].
-async fn count_alive(
+/// How many of these sessions are alive, up to [`MAX_COUNTED`].
+async fn count_live(
     databases: &Databases,
-    admin: &Admin,
+    sessions: Document,
     transaction: &mut ClientSession,
 ) -> Result<u64, Error> {
-    let alive = doc! {
-        "organization_id": admin.organization_id,
-        "admin_id": admin.id,
-        "epoch": admin.session_epoch,
-        "expires_at": { "$gt": databases.clock.now() },
+    #[derive(Deserialize)]
+    struct Count {
+        sessions: u64,
+    }
+    let mut counted = databases
+        .sessions
+        .aggregate(live(sessions, databases.clock.now()))
+        .with_type::<Count>()
+        .session(&mut *transaction)
+        .await?;
+    let count = counted.next(transaction).await.transpose()?;
+    Ok(count.map_or(0, |count| count.sessions))
+}
+
+/// The aggregation that counts live sessions, as [`Session::is_alive`] defines them.
+fn live(mut sessions: Document, now: DateTime) -> [Document; 8] {
+    sessions.insert("expires_at", doc! { "$gt": now });
+    let by_id = |from: &str, id: &str| {
+        doc! { "$lookup": { "from": from, "localField": format!("_id.{id}"), "foreignField": "_id", "as": id } }
     };
-    let sessions = &databases.sessions;
-    let counting = sessions.count_documents(alive).limit(MAX_COUNTED);
-    counting.session(transaction).await
+    [
+        doc! { "$match": sessions },
+        doc! { "$limit": MAX_COUNTED },
+        doc! { "$group": {
+            "_id": {
+                "account": "$account_id",
+                "account_epoch": "$account_epoch",
+                "organization": "$organization_id",
+                "organization_epoch": "$organization_epoch",
+                "membership": "$membership_id",
+            },
+            "sessions": { "$sum": 1_i64 },
+        } },
+        by_id("admins", "account"),
+        by_id("organizations", "organization"),
+        by_id("memberships", "membership"),
+        doc! { "$match": { "$expr": { "$and": [
+            { "$in": ["$_id.account_epoch", "$account.epoch"] },
+            { "$in": ["$_id.organization_epoch", "$organization.epoch"] },
+            { "$ne": ["$membership", []] },
+        ] } } },
+        doc! { "$group": { "_id": null, "sessions": { "$sum": "$sessions" } } },
+    ]
 }

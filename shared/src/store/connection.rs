@@ -9,6 +9,7 @@ use mongodb::event::cmap::{CmapEvent, ConnectionCheckoutFailedReason};
 use tokio::time::sleep;
 
 use super::Databases;
+use super::schema::find_version;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::mongo::{
@@ -49,7 +50,8 @@ impl Connection {
             options.sdam_event_handler = Some(reachability.event_handler());
             let is_direct = options.direct_connection == Some(true);
             let databases = Databases::open(config, clock, options)?;
-            check_server(&databases.master, is_direct).await?;
+            let version = check_server(&databases.master, find_version(), is_direct).await?;
+            databases.check_schema(&version).await?;
             Ok((databases, is_direct, string.version_id))
         };
         let (opened, pepper) = tokio::try_join!(opening, pepper)?;
@@ -91,7 +93,7 @@ impl Connection {
         if !self.is_direct {
             return Ok(());
         }
-        let checked = check_server(&self.databases.master, true).await;
+        let checked = check_server(&self.databases.master, find_version(), true).await;
         match checked {
             Err(error @ ConnectError::Fatal(_)) => {
                 self.has_failed.store(true, Ordering::Relaxed);

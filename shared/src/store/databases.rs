@@ -7,23 +7,32 @@ use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::model::{Admin, Event, IdempotencyRecord, Organization, Session};
+use crate::model::{
+    Account, Event, IdempotencyRecord, Membership, Organization, Session, Tombstone,
+};
 use crate::mongo::ConnectError;
 use crate::pepper::Pepper;
 use crate::problem::Problem;
+
+/// The collection of the schema version.
+pub(super) const SCHEMA: &str = "schema";
 
 /// The service's databases, ready for use. Code outside this crate cannot open a tenant's collection by name: see
 /// [`Tenant`](crate::tenant::Tenant).
 pub struct Databases {
     pub(crate) client: Client,
-    pub(crate) organizations: Collection<Organization>,
-    pub(crate) admins: Collection<Admin>,
+    /// This and the next two are changed only through [`locks`](super::locks).
+    pub(super) organizations: Collection<Organization>,
+    pub(super) accounts: Collection<Account>,
+    pub(super) memberships: Collection<Membership>,
     pub(crate) sessions: Collection<Session>,
-    pub(crate) attempts: Collection<Document>,
-    pub(crate) onboardings: Collection<IdempotencyRecord>,
+    /// Counters of attempts, requests and changes.
+    pub(crate) rate_limits: Collection<Document>,
+    pub(crate) idempotency_records: Collection<IdempotencyRecord>,
     pub(crate) audit_events: Collection<Event>,
-    /// Names of purged collections. They are not assigned again.
-    pub(crate) retired_collection_names: Collection<Document>,
+    pub(super) tombstones: Collection<Tombstone>,
+    /// See [`schema`](super::schema).
+    pub(super) schema: Collection<Document>,
     /// Leases of jobs that must not run concurrently.
     pub(super) leases: Collection<Document>,
     /// None if the function may not read the pepper.
@@ -34,8 +43,8 @@ pub struct Databases {
     pub(super) master: Database,
     /// Database of the tenants' collections.
     pub(super) tenants: Database,
-    /// Whether this process has created the indexes.
-    pub(super) indexes: OnceCell<()>,
+    /// Whether this process has stored the schema version and created the indexes.
+    pub(super) prepared: OnceCell<()>,
 }
 
 impl Databases {
@@ -50,13 +59,15 @@ impl Databases {
         let master = client.database(&config.master_db);
         Ok(Self {
             organizations: master.collection("organizations"),
-            admins: master.collection("admins"),
+            accounts: master.collection("admins"),
+            memberships: master.collection("memberships"),
             sessions: master.collection("sessions"),
-            attempts: master.collection_with_options("attempts", fast_writes()),
-            onboardings: master.collection("onboardings"),
+            rate_limits: master.collection_with_options("rate_limits", fast_writes()),
+            idempotency_records: master.collection("idempotency_records"),
             audit_events: master.collection("audit_events"),
-            indexes: OnceCell::new(),
-            retired_collection_names: master.collection("retired_collection_names"),
+            tombstones: master.collection("tombstones"),
+            schema: master.collection(SCHEMA),
+            prepared: OnceCell::new(),
             leases: master.collection("leases"),
             pepper: None,
             clock: clock.clone(),

@@ -1,6 +1,7 @@
 //! The control plane's indexes. Every query of a function or job uses one.
 //!
-//! Onboarding creates them before the first organization. The purge creates them for databases of earlier versions.
+//! Onboarding creates them before the first organization. The purge creates those that a later version of the service
+//! adds.
 
 use std::time::Duration;
 
@@ -10,59 +11,75 @@ use mongodb::options::IndexOptions;
 use mongodb::{Collection, IndexModel};
 
 use super::{Databases, index};
+use crate::mongo::ConnectError;
 
 impl Databases {
-    /// Creates the indexes and their collections, once per process. Safe to repeat, and to run in several processes at
-    /// the same time.
-    pub(crate) async fn create_indexes_once(&self) -> Result<(), Error> {
-        let making = async || {
-            let made = tokio::try_join!(
-                make(
-                    &self.organizations,
-                    vec![
-                        unique(index::NAME_KEY),
-                        unique(index::COLLECTION_NAME),
-                        sparse(doc! { "purge_at": 1 })
-                    ]
-                ),
-                make(
-                    &self.admins,
-                    vec![
-                        unique(index::EMAIL_KEY),
-                        plain(doc! { "organization_id": 1 })
-                    ]
-                ),
-                make(&self.attempts, vec![expiring()]),
-                make(
-                    &self.onboardings,
-                    vec![expiring(), plain(doc! { "organization_id": 1 })]
-                ),
-                make(
-                    &self.retired_collection_names,
-                    vec![plain(doc! { "retired_at": 1 })]
-                ),
-                make(
-                    &self.sessions,
-                    vec![
-                        expiring(),
-                        plain(
-                            doc! { "organization_id": 1, "admin_id": 1, "epoch": 1, "refreshed_at": -1, "expires_at": 1 }
-                        )
-                    ]
-                ),
-                make(
-                    &self.audit_events,
-                    vec![
-                        expiring(),
-                        plain(doc! { "organization_id": 1, "at": -1, "_id": -1 })
-                    ]
-                ),
-            );
-            made.map(drop)
+    /// Stores the schema version and creates the indexes and their collections, once per process. Safe to repeat, and to
+    /// run in several processes at the same time.
+    pub(crate) async fn prepare_once(&self) -> Result<(), ConnectError> {
+        let preparing = async || {
+            self.store_schema_version().await?;
+            Ok(self.create_indexes().await?)
         };
-        self.indexes.get_or_try_init(making).await?;
+        self.prepared.get_or_try_init(preparing).await.map(drop)
+    }
+
+    async fn create_indexes(&self) -> Result<(), Error> {
+        tokio::try_join!(
+            make(
+                &self.organizations,
+                vec![
+                    unique(index::NAME_KEY),
+                    unique(index::COLLECTION_NAME),
+                    sparse(doc! { "deleted.purge_at": 1 })
+                ]
+            ),
+            make(&self.accounts, vec![unique(index::ADDRESSES)]),
+            make(
+                &self.memberships,
+                vec![
+                    unique_together(doc! { "organization_id": 1, "account_id": 1 }),
+                    plain(doc! { "account_id": 1 })
+                ]
+            ),
+            make(&self.rate_limits, vec![expiring()]),
+            make(
+                &self.idempotency_records,
+                vec![expiring(), plain(doc! { "organization_id": 1 })]
+            ),
+            make(&self.tombstones, vec![plain(doc! { "purged_at": 1 })]),
+            make(
+                &self.sessions,
+                vec![expiring(), of_account(), of_organization()]
+            ),
+            make(
+                &self.audit_events,
+                vec![
+                    expiring(),
+                    plain(doc! { "organization_ids": 1, "at": -1, "_id": -1 }),
+                    plain(doc! { "organization_ids": 1, "account_id": 1, "at": -1, "_id": -1 })
+                ]
+            ),
+        )?;
         Ok(())
     }
+}
+
+/// Finds live sessions of an account in one organization, the most recently refreshed ones first.
+fn of_account() -> IndexModel {
+    plain(doc! {
+        "account_id": 1,
+        "account_epoch": 1,
+        "membership_id": 1,
+        "organization_epoch": 1,
+        "refreshed_at": -1,
+        "expires_at": 1,
+    })
+}
+
+/// Finds live sessions in an organization.
+fn of_organization() -> IndexModel {
+    plain(doc! { "organization_id": 1, "organization_epoch": 1, "expires_at": 1 })
 }
 
 async fn make<T: Send + Sync>(
@@ -75,6 +92,11 @@ async fn make<T: Send + Sync>(
 fn unique(field: &str) -> IndexModel {
     let options = IndexOptions::builder().unique(true).name(field.to_owned());
     model(doc! { field: 1 }, options.build())
+}
+
+/// No two documents have the same values of all `keys`.
+fn unique_together(keys: Document) -> IndexModel {
+    model(keys, IndexOptions::builder().unique(true).build())
 }
 
 /// MongoDB deletes documents some time after their `expires_at`.

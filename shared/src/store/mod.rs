@@ -1,20 +1,23 @@
-//! The service's databases: typed collections, indexes, and the connection to them.
+//! The service's databases: typed collections, indexes, locks, and the connection to them.
 
-mod alive_session;
 mod connection;
 mod databases;
 mod indexes;
 mod lease;
-mod lock;
+pub(crate) mod locks;
 mod mongo;
+mod principals;
+mod purge;
+mod schema;
 mod tenant_data;
+mod tombstones;
 mod write;
 
-pub(crate) use alive_session::alive;
 pub use databases::Databases;
 pub use lease::Lease;
-pub(crate) use lock::{lock_admin, lock_session};
 pub use mongo::Mongo;
+pub(crate) use principals::collect;
+pub(crate) use tenant_data::TenantLocation;
 
 /// Unique indexes of the control plane, by the name that a duplicate key error has.
 pub mod index {
@@ -22,5 +25,5 @@ pub mod index {
     pub const ID: &str = "_id_";
     pub const NAME_KEY: &str = "name_key";
     pub const COLLECTION_NAME: &str = "collection_name";
-    pub const EMAIL_KEY: &str = "email_key";
+    pub const ADDRESSES: &str = "addresses";
 }

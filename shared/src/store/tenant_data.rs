@@ -1,54 +1,100 @@
-//! The tenants' database: the only file that names it. The tenant handle, onboarding and purge reach it through here.
+//! The tenants' data: the only file that names the tenants' database. The tenant handle, onboarding and the purge reach
+//! it through here.
 
-use mongodb::bson::{Binary, doc};
+use std::collections::HashSet;
+
+use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
-use mongodb::{ClientSession, Collection};
+use mongodb::{ClientSession, Collection, Database};
+use serde::Deserialize;
 
 use super::Databases;
+use super::principals::collect;
+use crate::model::{Cell, Organization, Placement, PlacementMode};
 use crate::values::CollectionName;
 
+/// How many names one query compares.
+const BATCH: usize = 1000;
+
+/// Where a tenant's data is: a collection of a database of a cluster.
+#[derive(Clone, Debug)]
+pub(crate) struct TenantLocation {
+    database: Database,
+    collection_name: CollectionName,
+}
+
 impl Databases {
-    /// The collection of the tenant with this name.
-    pub(crate) fn tenant_collection<T: Send + Sync>(&self, name: &CollectionName) -> Collection<T> {
-        self.tenants.collection(name.as_str())
+    /// Resolves a placement. All access to a tenant's data goes through the result.
+    pub(crate) fn locate(&self, placement: Placement, name: &CollectionName) -> TenantLocation {
+        let database = match (placement.cell(), placement.mode()) {
+            (Cell::Home, PlacementMode::Dedicated) => self.tenants.clone(),
+        };
+        TenantLocation {
+            database,
+            collection_name: name.clone(),
+        }
     }
 
-    /// Creates the collection of a new tenant. Fails if it exists.
-    pub(crate) async fn create_tenant_collection(
-        &self,
-        name: &CollectionName,
-        transaction: &mut ClientSession,
-    ) -> Result<(), Error> {
-        let creating = self.tenants.create_collection(name.as_str());
-        creating.session(transaction).await
+    pub(crate) fn location_of(&self, organization: &Organization) -> TenantLocation {
+        self.locate(organization.placement, &organization.collection_name)
     }
 
-    pub(crate) async fn tenant_collection_exists(
-        &self,
-        name: &CollectionName,
-    ) -> Result<bool, Error> {
-        let filter = doc! { "name": name.as_str() };
-        let listing = self.tenants.list_collection_names().filter(filter);
-        Ok(!listing.await?.is_empty())
+    /// Names of collections in the tenants' database that no organization has.
+    pub(crate) async fn unknown_tenant_collections(&self) -> Result<Vec<String>, Error> {
+        #[derive(Deserialize)]
+        struct Named {
+            collection_name: String,
+        }
+        let organizations = self.organizations.clone_with_type::<Named>();
+        let names = self.tenants.list_collection_names().await?;
+        let mut unknown = Vec::new();
+        for names in names.chunks(BATCH) {
+            let known = organizations
+                .find(doc! { "collection_name": { "$in": names } })
+                .projection(doc! { "collection_name": 1, "_id": 0 });
+            let known = collect(known.await?).await?.into_iter();
+            let known: HashSet<_> = known.map(|known| known.collection_name).collect();
+            let names = names.iter().filter(|name| !known.contains(*name));
+            unknown.extend(names.cloned());
+        }
+        Ok(unknown)
     }
 
-    /// The UUID of the collection with this name. None if it does not exist.
-    pub(crate) async fn tenant_collection_uuid(&self, name: &str) -> Result<Option<Binary>, Error> {
-        let filter = doc! { "name": name };
-        let mut found = self.tenants.list_collections().filter(filter).await?;
-        Ok(match found.advance().await? {
-            true => found.deserialize_current()?.info.uuid,
-            false => None,
-        })
-    }
-
-    /// Succeeds if the collection does not exist.
-    pub(crate) async fn drop_tenant_collection(&self, name: &str) -> Result<(), Error> {
-        self.tenants.collection::<()>(name).drop().await
+    /// Drops a collection of the tenants' database that belongs to no organization.
+    pub(crate) async fn drop_unknown_tenant_collection(&self, name: &str) -> Result<(), Error> {
+        self.tenants.collection::<Document>(name).drop().await
     }
 
     /// Lists the tenants' collections, and finds none.
     pub(super) async fn probe_tenants(&self) -> Result<(), Error> {
-        self.tenant_collection_uuid("").await.map(drop)
+        let nothing = self
+            .tenants
+            .list_collection_names()
+            .filter(doc! { "name": "" });
+        nothing.await.map(drop)
+    }
+}
+
+impl TenantLocation {
+    pub fn collection<T: Send + Sync>(&self) -> Collection<T> {
+        self.database.collection(self.collection_name.as_str())
+    }
+
+    /// Creates the collection of a new tenant. Fails if it exists.
+    pub async fn create(&self, transaction: &mut ClientSession) -> Result<(), Error> {
+        let name = self.collection_name.as_str();
+        let creating = self.database.create_collection(name);
+        creating.session(transaction).await
+    }
+
+    pub async fn exists(&self) -> Result<bool, Error> {
+        let filter = doc! { "name": self.collection_name.as_str() };
+        let listing = self.database.list_collection_names().filter(filter);
+        Ok(!listing.await?.is_empty())
+    }
+
+    /// Succeeds if the collection does not exist.
+    pub async fn drop(&self) -> Result<(), Error> {
+        self.collection::<Document>().drop().await
     }
 }

@@ -102,11 +102,11 @@ impl Subject<'_> {
     fn key(&self) -> Vec<String> {
         match self {
             Self::Account { email_key, address } => vec![
-                "guesses".to_owned(),
+                "account-failures".to_owned(),
                 (*email_key).to_owned(),
                 address.network(),
             ],
-            Self::Session(id) => vec!["confirmations".to_owned(), id.to_hex()],
+            Self::Session(id) => vec!["session-failures".to_owned(), id.to_hex()],
         }
     }
 }

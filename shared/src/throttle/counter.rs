@@ -35,7 +35,7 @@ struct Count {
 
 /// A request that was counted.
 pub struct CountedRequest<'a> {
-    attempts: &'a Collection<Document>,
+    counters: &'a Collection<Document>,
     /// None if there is no limit.
     key: Option<String>,
 }
@@ -79,10 +79,10 @@ async fn count<'a>(
     window: Duration,
     refused: fn(Duration) -> Problem,
 ) -> Result<CountedRequest<'a>, Problem> {
-    let attempts = &databases.attempts;
+    let counters = &databases.rate_limits;
     if limit == 0 {
         return Ok(CountedRequest {
-            attempts,
+            counters,
             key: None,
         });
     }
@@ -102,10 +102,10 @@ async fn count<'a>(
             "count": { "$cond": [{ "$eq": ["$granted", id] }, { "$add": ["$count", 1_i64] }, "$count"] },
         } },
     ];
-    let count: Count = update(attempts, &key, stages).await?;
+    let count: Count = update(counters, &key, stages).await?;
     match count.granted == Some(id) {
         true => Ok(CountedRequest {
-            attempts,
+            counters,
             key: Some(key),
         }),
         false => Err(refused(between(now, count.expires_at))),
@@ -118,7 +118,7 @@ impl CountedRequest<'_> {
         let Some(key) = self.key else { return Ok(()) };
         let counted = doc! { "_id": key, "count": { "$gt": 0 } };
         let less = doc! { "$inc": { "count": -1_i64 } };
-        self.attempts.update_one(counted, less).await?;
+        self.counters.update_one(counted, less).await?;
         Ok(())
     }
 }

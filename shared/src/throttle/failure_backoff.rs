@@ -73,7 +73,7 @@ impl<'a> FailureBackoff<'a> {
     pub async fn has_logged_in(&self) -> Result<bool, Problem> {
         let now = self.databases.clock.now();
         let known = doc! { "_id": &self.key, "known_until": { "$gt": now } };
-        Ok(self.databases.attempts.find_one(known).await?.is_some())
+        Ok(self.databases.rate_limits.find_one(known).await?.is_some())
     }
 
     /// Reserves an attempt, or fails with the time to wait.
@@ -110,8 +110,8 @@ impl<'a> FailureBackoff<'a> {
             changes.extend(doc! { "known_until": known_until, "expires_at": known_until });
         }
         let right = doc! { "$pull": { "in_flight": gone }, "$set": changes };
-        let attempts = &self.databases.attempts;
-        attempts
+        let counters = &self.databases.rate_limits;
+        counters
             .update_one(doc! { "_id": &self.key }, right)
             .await?;
         Ok(())
@@ -128,14 +128,14 @@ impl<'a> FailureBackoff<'a> {
         } });
         stages.push(self.failed(now, doc! { "$gt": [failures, 0] }));
         stages.push(kept(now));
-        update::<State>(&self.databases.attempts, &self.key, stages).await?;
+        update::<State>(&self.databases.rate_limits, &self.key, stages).await?;
         Ok(())
     }
 
     async fn decide(&self, now: DateTime) -> Result<Decision, Problem> {
         let id = ObjectId::new();
         let stages = self.reservation_of(id, now);
-        let state: State = update(&self.databases.attempts, &self.key, stages).await?;
+        let state: State = update(&self.databases.rate_limits, &self.key, stages).await?;
         if state.granted == Some(id) {
             let has_logged_in = state.known_until.is_some_and(|until| until > now);
             return Ok(Decision::Granted(Reservation { id, has_logged_in }));

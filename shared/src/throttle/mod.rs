@@ -35,12 +35,12 @@ fn too_many(wait: Duration) -> Problem {
 
 /// Updates the document `key` by an aggregation pipeline, or inserts it. Returns the updated document.
 async fn update<T: for<'de> Deserialize<'de>>(
-    attempts: &Collection<Document>,
+    counters: &Collection<Document>,
     key: &str,
     pipeline: Vec<Document>,
 ) -> Result<T, Problem> {
     let once = || async {
-        attempts
+        counters
             .find_one_and_update(doc! { "_id": key }, pipeline.clone())
             .upsert(true)
             .return_document(ReturnDocument::After)

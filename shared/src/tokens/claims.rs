@@ -14,7 +14,7 @@ pub struct Claims {
     pub iss: String,
     /// The audience, `JWT_AUDIENCE`.
     pub aud: String,
-    /// The admin's id.
+    /// The account's id.
     pub sub: String,
     /// The organization's id.
     pub org: String,

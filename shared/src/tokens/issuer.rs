@@ -6,7 +6,7 @@ use mongodb::bson::DateTime;
 
 use super::{Claims, Tokens, unavailable};
 use crate::clock::{between, numeric_date};
-use crate::model::{Admin, Session};
+use crate::model::{Principal, Session};
 use crate::problem::Problem;
 
 pub struct AccessToken {
@@ -15,10 +15,10 @@ pub struct AccessToken {
 }
 
 impl Tokens {
-    /// A token for `admin` from `now` on. It expires with the session at the latest.
+    /// A token for `principal` from `now` on. It expires with the session at the latest.
     pub(crate) async fn issue(
         &self,
-        admin: &Admin,
+        principal: &Principal,
         session: &Session,
         now: DateTime,
     ) -> Result<AccessToken, Problem> {
@@ -26,7 +26,7 @@ impl Tokens {
         let key = &ring.current;
         let lifetime = self.lifetime(session, now);
         let claims = self
-            .claims(admin, session, now, lifetime)
+            .claims(principal, session, now, lifetime)
             .ok_or_else(Problem::internal)?;
         let jwt = jsonwebtoken::encode(&key.header, &claims, &key.encoding).map_err(|error| {
             tracing::error!(%error, "a token could not be signed");
@@ -46,7 +46,7 @@ impl Tokens {
 
     fn claims(
         &self,
-        admin: &Admin,
+        principal: &Principal,
         session: &Session,
         now: DateTime,
         lifetime: Duration,
@@ -56,9 +56,9 @@ impl Tokens {
         Some(Claims {
             iss: self.config.issuer.clone(),
             aud: self.config.audience.clone(),
-            sub: admin.id.to_hex(),
-            org: admin.organization_id.to_hex(),
-            role: admin.role,
+            sub: principal.account.id.to_hex(),
+            org: principal.organization.id.to_hex(),
+            role: principal.membership.role,
             iat: issued,
             nbf: issued,
             exp: issued.checked_add(lifetime)?,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::AccessToken;
+use crate::model::{Principal, Role};
 
 #[derive(Serialize, ToSchema)]
 pub struct TokenResponse {
@@ -25,17 +26,32 @@ pub struct TokenResponse {
     /// Seconds until the session ends, however often it is refreshed.
     #[schema(example = 2_592_000)]
     refresh_expires_in: u64,
+    #[schema(example = "6744a1f0c3b2a1908f7e6d5d", pattern = "^[0-9a-f]{24}$")]
+    admin_id: String,
+    /// The organization that the session is in.
+    #[schema(example = "6744a1f0c3b2a1908f7e6d5c", pattern = "^[0-9a-f]{24}$")]
+    organization_id: String,
+    /// The admin's role in the organization.
+    role: Role,
 }
 
 impl TokenResponse {
     /// `session` is the time until the session expires.
-    pub(crate) fn new(access: AccessToken, refresh_token: String, session: Duration) -> Self {
+    pub(crate) fn new(
+        principal: &Principal,
+        access: AccessToken,
+        refresh_token: String,
+        session: Duration,
+    ) -> Self {
         Self {
             access_token: access.jwt,
             token_type: "bearer",
             expires_in: access.expires_in.as_secs(),
             refresh_token,
             refresh_expires_in: session.as_secs(),
+            admin_id: principal.account.id.to_hex(),
+            organization_id: principal.organization.id.to_hex(),
+            role: principal.membership.role,
         }
     }
 }

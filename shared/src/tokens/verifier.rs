@@ -12,7 +12,7 @@ use super::claims::TYPE;
 use super::keys::{KeyRing, SigningKey};
 use super::{Claims, Tokens, unavailable};
 use crate::clock::numeric_date;
-use crate::model::{AdminId, OrganizationId, SessionId};
+use crate::model::{AccountId, OrganizationId, SessionId};
 use crate::problem::Problem;
 
 /// How much the clocks of two functions may differ, in seconds.
@@ -20,10 +20,10 @@ const CLOCK_SKEW: i64 = 5;
 /// Maximum length of a token, in bytes. The service's own are much shorter. A longer one is not decoded.
 const MAX_LENGTH: usize = 4096;
 
-/// Admin, organization and session of a valid token.
+/// Account, organization and session of a valid token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
-    pub admin_id: AdminId,
+    pub account_id: AccountId,
     pub organization_id: OrganizationId,
     pub session_id: SessionId,
 }
@@ -68,7 +68,7 @@ impl Tokens {
             && (0..=latest).contains(&claims.nbf)
             && (1..=longest).contains(&lifetime);
         Some(VerifiedToken {
-            admin_id: AdminId::parse(&claims.sub)?,
+            account_id: AccountId::parse(&claims.sub)?,
             organization_id: OrganizationId::parse(&claims.org)?,
             session_id: SessionId::parse(&claims.sid)?,
         })

@@ -1,5 +1,8 @@
 //! Names of the tenants' collections: `org_` and a slug of the organization's name.
 
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::OrganizationName;
@@ -35,6 +38,29 @@ impl CollectionName {
 
     fn of_id(id: &str) -> Self {
         Self(format!("{PREFIX}{id}"))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn hash(&self) -> CollectionNameHash {
+        CollectionNameHash::of(&self.0)
+    }
+}
+
+/// SHA-256 of a collection's name, in hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CollectionNameHash(String);
+
+impl CollectionNameHash {
+    pub fn of(name: &str) -> Self {
+        let mut hash = String::new();
+        for byte in digest(&SHA256, name.as_bytes()).as_ref() {
+            let _ = write!(hash, "{byte:02x}");
+        }
+        Self(hash)
     }
 
     pub fn as_str(&self) -> &str {

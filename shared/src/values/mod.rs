@@ -8,7 +8,7 @@ mod password;
 mod password_hash;
 mod text;
 
-pub use collection_name::CollectionName;
+pub use collection_name::{CollectionName, CollectionNameHash};
 pub use email_address::EmailAddress;
 pub use field_error::FieldError;
 pub use organization_name::OrganizationName;

@@ -14,6 +14,7 @@ async fn stored(service: &TestService) -> Vec<Vec<Document>> {
     for collection in [
         service.organizations(),
         service.admins(),
+        service.memberships(),
         service.sessions(),
         service.audit_events(),
     ] {

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::local_server::Server;
 use crate::secrets::borrowed;
 use testkit::{Failure, FakeSecretsManager, with_uri_in_secret};
-use testkit::{MongodProcess, PASSWORD, TestService, all};
+use testkit::{MongodProcess, PASSWORD, Snapshot, TestService};
 
 /// A replica set that aborts abandoned transactions after 3 seconds instead of MongoDB's default of 60.
 async fn start_database() -> MongodProcess {
@@ -213,22 +213,12 @@ async fn killed_during(command: &str) {
 
 /// Asserts that Acme is the only organization, with one admin and one collection.
 async fn assert_only_acme_exists(database: &MongodProcess) {
-    let control = database.admin().await.client().database("master_db");
-    let tenants = database.admin().await.client().database("tenants");
-    let [organizations, admins] =
-        ["organizations", "admins"].map(|name| control.collection::<Document>(name));
-    let (organizations, admins) = (all(organizations).await, all(admins).await);
-    assert_eq!((organizations.len(), admins.len()), (1, 1));
-    assert_eq!(
-        organizations[0].get("_id"),
-        admins[0].get("organization_id")
-    );
-    let collections = tenants.list_collection_names().await.unwrap();
-    let named = organizations[0].get_str("collection_name").unwrap();
-    assert_eq!(
-        (&collections[..], named),
-        (&["org_acme".to_owned()][..], "org_acme")
-    );
+    let client = database.admin().await.client().clone();
+    let [control, tenants] = ["master_db", "tenants"].map(|name| client.database(name));
+    let snapshot = Snapshot::read(&control, &tenants).await;
+    assert_eq!(snapshot.violations(), [""; 0]);
+    assert_eq!(snapshot.collections, ["org_acme"]);
+    assert_eq!(snapshot.accounts.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,11 +50,13 @@ async fn the_stored_documents_match_the_data_model() {
         .await
         .unwrap()
         .unwrap();
-    let admin = service.admins().find_one(doc! {}).await.unwrap().unwrap();
+    let account = service.admins().find_one(doc! {}).await.unwrap().unwrap();
+    let membership = service.memberships().find_one(doc! {}).await;
+    let membership = membership.unwrap().unwrap();
     let keys = |document: &Document| document.keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(
         keys(&organization),
-        "_id name name_key collection_name status created_at updated_at"
+        "_id name name_key collection_name placement epoch owners sequence holds deleted created_at updated_at"
     );
     assert_eq!(organization.get_str("name").unwrap(), "Jörg & Söhne");
     assert_eq!(organization.get_str("name_key").unwrap(), "jörg & söhne");
@@ -62,33 +64,29 @@ async fn the_stored_documents_match_the_data_model() {
         organization.get_str("collection_name").unwrap(),
         "org_jorg_sohne"
     );
-    assert_eq!(organization.get_str("status").unwrap(), "active");
+    let placement = doc! { "cell": "home", "mode": "dedicated" };
+    assert_eq!(organization.get_document("placement").unwrap(), &placement);
+    assert!(organization.get_document("holds").unwrap().is_empty());
+    for (field, value) in [("epoch", 0), ("owners", 1), ("sequence", 1)] {
+        assert_eq!(organization.get_i64(field).unwrap(), value, "{field}");
+    }
     assert_eq!(
-        keys(&admin),
-        "_id organization_id email email_key password_hash role status created_at updated_at"
+        keys(&account),
+        "_id email addresses email_verified_at password_hash status epoch name locale created_at updated_at"
     );
+    assert_eq!(account.get_str("email").unwrap(), "Jörg@Bücher.example");
+    let addresses = ["jörg@xn--bcher-kva.example".into()];
+    assert_eq!(account.get_array("addresses").unwrap()[..], addresses);
+    let hash = account.get_str("password_hash").unwrap();
+    assert!(hash.starts_with("$bcrypt-sha256$v=2,t=2b,r=10$"));
+    assert_eq!(account.get_str("status").unwrap(), "active");
     assert_eq!(
-        admin.get_object_id("organization_id").unwrap(),
-        organization.get_object_id("_id").unwrap()
+        keys(&membership),
+        "_id organization_id account_id role product_roles created_at updated_at"
     );
-    assert_eq!(admin.get_str("email").unwrap(), "Jörg@Bücher.example");
-    assert_eq!(
-        admin.get_str("email_key").unwrap(),
-        "jörg@xn--bcher-kva.example"
-    );
-    assert!(
-        admin
-            .get_str("password_hash")
-            .unwrap()
-            .starts_with("$bcrypt-sha256$v=2,t=2b,r=10$")
-    );
-    assert_eq!(
-        (
-            admin.get_str("role").unwrap(),
-            admin.get_str("status").unwrap()
-        ),
-        ("admin", "active")
-    );
+    assert_eq!(membership.get("organization_id"), organization.get("_id"));
+    assert_eq!(membership.get("account_id"), account.get("_id"));
+    assert_eq!(membership.get_str("role").unwrap(), "owner");
 }
 
 #[tokio::test]

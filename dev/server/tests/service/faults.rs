@@ -80,8 +80,9 @@ async fn f2_each_write_of_a_creation_may_fail() {
     let writes = [
         ("insert", service.organizations()),
         ("insert", service.admins()),
+        ("insert", service.memberships()),
         ("insert", service.audit_events()),
-        ("update", service.onboardings()),
+        ("update", service.idempotency_records()),
     ];
     // Shutdown in progress (91) and closed connections, which outlast all retries.
     let faults = [doc! { "errorCode": 91 }, doc! { "closeConnection": true }];
@@ -97,7 +98,7 @@ async fn f2_each_write_of_a_creation_may_fail() {
             assert!(service.failpoint_off().await > 0, "{command} {fault}");
             assert_eq!(service.assert_consistent().await, 0, "{command} {fault}");
             assert_eq!(all(service.audit_events()).await.len(), 0);
-            assert_eq!(all(service.onboardings()).await.len(), 0);
+            assert_eq!(all(service.idempotency_records()).await.len(), 0);
         }
     }
     assert_eq!(create().await.status, 201);
@@ -224,7 +225,7 @@ async fn f5_a_transaction_is_aborted_if_its_session_cannot_be_killed() {
         Err(TransactionError::DeadlineExceeded)
     ));
     assert_eq!(service.failpoint_off().await, 1);
-    let change = doc! { "$set": { "session_epoch": 1_i64 } };
+    let change = doc! { "$set": { "epoch": 1_i64 } };
     let free = tokio::time::timeout(Duration::from_secs(5), admins.update_one(doc! {}, change));
     free.await
         .expect("the abandoned transaction still holds its locks")

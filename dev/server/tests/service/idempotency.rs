@@ -230,6 +230,8 @@ async fn parallel_retries_after_a_purge_create_one_organization() {
     // State after an interrupted purge: the idempotency record exists, the organization does not.
     service.organizations().delete_many(doc! {}).await.unwrap();
     service.admins().delete_many(doc! {}).await.unwrap();
+    service.memberships().delete_many(doc! {}).await.unwrap();
+    service.audit_events().delete_many(doc! {}).await.unwrap();
     service.tenants().drop().await.unwrap();
     let body = acme();
     let responses =

@@ -109,18 +109,24 @@ impl Tenant {
         for collection in [
             service.organizations(),
             service.admins(),
+            service.memberships(),
             service.sessions(),
             service.audit_events(),
         ] {
             for document in all(collection).await {
                 let own = |key: &str| document.get_object_id(key).ok() == Some(self.id);
-                if own("_id") || own("organization_id") {
+                let concerned = document.get_array("organization_ids");
+                let concerns = concerned.is_ok_and(|ids| ids.contains(&self.id.into()));
+                let is_owner = document
+                    .get_str("email")
+                    .is_ok_and(|email| email == self.email);
+                if own("_id") || own("organization_id") || concerns || is_owner {
                     stored.push(document);
                 }
             }
         }
         stored.extend(all(service.tenants().collection(&self.collection)).await);
-        assert!(stored.len() >= 6);
+        assert!(stored.len() >= 7);
         stored
     }
 
@@ -146,10 +152,11 @@ struct Names {
 impl Names {
     async fn of(service: &TestService, tenant: &Tenant) -> Self {
         let of_tenant = doc! { "organization_id": tenant.id };
-        let admin = service.admins().find_one(of_tenant).await.unwrap().unwrap();
+        let membership = service.memberships().find_one(of_tenant).await;
+        let membership = membership.unwrap().unwrap();
         Self {
             organization: tenant.id.to_hex(),
-            admin: admin.get_object_id("_id").unwrap().to_hex(),
+            admin: membership.get_object_id("account_id").unwrap().to_hex(),
             collection: tenant.collection.clone(),
         }
     }

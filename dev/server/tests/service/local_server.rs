@@ -141,7 +141,7 @@ async fn deleted_organizations_are_purged_after_their_grace_period() {
             .delete(&service.token_of(email).await, PASSWORD)
             .await;
     }
-    let over = doc! { "$set": { "purge_at": DateTime::now() } };
+    let over = doc! { "$set": { "deleted.purge_at": DateTime::now() } };
     let organizations = service.organizations();
     organizations
         .update_one(doc! { "name": "One" }, over)

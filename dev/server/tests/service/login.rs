@@ -68,13 +68,15 @@ async fn the_token_names_admin_organization_and_session() {
     let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation)
         .unwrap()
         .claims;
-    let admin = service.admins().find_one(doc! {}).await.unwrap().unwrap();
-    assert_eq!(claims.sub, admin.get_object_id("_id").unwrap().to_hex());
-    assert_eq!(
-        claims.org,
-        admin.get_object_id("organization_id").unwrap().to_hex()
-    );
-    assert_eq!(serde_json::to_value(claims.role).unwrap(), "admin");
+    let membership = service.memberships().find_one(doc! {}).await;
+    let membership = membership.unwrap().unwrap();
+    let id = |field: &str| membership.get_object_id(field).unwrap().to_hex();
+    assert_eq!(claims.sub, id("account_id"));
+    assert_eq!(claims.org, id("organization_id"));
+    assert_eq!(serde_json::to_value(claims.role).unwrap(), "owner");
+    assert_eq!(login.body["admin_id"], claims.sub);
+    assert_eq!(login.body["organization_id"], claims.org);
+    assert_eq!(login.body["role"], "owner");
     assert_eq!((claims.exp - claims.iat, claims.nbf), (1800, claims.iat));
     let second = service.log_in(EMAIL, PASSWORD).await;
     let second = second.body["access_token"].as_str().unwrap();
@@ -101,17 +103,12 @@ async fn a1_refused_logins_have_the_same_response() {
     assert_eq!(service.hashes() - hashes, 3, "one for each unknown email");
     service.log_in(EMAIL, "Admin@124").await;
     assert_eq!(service.hashes() - hashes, 4, "one for a wrong password");
-    set(&service, doc! { "status": "disabled" }).await;
+    service.disable(doc! {}).await;
     assert_eq!(comparable(service.log_in(EMAIL, PASSWORD).await), expected);
     assert_eq!(service.hashes() - hashes, 5, "one for a disabled admin");
-    set(&service, doc! { "status": "active" }).await;
+    service.enable(doc! {}).await;
     assert_eq!(service.log_in(EMAIL, PASSWORD).await.status, 200);
-    let suspended = doc! { "$set": { "status": "suspended" } };
-    service
-        .organizations()
-        .update_one(doc! {}, suspended)
-        .await
-        .unwrap();
+    service.suspend(doc! {}).await;
     assert_eq!(comparable(service.log_in(EMAIL, PASSWORD).await), expected);
 }
 

@@ -138,7 +138,7 @@ fn line_about(response: &Response, message: &str) -> Value {
 async fn errors_are_logged_with_the_request_id() {
     let service = TestService::start().await;
     service.create("Acme", "a@example.com").await;
-    let unreadable = doc! { "$set": { "role": "nobody" } };
+    let unreadable = doc! { "$set": { "status": "nobody" } };
     service
         .admins()
         .update_one(doc! {}, unreadable)

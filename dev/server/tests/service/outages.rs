@@ -86,17 +86,20 @@ async fn many_processes_create_the_indexes_at_once() {
     assert_eq!(join_all(creations).await, [StatusCode::CREATED; 16]);
     let mut indexes = service.organizations().list_index_names().await.unwrap();
     indexes.extend(service.admins().list_index_names().await.unwrap());
+    indexes.extend(service.memberships().list_index_names().await.unwrap());
     indexes.sort();
     assert_eq!(
         indexes,
         [
             "_id_",
             "_id_",
+            "_id_",
+            "account_id_1",
+            "addresses",
             "collection_name",
-            "email_key",
+            "deleted.purge_at_1",
             "name_key",
-            "organization_id_1",
-            "purge_at_1"
+            "organization_id_1_account_id_1"
         ]
     );
 }

@@ -33,7 +33,7 @@ async fn assert_login_and_restore_refused(service: &TestService) {
 }
 
 #[tokio::test]
-async fn a_purge_leaves_only_the_retired_collection_name() {
+async fn a_purge_leaves_only_a_tombstone() {
     let service = TestService::start().await;
     service.create("Other", "other@example.com").await;
     let body = json!({"organization_name": NAME, "email": EMAIL, "password": PASSWORD});
@@ -49,13 +49,28 @@ async fn a_purge_leaves_only_the_retired_collection_name() {
     assert_eq!(purge(&service).await, PurgeReport::default());
     assert_eq!(service.assert_consistent().await, 1);
     let id = mongodb::bson::oid::ObjectId::parse_str(first.body["id"].as_str().unwrap()).unwrap();
-    for collection in [service.sessions(), service.audit_events(), service.admins()] {
-        let left = collection
-            .count_documents(doc! { "organization_id": id })
-            .await
-            .unwrap();
-        assert_eq!(left, 0, "{}", collection.name());
+    for collection in [service.sessions(), service.memberships()] {
+        let left = collection.count_documents(doc! { "organization_id": id });
+        assert_eq!(left.await.unwrap(), 0, "{}", collection.name());
     }
+    let events = doc! { "organization_ids": id };
+    assert_eq!(
+        service
+            .audit_events()
+            .count_documents(events)
+            .await
+            .unwrap(),
+        0
+    );
+    let tombstone = service
+        .tombstones()
+        .find_one(doc! {})
+        .await
+        .unwrap()
+        .unwrap();
+    // echo -n org_akshay_pvt_ltd | sha256sum
+    let hash = "17596c9fdf8d2ca72247603c4fa2b769f64b63ff301f75dcd6e7d58bd39dae30";
+    assert_eq!(tombstone.get_str("_id").unwrap(), hash);
     assert_login_and_restore_refused(&service).await;
     let other = service.token_of("other@example.com").await;
     assert_eq!(service.show(&other).await.status, 200);
@@ -156,7 +171,7 @@ async fn an_unreadable_organization_does_not_stop_the_others() {
 async fn a_refused_login_during_a_purge_leaves_no_event() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     delete_and_end_grace(&service).await;
-    let of_organization = doc! { "organization_id": { "$ne": null } };
+    let of_organization = doc! { "organization_ids": { "$ne": [] } };
     for command in ["insert", "update"] {
         let data = doc! { "failCommands": [command], "blockConnection": true, "blockTimeMS": 1500 };
         service.failpoint(doc! { "times": 1 }, data).await;
@@ -220,14 +235,18 @@ async fn a_live_organizations_collection_is_never_dropped() {
     let service = TestService::start().await;
     service.create("Acme", "a@example.com").await;
     // State after restoring a partial backup.
-    let retired = service.retired_collection_names();
-    let now = mongodb::bson::DateTime::now();
-    retired
-        .insert_one(doc! { "_id": "org_acme", "retired_at": now, "uuid": null })
-        .await
-        .unwrap();
+    let organization = service.organizations().find_one(doc! {}).await;
+    let tombstone = doc! {
+        "_id": shared::values::CollectionNameHash::of("org_acme").as_str(),
+        "organization_id": organization.unwrap().unwrap().get("_id"),
+        "purged_at": mongodb::bson::DateTime::now(),
+    };
+    service.tombstones().insert_one(tombstone).await.unwrap();
+    let tokens = service.session_of("a@example.com").await;
     assert_eq!(purge(&service).await, PurgeReport::default());
     assert_eq!(service.assert_consistent().await, 1);
+    assert_eq!(service.show(&tokens.access).await.status, 200);
+    assert!(!service.trail(&tokens.access).await.is_empty());
 }
 
 #[tokio::test]

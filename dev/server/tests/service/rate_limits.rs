@@ -105,7 +105,7 @@ pub async fn wait_for_attempt_in_flight(service: &TestService) {
     let in_flight = doc! { "in_flight.0": { "$exists": true } };
     let started = Instant::now();
     while service
-        .attempts()
+        .rate_limits()
         .find_one(in_flight.clone())
         .await
         .unwrap()
@@ -333,7 +333,7 @@ async fn a2_n1_each_address_has_its_own_limit() {
 async fn stored_limits_name_no_account_and_no_address() {
     let service = service_with_admin(&[("LOGIN_ATTEMPTS_PER_ADDRESS", "9")]).await;
     service.log_in(EMAIL, "Admin@124").await;
-    let mut kept = service.attempts().find(doc! {}).await.unwrap();
+    let mut kept = service.rate_limits().find(doc! {}).await.unwrap();
     let mut documents = 0;
     while kept.advance().await.unwrap() {
         let document: Document = kept.deserialize_current().unwrap();
@@ -364,7 +364,12 @@ async fn f19_logins_fail_while_limits_cannot_be_counted() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
     let own = service.session_of("a@example.com").await;
-    fail(&service, &["findAndModify", "update"], service.attempts()).await;
+    fail(
+        &service,
+        &["findAndModify", "update"],
+        service.rate_limits(),
+    )
+    .await;
     let hashes = service.hashes();
     for password in [PASSWORD, "Admin@124"] {
         let refused = [
@@ -407,7 +412,7 @@ async fn a3_a_wrong_password_counts_even_if_its_event_cannot_be_written() {
 async fn a_login_succeeds_even_if_its_outcome_cannot_be_recorded() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.create("Acme", "a@example.com").await.status, 201);
-    fail(&service, &["update"], service.attempts()).await;
+    fail(&service, &["update"], service.rate_limits()).await;
     let own = service.session_of("a@example.com").await;
     assert!(service.failpoint_off().await > 0);
     assert_eq!(service.show(&own.access).await.status, 200);

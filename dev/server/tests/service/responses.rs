@@ -43,9 +43,12 @@ async fn post_admin_login() {
     200
     {
       "access_token": "<token>",
+      "admin_id": "<id>",
       "expires_in": 1800,
+      "organization_id": "<id>",
       "refresh_expires_in": "<seconds>",
       "refresh_token": "<token>",
+      "role": "owner",
       "token_type": "bearer"
     }
     "#);
@@ -59,9 +62,12 @@ async fn post_admin_refresh() {
     200
     {
       "access_token": "<token>",
+      "admin_id": "<id>",
       "expires_in": 1800,
+      "organization_id": "<id>",
       "refresh_expires_in": "<seconds>",
       "refresh_token": "<token>",
+      "role": "owner",
       "token_type": "bearer"
     }
     "#);

@@ -366,7 +366,7 @@ async fn refresh_cannot_survive_logout_everywhere() {
 /// Inserts 12,000 copies of the newest session. An action counts at most 10,000.
 async fn insert_many_sessions(service: &TestService) {
     let copies = [
-        doc! { "$sort": { "epoch": -1, "_id": -1 } },
+        doc! { "$sort": { "account_epoch": -1, "_id": -1 } },
         doc! { "$limit": 1 },
         doc! { "$project": { "session": "$$ROOT", "copy": { "$range": [0, 12_000] } } },
         doc! { "$unwind": "$copy" },
@@ -408,19 +408,20 @@ async fn ten_thousand_sessions_end_with_one_logout() {
 }
 
 #[tokio::test]
-async fn a_session_of_a_disabled_admin_or_suspended_organization_is_not_refreshed() {
+async fn d1_a_session_of_a_disabled_account_or_suspended_organization_stays_ended() {
     let service = service_with_admin().await;
-    let tokens = service.session_of(EMAIL).await;
-    for (collection, status) in [
-        (service.admins(), "disabled"),
-        (service.organizations(), "suspended"),
-    ] {
-        let set = |status: &str| doc! { "$set": { "status": status } };
-        collection.update_one(doc! {}, set(status)).await.unwrap();
-        assert_revoked(&service, &tokens).await;
-        collection.update_one(doc! {}, set("active")).await.unwrap();
+    let of_disabled = service.session_of(EMAIL).await;
+    service.disable(doc! {}).await;
+    assert_revoked(&service, &of_disabled).await;
+    service.enable(doc! {}).await;
+    let of_suspended = service.session_of(EMAIL).await;
+    service.suspend(doc! {}).await;
+    assert_revoked(&service, &of_suspended).await;
+    service.resume(doc! {}).await;
+    for ended in [&of_disabled, &of_suspended] {
+        assert_revoked(&service, ended).await;
     }
-    assert_eq!(service.refresh(&tokens.refresh).await.status, 200);
+    assert_live(&service, &service.session_of(EMAIL).await).await;
 }
 
 #[tokio::test]

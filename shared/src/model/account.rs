@@ -1,0 +1,69 @@
+//! A document of `admins`: a person who can sign in.
+
+use mongodb::bson::DateTime;
+use serde::{Deserialize, Serialize};
+
+use super::AccountId;
+use crate::values::{EmailAddress, PasswordHash};
+
+/// A document of `admins`. It also has a counter that nothing reads: transactions increment it to lock the document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    #[serde(rename = "_id")]
+    pub(crate) id: AccountId,
+    /// As typed.
+    pub(crate) email: String,
+    /// Unique keys (see [`EmailAddress::key`]): first that of `email`, then those of addresses that are reserved.
+    pub(crate) addresses: Vec<String>,
+    pub(crate) email_verified_at: Option<DateTime>,
+    pub(crate) password_hash: PasswordHash,
+    pub(crate) status: AccountStatus,
+    /// Only sessions of the current epoch are alive. Ending all sessions begins the next one.
+    pub(crate) epoch: i64,
+    pub(crate) name: Option<String>,
+    /// Language tag (RFC 5646).
+    pub(crate) locale: Option<String>,
+    pub(crate) created_at: DateTime,
+    pub(crate) updated_at: DateTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountStatus {
+    Active,
+    /// By an operator.
+    Disabled,
+}
+
+impl Account {
+    /// An active account with an unverified address.
+    pub(crate) fn new(email: &EmailAddress, password_hash: PasswordHash, now: DateTime) -> Self {
+        Self {
+            id: AccountId::generate(),
+            email: email.as_str().to_owned(),
+            addresses: vec![email.key().to_owned()],
+            email_verified_at: None,
+            password_hash,
+            status: AccountStatus::Active,
+            epoch: 0,
+            name: None,
+            locale: None,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    pub fn id(&self) -> AccountId {
+        self.id
+    }
+
+    /// As typed.
+    pub fn email(&self) -> &str {
+        &self.email
+    }
+
+    /// The key of `email`.
+    pub(crate) fn email_key(&self) -> &str {
+        self.addresses.first().map_or(&self.email, String::as_str)
+    }
+}

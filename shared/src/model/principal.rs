@@ -1,0 +1,26 @@
+//! Who acts, and where: an account, as a member of an organization.
+
+use super::{Account, AccountStatus, Membership, Organization};
+
+/// An account and one of its organizations, as they were read from the database.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    pub(crate) account: Account,
+    pub(crate) membership: Membership,
+    pub(crate) organization: Organization,
+}
+
+impl Principal {
+    /// Whether the account is active, the organization open, and the membership that of both.
+    pub(crate) fn can_act(&self) -> bool {
+        self.account.status == AccountStatus::Active
+            && self.membership_fits()
+            && self.organization.is_open()
+    }
+
+    /// Whether the membership is that of the account in the organization.
+    pub(crate) fn membership_fits(&self) -> bool {
+        self.membership.account_id == self.account.id
+            && self.membership.organization_id == self.organization.id
+    }
+}

@@ -1,0 +1,85 @@
+//! An account that a transaction has locked.
+
+use mongodb::ClientSession;
+use mongodb::bson::{Document, doc};
+use mongodb::error::Error;
+use mongodb::options::ReturnDocument;
+
+use super::lock;
+use crate::model::{Account, AccountId, Event};
+use crate::store::Databases;
+
+/// Locks the account. Returns whether it exists.
+pub(crate) async fn lock_if_exists(
+    databases: &Databases,
+    id: AccountId,
+    transaction: &mut ClientSession,
+) -> Result<bool, Error> {
+    let locking = databases.accounts.update_one(doc! { "_id": id }, lock());
+    Ok(locking.session(transaction).await?.matched_count == 1)
+}
+
+/// An account that this transaction has locked. Its password, its sessions and its memberships do not change until the
+/// transaction ends.
+pub(crate) struct LockedAccount<'t> {
+    databases: &'t Databases,
+    transaction: &'t mut ClientSession,
+    account: Account,
+}
+
+impl<'t> LockedAccount<'t> {
+    /// None if it does not exist.
+    pub async fn lock(
+        databases: &'t Databases,
+        id: AccountId,
+        transaction: &'t mut ClientSession,
+    ) -> Result<Option<Self>, Error> {
+        let accounts = &databases.accounts;
+        let locking = accounts.find_one_and_update(doc! { "_id": id }, lock());
+        let account = locking.session(&mut *transaction).await?;
+        Ok(account.map(|account| Self {
+            databases,
+            transaction,
+            account,
+        }))
+    }
+
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    pub fn into_account(self) -> Account {
+        self.account
+    }
+
+    /// For other statements of the transaction.
+    pub fn transaction(&mut self) -> &mut ClientSession {
+        self.transaction
+    }
+
+    pub async fn update(&mut self, change: Document) -> Result<(), Error> {
+        let own = doc! { "_id": self.account.id };
+        let updated = self
+            .databases
+            .accounts
+            .find_one_and_update(own, change)
+            .return_document(ReturnDocument::After)
+            .session(&mut *self.transaction)
+            .await?;
+        if let Some(updated) = updated {
+            self.account = updated;
+        }
+        Ok(())
+    }
+
+    /// Appends an event to the trails of all organizations of the account.
+    pub async fn append(&mut self, event: Event) -> Result<(), Error> {
+        let id = self.account.id;
+        let organizations = self
+            .databases
+            .organizations_of(id, self.transaction)
+            .await?;
+        let event = event.concerning(organizations);
+        self.databases.append(&event, self.transaction).await
+    }
+}

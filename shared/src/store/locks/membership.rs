@@ -1,0 +1,91 @@
+//! Organizations and an account whose memberships a transaction changes.
+
+use std::collections::BTreeSet;
+
+use mongodb::ClientSession;
+use mongodb::bson::doc;
+use mongodb::error::Error;
+
+use super::lock_if_exists;
+use crate::model::{AccountId, Membership, OrganizationId};
+use crate::store::Databases;
+
+/// Organizations and an account that this transaction has locked, in this order. It may give the account a membership,
+/// end one, or delete the account.
+pub(crate) struct LockedMembership<'t> {
+    databases: &'t Databases,
+    transaction: &'t mut ClientSession,
+    organizations: BTreeSet<OrganizationId>,
+    account: AccountId,
+}
+
+impl<'t> LockedMembership<'t> {
+    /// `organizations` and `account` are locked already.
+    pub(super) fn new(
+        databases: &'t Databases,
+        organizations: BTreeSet<OrganizationId>,
+        account: AccountId,
+        transaction: &'t mut ClientSession,
+    ) -> Self {
+        Self {
+            databases,
+            transaction,
+            organizations,
+            account,
+        }
+    }
+
+    /// Locks the organizations by ascending id, then the account. Documents that do not exist are left out.
+    pub async fn lock(
+        databases: &'t Databases,
+        organizations: BTreeSet<OrganizationId>,
+        account: AccountId,
+        transaction: &'t mut ClientSession,
+    ) -> Result<Self, Error> {
+        for id in &organizations {
+            let next = doc! { "$inc": { "sequence": 1_i64 } };
+            let organizations = &databases.organizations;
+            let locking = organizations.update_one(doc! { "_id": *id }, next);
+            locking.session(&mut *transaction).await?;
+        }
+        lock_if_exists(databases, account, transaction).await?;
+        Ok(Self::new(databases, organizations, account, transaction))
+    }
+
+    pub async fn insert(&mut self, membership: &Membership) -> Result<(), Error> {
+        let inserting = self.databases.memberships.insert_one(membership);
+        inserting.session(&mut *self.transaction).await.map(drop)
+    }
+
+    /// Ends the account's memberships in the locked organizations.
+    pub async fn end(&mut self) -> Result<(), Error> {
+        for id in &self.organizations {
+            let own = doc! { "organization_id": *id, "account_id": self.account };
+            let ending = self.databases.memberships.delete_one(own);
+            ending.session(&mut *self.transaction).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the account has a membership in any organization, deleted and held ones included.
+    pub async fn has_any(&mut self) -> Result<bool, Error> {
+        let own = doc! { "account_id": self.account };
+        let memberships = &self.databases.memberships;
+        let counting = memberships.count_documents(own).limit(1);
+        Ok(counting.session(&mut *self.transaction).await? > 0)
+    }
+
+    /// Deletes the account and its sessions. Returns false if there is no such account.
+    pub async fn delete_account(&mut self) -> Result<bool, Error> {
+        let Self {
+            databases, account, ..
+        } = *self;
+        let deleting = databases
+            .sessions
+            .delete_many(doc! { "account_id": account });
+        deleting.session(&mut *self.transaction).await?;
+        let deleting = databases.accounts.delete_one(doc! { "_id": account });
+        let deleted = deleting.session(&mut *self.transaction).await?;
+        Ok(deleted.deleted_count == 1)
+    }
+}

@@ -1,0 +1,29 @@
+//! What a transaction locks. A lock is a write to the document: of two transactions that lock it, the second one to do so
+//! fails and is retried, and then sees what the first one wrote.
+//!
+//! | transaction | locks, in this order |
+//! |---|---|
+//! | a write to an organization or its memberships | [`LockedOrganization`], then session, account and membership of the caller |
+//! | gives an account a membership, ends one, or deletes the account | [`LockedMembership`]: the organizations by ascending id, then the account |
+//! | an account's act on itself: password, sessions | the session, then [`LockedAccount`] |
+//! | login, refresh | nothing: the session stores the epochs that were read, and with an earlier one it is dead |
+//!
+//! Only these types change documents of `organizations`, `admins` and `memberships`. So a transaction that locked too
+//! little has no value to call the change on.
+
+mod account;
+mod membership;
+mod organization;
+mod session;
+
+pub(crate) use account::{LockedAccount, lock_if_exists};
+pub(crate) use membership::LockedMembership;
+pub(crate) use organization::LockedOrganization;
+pub(crate) use session::lock_session;
+
+use mongodb::bson::{Document, doc};
+
+/// Locks a document that has no other counter.
+fn lock() -> Document {
+    doc! { "$inc": { "locks": 1_i64 } }
+}

@@ -1,0 +1,64 @@
+//! What the purge reads and removes.
+
+use mongodb::Cursor;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::error::Error;
+
+use super::{Databases, collect};
+use crate::model::{AccountId, Organization, OrganizationId};
+
+impl Databases {
+    /// Organizations whose grace period is over. The table of transitions decides whether they can be purged.
+    pub(crate) async fn organizations_due(
+        &self,
+        now: DateTime,
+    ) -> Result<Cursor<Organization>, Error> {
+        let due = doc! { "deleted.purge_at": { "$lte": now } };
+        self.organizations.find(due).await
+    }
+
+    /// Accounts with a membership in the organization, without those whose id cannot be read.
+    pub(crate) async fn accounts_in(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Vec<AccountId>, Error> {
+        let memberships = self.memberships.clone_with_type::<Document>();
+        let found = memberships
+            .find(doc! { "organization_id": organization })
+            .projection(doc! { "account_id": 1, "_id": 0 });
+        let found = collect(found.await?).await?;
+        let account = |own: &Document| Some(own.get_object_id("account_id").ok()?.into());
+        Ok(found.iter().filter_map(account).collect())
+    }
+
+    pub(crate) async fn delete_sessions_in(
+        &self,
+        organizations: &[OrganizationId],
+    ) -> Result<(), Error> {
+        let of_organizations = doc! { "organization_id": { "$in": organizations } };
+        self.sessions.delete_many(of_organizations).await.map(drop)
+    }
+
+    pub(crate) async fn delete_idempotency_records_of(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<(), Error> {
+        let of_organization = doc! { "organization_id": organization };
+        let deleting = self.idempotency_records.delete_many(of_organization);
+        deleting.await.map(drop)
+    }
+
+    /// Removes the organizations from all events, and the events that concern no other organization.
+    pub(crate) async fn delete_events_of(
+        &self,
+        organizations: &[OrganizationId],
+    ) -> Result<(), Error> {
+        let alone = organizations.iter().map(|id| Bson::from(vec![*id]));
+        let alone = doc! { "organization_ids": { "$in": alone.collect::<Vec<_>>() } };
+        self.audit_events.delete_many(alone).await?;
+        let among_others = doc! { "organization_ids": { "$in": organizations } };
+        let without = doc! { "$pull": { "organization_ids": { "$in": organizations } } };
+        let removing = self.audit_events.update_many(among_others, without);
+        removing.await.map(drop)
+    }
+}
