@@ -14,6 +14,7 @@ use server::dotenv::{self, DotenvError};
 use server::{LocalSettings, connected, cors, pepper, purge_on_schedule, routes, token_secret};
 use shared::config::{ConfigErrors, ConfiguredSecret};
 use shared::http::{self, REQUEST_TIMEOUT};
+use shared::mongo::SchemaMismatch;
 use shared::secrets::SecretsManager;
 use shared::start::{StartupError, prepare};
 use shared::state::AppState;
@@ -23,6 +24,7 @@ use tokio::signal;
 
 /// Data and the signing secret, kept from one run to the next.
 const FOLDER: &str = ".local";
+const MONGODB_FOLDER: &str = ".local/mongodb";
 /// Requests in progress get a response within ten seconds.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(11);
 
@@ -43,6 +45,11 @@ enum Failure {
     MongodNotFound(#[from] NotFound),
     #[error(transparent)]
     MongodStart(#[from] StartError),
+    #[error(
+        "{MONGODB_FOLDER} holds the data of {age} version of this service, which this version cannot read. To start with \
+         an empty database, remove the folder: rm -r {MONGODB_FOLDER}. The other files in {FOLDER} can stay"
+    )]
+    OtherVersion { age: &'static str },
     #[error("its mongod has ended with {0}; start again, the data is kept")]
     MongodEnded(ExitStatus),
     #[error(transparent)]
@@ -109,9 +116,8 @@ async fn end_of(mongod: Option<&mut Mongod>) -> Failure {
 async fn start_mongod() -> Result<Mongod, Failure> {
     let binary = tokio::task::spawn_blocking(mongod::find);
     let binary = binary.await.map_err(io::Error::other)??;
-    let folder = Path::new(FOLDER).join("mongodb");
-    eprintln!("Starting MongoDB with its data in {} …", folder.display());
-    Ok(Mongod::start(&binary, &folder, Purpose::Keep).await?)
+    eprintln!("Starting MongoDB with its data in {MONGODB_FOLDER} …");
+    Ok(Mongod::start(&binary, Path::new(MONGODB_FOLDER), Purpose::Keep).await?)
 }
 
 async fn serve(
@@ -130,7 +136,11 @@ async fn serve(
     let secret = secret.map_err(Failure::Folder)?;
     let tokens = Tokens::new(settings.tokens, secret);
     let state = Arc::new(AppState::new(settings.config, tokens, secrets));
-    prepare(&state).await?;
+    let prepared = prepare(&state).await;
+    prepared.map_err(|error| match (error, own_uri) {
+        (StartupError::Schema(mismatch), Some(_)) => other_version(mismatch),
+        (error, _) => error.into(),
+    })?;
     let router = http::service(routes(&state), REQUEST_TIMEOUT);
     let router = match settings.cors_allowed_origins {
         // Without it OPTIONS is a method like any other, as it is behind API Gateway.
@@ -150,6 +160,14 @@ async fn serve(
         () = async { let _ = stopped.changed().await; tokio::time::sleep(SHUTDOWN_TIMEOUT).await } => {}
     }
     Ok(())
+}
+
+fn other_version(mismatch: SchemaMismatch) -> Failure {
+    let age = match mismatch {
+        SchemaMismatch::Older => "an earlier",
+        SchemaMismatch::Newer => "a later",
+    };
+    Failure::OtherVersion { age }
 }
 
 fn welcome(listening: SocketAddr, own_uri: Option<&str>) -> String {

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -130,6 +130,34 @@ impl Server {
             .unwrap();
         TcpStream::connect(address).is_ok()
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_of_another_version_is_refused_with_what_to_remove() {
+    let folder = TempDir::new().unwrap();
+    for (change, age) in [
+        (doc! { "$set": { "version": 2 } }, "a later version"),
+        (doc! { "$set": { "version": 0 } }, "an earlier version"),
+    ] {
+        let mut server = Server::start(folder.path());
+        server.paste(0);
+        let master = mongodb::Client::with_uri_str(&server.mongodb)
+            .await
+            .unwrap();
+        let schema = master
+            .database("master_db")
+            .collection::<Document>("schema");
+        let stored = schema.update_one(doc! {}, change).await.unwrap();
+        assert_eq!(stored.modified_count, 1);
+        assert_eq!(server.signal("TERM"), Some(0));
+        let message = refused(folder.path(), &[]);
+        assert!(message.contains(age), "{message}");
+        assert!(message.contains("rm -r .local/mongodb"), "{message}");
+        std::fs::remove_dir_all(folder.path().join(".local/mongodb")).unwrap();
+    }
+    let mut server = Server::start(folder.path());
+    assert_eq!(server.paste(0)["collection_name"], "org_akshay_pvt_ltd");
+    server.signal("TERM");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,7 @@ mod rate_limits;
 mod rename_organization;
 mod request_bodies;
 mod responses;
+mod schema_version;
 mod secrets;
 mod session_guard;
 mod sessions;
