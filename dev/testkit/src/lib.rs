@@ -13,6 +13,7 @@ mod consistency;
 mod database;
 mod documents;
 mod log_capture;
+mod members;
 mod mongod_process;
 mod operator;
 mod owner;

@@ -31,14 +31,16 @@ pub async fn verify_login<'a>(
     request: &'a RequestContext,
     credentials: Credentials<'_>,
 ) -> Result<VerifiedLogin<'a>, Problem> {
-    verify_credentials(request, credentials, Principal::can_act).await
+    let choose = |principals: Vec<Principal>| principals.into_iter().find(Principal::can_act);
+    verify_credentials(request, credentials, choose).await
 }
 
-/// Verifies the credentials of an active account with an `accepted` organization.
+/// Verifies the credentials of an active account. `choose` gets the account as a member of each of its organizations, the
+/// earliest membership first. If it chooses none, the credentials are refused.
 pub(crate) async fn verify_credentials<'a>(
     request: &'a RequestContext,
     credentials: Credentials<'_>,
-    accepted: impl Fn(&Principal) -> bool,
+    choose: impl FnOnce(Vec<Principal>) -> Option<Principal>,
 ) -> Result<VerifiedLogin<'a>, Problem> {
     let databases = request.databases().await?;
     let email = EmailAddress::parse(credentials.email).ok();
@@ -60,7 +62,7 @@ pub(crate) async fn verify_credentials<'a>(
     };
     let password = Password::new(credentials.password);
     let verified = match account {
-        Ok(account) => compare(request, account, password, accepted).await,
+        Ok(account) => compare(request, account, password, choose).await,
         Err(problem) => Err(problem),
     };
     match verified {
@@ -90,7 +92,7 @@ async fn compare(
     request: &RequestContext,
     account: Option<Account>,
     password: Password,
-    accepted: impl Fn(&Principal) -> bool,
+    choose: impl FnOnce(Vec<Principal>) -> Option<Principal>,
 ) -> Result<Principal, Problem> {
     let hasher = &request.state().hasher;
     let databases = request.databases().await?;
@@ -105,10 +107,7 @@ async fn compare(
     let account = account
         .filter(|account| compared.is_match() && account.status == AccountStatus::Active)
         .ok_or_else(Problem::invalid_credentials)?;
-    let mut principals = principals?.into_iter();
-    let principal = principals
-        .find(accepted)
-        .ok_or_else(Problem::invalid_credentials)?;
+    let principal = choose(principals?).ok_or_else(Problem::invalid_credentials)?;
     let is_outdated = compared == Comparison::MatchesUnprepared
         || account.password_hash.is_outdated(hasher.cost());
     if is_outdated && account.password_hash.covers(&password) {

@@ -9,21 +9,23 @@ use crate::request::RequestContext;
 use crate::store::locks::{LockedAccount, LockedOrganization};
 use crate::throttle::Outcome;
 
-/// Restores the organization that the owner with these credentials deleted. Holds stay. An open organization stays open,
-/// so the request can be repeated.
+/// Restores the organization that the owner with these credentials deleted: of several, the one that the owner joined
+/// first. Holds stay. If none is deleted, an open organization stays open, so the request can be repeated.
 pub async fn restore(
     request: &RequestContext,
     credentials: Credentials<'_>,
 ) -> Result<Organization, Problem> {
     let databases = request.databases().await?;
     let now = request.now();
-    let is_restorable = |principal: &Principal| {
-        let organization = &principal.organization;
-        principal.membership.role == Role::Owner
-            && principal.membership_fits()
-            && (organization.is_open() || Transition::Restore.is_allowed(organization, now))
+    let choose = |mut principals: Vec<Principal>| {
+        principals.retain(|own| own.membership.role == Role::Owner);
+        let can_restore = |own: &Principal| Transition::Restore.is_allowed(&own.organization, now);
+        let restorable = principals.iter().position(can_restore);
+        let open = || principals.iter().position(Principal::can_act);
+        let chosen = restorable.or_else(open)?;
+        Some(principals.swap_remove(chosen))
     };
-    let verified = verify_credentials(request, credentials, is_restorable).await?;
+    let verified = verify_credentials(request, credentials, choose).await?;
     let (principal, recording) = verified.record(Outcome::Right);
     recording.await?;
     // If the organization is open already, the request is recorded like a login.

@@ -144,29 +144,6 @@ async fn an_admin_disabled_meanwhile_cannot_restore() {
 }
 
 #[tokio::test]
-async fn only_a_deleted_organization_within_its_grace_period_is_restored() {
-    let (service, tokens) = service_with_admin().await;
-    service.delete(&tokens.access, PASSWORD).await;
-    end_grace(&service);
-    service
-        .restore(EMAIL, PASSWORD)
-        .await
-        .problem(401, "invalid_credentials");
-    for status in ["suspended", "purging"] {
-        let set = doc! { "$set": { "status": status } };
-        service
-            .organizations()
-            .update_one(doc! {}, set)
-            .await
-            .unwrap();
-        service
-            .restore(EMAIL, PASSWORD)
-            .await
-            .problem(401, "invalid_credentials");
-    }
-}
-
-#[tokio::test]
 async fn restorations_have_the_limits_of_logins() {
     let (service, tokens) = service_with_admin().await;
     service.delete(&tokens.access, PASSWORD).await;

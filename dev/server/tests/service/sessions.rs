@@ -30,7 +30,7 @@ pub async fn assert_revoked(service: &TestService, tokens: &Tokens) {
         .problem(401, "invalid_token");
 }
 
-async fn assert_live(service: &TestService, tokens: &Tokens) {
+pub async fn assert_live(service: &TestService, tokens: &Tokens) {
     assert_eq!(service.show(&tokens.access).await.status, 200);
 }
 
