@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use mongod::Mongod;
 use mongodb::bson::{Document, doc};
+use mongodb::error::Error;
 use mongodb::{Collection, Database};
 
 use crate::TestService;
@@ -71,8 +72,14 @@ impl TestService {
         self.configure_failpoint(command).await - self.met.load(Ordering::Relaxed)
     }
 
-    async fn configure_failpoint(&self, command: Document) -> i64 {
-        let done = self.mongo.database("admin").run_command(command).await;
+    /// Runs a command of the server.
+    pub async fn command(&self, command: Document) -> Result<Document, Error> {
+        self.mongo.database("admin").run_command(command).await
+    }
+
+    /// Returns how often the failpoint was entered before.
+    pub(crate) async fn configure_failpoint(&self, command: Document) -> i64 {
+        let done = self.command(command).await;
         let count = done.unwrap().get("count").cloned().unwrap();
         count
             .as_i64()

@@ -22,6 +22,7 @@ mod response;
 mod secrets;
 mod secrets_manager;
 mod service;
+mod victim;
 
 pub use consistency::Snapshot;
 pub use documents::all;
@@ -33,3 +34,4 @@ pub use response::{Response, Tokens};
 pub use secrets::{PASSWORD, PEPPER, SIGNING_SECRET};
 pub use secrets_manager::{Failure, FakeSecretsManager, with_uri_in_secret};
 pub use service::{TestService, local_secret};
+pub use victim::Victim;

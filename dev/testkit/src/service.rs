@@ -145,9 +145,14 @@ impl TestService {
             ("TENANT_DB", &self.state.config.tenant_db),
         ];
         let second_instance = Self::start_from(&shared_mongod().uri(), &settings, secret).await;
-        let ahead = self.ahead.load(Ordering::Relaxed);
-        second_instance.ahead.store(ahead, Ordering::Relaxed);
+        second_instance.set_clock_of(self);
         second_instance
+    }
+
+    /// Sets the clock to that of another instance.
+    pub fn set_clock_of(&self, other: &Self) {
+        let ahead = other.ahead.load(Ordering::Relaxed);
+        self.ahead.store(ahead, Ordering::Relaxed);
     }
 
     /// Advances the service's clock.

@@ -23,6 +23,7 @@ mod holds;
 mod idempotency;
 mod indexes;
 mod isolation;
+mod killed;
 mod local_server;
 mod login;
 mod logs;
