@@ -12,6 +12,7 @@ mod access_tokens;
 mod audit_atomicity;
 mod audit_trail;
 mod authorizer;
+mod closing;
 mod contradictions;
 mod crashes;
 mod create_organization;
