@@ -13,7 +13,13 @@ pub struct ReplicaSet {
 impl ReplicaSet {
     /// Starts the replica set and waits for two secondaries.
     pub async fn start() -> Self {
-        let member = |_| MongodProcess::spawn(&["--replSet", "rs0"]);
+        Self::start_with(&[]).await
+    }
+
+    /// Like [`Self::start`], with options for each member.
+    pub async fn start_with(options: &[&str]) -> Self {
+        let options = [&["--replSet", "rs0"], options].concat();
+        let member = |_| MongodProcess::spawn(&options);
         let set = Self {
             members: (0..3).map(member).collect(),
         };
@@ -61,6 +67,14 @@ impl ReplicaSet {
             replicate(secondary, true).await;
         }
         self.until("isWritablePrimary", 1).await;
+    }
+
+    /// Kills the primary, waits for another one, and starts the killed member again.
+    pub async fn restart_primary(&mut self) {
+        let primary = self.primary().await;
+        self.members[primary].kill();
+        self.until("isWritablePrimary", 1).await;
+        self.members[primary].respawn();
     }
 
     async fn primary(&self) -> usize {

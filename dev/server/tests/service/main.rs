@@ -20,6 +20,7 @@ mod delete_organization;
 mod documents;
 mod failover;
 mod faults;
+mod histories;
 mod holds;
 mod idempotency;
 mod indexes;
