@@ -18,7 +18,7 @@ pub struct Config {
     pub pepper: Option<ConfiguredSecret>,
     /// Per node. The connection string takes precedence. None: the driver's default.
     pub max_connections: Option<u32>,
-    /// Database of the control plane: `organizations`, `admins`.
+    /// Database of the control plane.
     pub master_db: String,
     /// Database of the tenants' collections.
     pub tenant_db: String,
@@ -36,7 +36,7 @@ pub struct Config {
     pub onboardings_per_address: u32,
     /// Per day; 0: no limit.
     pub organization_changes_per_day: u32,
-    /// Maximum number of live sessions per admin.
+    /// Maximum number of live sessions of an account in one organization.
     pub max_sessions: u32,
     /// Lifetime of a session, from its login.
     pub session_ttl: Duration,

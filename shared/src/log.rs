@@ -133,8 +133,8 @@ mod tests {
         let quiet = filter_of("warn,hyper=error,shared::mongo=off");
         assert!(quiet.would_enable("rustls", &Level::WARN));
         assert!(!quiet.would_enable("hyper::proto", &Level::WARN));
-        assert!(quiet.would_enable("shared::admins", &Level::WARN));
-        assert!(!quiet.would_enable("shared::admins", &Level::INFO));
+        assert!(quiet.would_enable("shared::sessions", &Level::WARN));
+        assert!(!quiet.would_enable("shared::sessions", &Level::INFO));
         assert!(!quiet.would_enable("shared::mongo", &Level::ERROR));
         assert!(filter_of("").would_enable("lambda_runtime", &Level::INFO));
     }

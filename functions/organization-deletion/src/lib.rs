@@ -85,7 +85,7 @@ shared::problem_responses!(RestoreProblems: InvalidCredentials, TooManyAttempts)
     path = "/org/restore",
     tag = "organizations",
     request_body = RestoreOrganization,
-    responses((status = OK, description = "The organization is active", body = OrganizationView), RestoreProblems)
+    responses((status = OK, description = "The organization is not deleted", body = OrganizationView), RestoreProblems)
 )]
 async fn restore_organization(
     request: RequestContext,

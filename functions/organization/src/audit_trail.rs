@@ -58,7 +58,7 @@ pub struct AuditEvent {
     /// The client's address.
     #[schema(example = "203.0.113.7")]
     address: String,
-    /// How many sessions the action ended, counted up to 10,000 for an admin. Only in `session_ended`,
+    /// How many sessions the action ended, counted up to 10,000. Only in `session_ended`,
     /// `password_changed` and `organization_deleted`; else null.
     #[schema(example = 2, minimum = 0, required)]
     sessions_ended: Option<i64>,

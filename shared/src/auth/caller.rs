@@ -10,7 +10,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use mongodb::bson::doc;
 
-use super::live_session::live;
+use super::live_session::session_if_alive;
 use crate::model::{Account, Action, Event, Organization, Principal, Role, SessionId};
 use crate::problem::Problem;
 use crate::request::RequestContext;
@@ -78,7 +78,7 @@ impl FromRequestParts<Arc<AppState>> for Caller {
         let (Some(principal), Some(session)) = (principal, session) else {
             return Err(Problem::not_active());
         };
-        let session = live(databases, session, &principal).await?;
+        let session = session_if_alive(databases, session, &principal).await?;
         Ok(Self {
             databases: Arc::clone(databases),
             session_id: session.ok_or_else(Problem::not_active)?.id,

@@ -11,6 +11,6 @@ mod verified_login;
 pub use caller::Caller;
 pub(crate) use credentials::verify_credentials;
 pub use credentials::{Credentials, verify_login};
-pub(crate) use live_session::live;
+pub(crate) use live_session::session_if_alive;
 pub(crate) use reauthentication::{Reauthenticated, reauthenticate};
 pub use verified_login::VerifiedLogin;

@@ -11,7 +11,7 @@ use crate::clock::after;
 use crate::model::{AccountId, Event};
 use crate::problem::Problem;
 use crate::request::RequestContext;
-use crate::store::locks::lock_if_exists;
+use crate::store::locks::lock_account_if_exists;
 
 /// Lifetime of the document on which the refused logins of an account conflict.
 const CONFLICT_TTL: Duration = Duration::from_secs(3600);
@@ -41,7 +41,7 @@ impl RefusedLogin<'_> {
                     // Locked: a purge ends the account's memberships before it deletes the trail. So this event is
                     // written before the trail is deleted, or not in this trail. The steps are the same if no account
                     // exists.
-                    let exists = lock_if_exists(databases, id, transaction).await?;
+                    let exists = lock_account_if_exists(databases, id, transaction).await?;
                     let organizations = databases.organizations_of(id, transaction).await?;
                     let event = match exists {
                         true => event.clone(),

@@ -1,8 +1,8 @@
 //! Transactions of a caller. They begin with a second check of the caller.
 //!
 //! Between the check of its token and its writes a request may take seconds, for example for a password hash. Meanwhile
-//! another request may have ended the session, and its client may already have the response. So each transaction locks
-//! what its check depends on, see [`locks`](crate::store::locks).
+//! another request may have ended the session, and its client may already have the response. So each transaction checks
+//! again, and locks what [`locks`](crate::store::locks) lists for it.
 
 use mongodb::ClientSession;
 
@@ -164,7 +164,7 @@ fn check_again(
     principal: &Principal,
 ) -> Result<(), Problem> {
     let now = caller.databases().clock.now();
-    if !principal.can_act() || !session.is_alive(principal, now) {
+    if !session.is_alive(principal, now) {
         return Err(Problem::not_active());
     }
     // If the epoch changed and the session is still alive, the password was changed in this session. Then the confirmed

@@ -49,8 +49,4 @@ impl Membership {
             updated_at: now,
         }
     }
-
-    pub fn role(&self) -> Role {
-        self.role
-    }
 }

@@ -14,13 +14,8 @@ impl Principal {
     /// Whether the account is active, the organization open, and the membership that of both.
     pub(crate) fn can_act(&self) -> bool {
         self.account.status == AccountStatus::Active
-            && self.membership_fits()
-            && self.organization.is_open()
-    }
-
-    /// Whether the membership is that of the account in the organization.
-    pub(crate) fn membership_fits(&self) -> bool {
-        self.membership.account_id == self.account.id
+            && self.membership.account_id == self.account.id
             && self.membership.organization_id == self.organization.id
+            && self.organization.is_open()
     }
 }

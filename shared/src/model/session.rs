@@ -39,14 +39,15 @@ pub(crate) struct ReplacedToken {
 }
 
 impl Session {
-    /// Whether it is the principal's, was not ended, and has not expired.
+    /// Whether the principal can act, and the session is the principal's, was not ended, and has not expired.
     pub(crate) fn is_alive(&self, principal: &Principal, now: DateTime) -> bool {
         let Principal {
             account,
             membership,
             organization,
         } = principal;
-        self.account_id == account.id
+        principal.can_act()
+            && self.account_id == account.id
             // A later epoch than the account's began after the account was read: a password change in this session.
             && self.account_epoch >= account.epoch
             && self.organization_id == Some(organization.id)

@@ -166,12 +166,23 @@ pub(crate) fn describe(error: &Error) -> String {
         ErrorKind::ServerSelection { message, .. }
         | ErrorKind::ConnectionPoolCleared { message, .. }
         | ErrorKind::DnsResolve { message, .. }
-        | ErrorKind::Authentication { message, .. } => message.clone(),
+        | ErrorKind::Authentication { message, .. } => without_responses(message),
         kind => code(error).map_or_else(
             || format!("driver error: {}", variant_name(kind)),
             |code| format!("failed: {code}"),
         ),
     }
+}
+
+/// Removes the server's responses, which the driver's messages about a connection pool or a topology quote in hexadecimal
+/// digits.
+fn without_responses(message: &str) -> String {
+    let mut parts = message.split("RawDocumentBuf { data: \"");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        text.push_str(part.split_once('"').map_or("", |(_, rest)| rest));
+    }
+    text
 }
 
 /// The name of the variant, without its fields.
@@ -189,5 +200,18 @@ fn code(error: &Error) -> Option<i32> {
         ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
         ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Some(concern.code),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn responses_are_removed_from_messages() {
+        let message = "cleared: server response: Some(RawDocumentBuf { data: \"0a1b\" }), and RawDocumentBuf { data: \"2c";
+        let text = "cleared: server response: Some( }), and ";
+        assert_eq!(without_responses(message), text);
+        assert_eq!(without_responses("no primary"), "no primary");
     }
 }

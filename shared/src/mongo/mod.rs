@@ -2,6 +2,7 @@
 
 mod connect_error;
 mod connection_string;
+mod cursor;
 mod duplicate;
 mod errors;
 mod options;
@@ -11,6 +12,7 @@ mod transaction;
 
 pub use connect_error::{ConnectError, SchemaMismatch};
 pub(crate) use connection_string::ConnectionString;
+pub(crate) use cursor::{collect, collect_readable};
 pub(crate) use duplicate::OnDuplicate;
 pub use errors::{
     duplicate_index, is_duplicate, is_write_conflict, log_error, names_existing_collection,

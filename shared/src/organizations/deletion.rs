@@ -7,7 +7,7 @@ use crate::auth::{Caller, reauthenticate};
 use crate::clock::after;
 use crate::model::{Action, Transition};
 use crate::problem::Problem;
-use crate::sessions::count_in_organization;
+use crate::sessions::count_sessions_in;
 
 /// Deletes the caller's organization and ends all its sessions. Returns until when it can be restored.
 pub async fn delete(caller: &Caller, password: &SecretString) -> Result<DateTime, Problem> {
@@ -20,7 +20,7 @@ pub async fn delete(caller: &Caller, password: &SecretString) -> Result<DateTime
         .write_organization(|mut organization, _| {
             let event = event.clone();
             Box::pin(async move {
-                let ended = count_in_organization(databases, &mut organization).await?;
+                let ended = count_sessions_in(databases, &mut organization).await?;
                 let deletion = Transition::Delete { purge_at };
                 if !organization.apply(deletion, now).await? {
                     return Err(Problem::not_active().into());

@@ -9,8 +9,7 @@ use super::NewOrganization;
 use super::capacity::Capacity;
 use super::idempotency::{Earlier, IdempotentRequest, insert_record};
 use crate::model::{
-    Account, Action, Event, IdempotencyRecord, Membership, Organization, OrganizationId, Placement,
-    Role,
+    Account, Action, Event, IdempotencyRecord, Organization, OrganizationId, Placement, Role,
 };
 use crate::mongo::{
     OnDuplicate, TransactionError, is_write_conflict, names_existing_collection, run_transaction,
@@ -94,7 +93,6 @@ pub async fn onboard(
 struct Documents {
     organization: Organization,
     account: Account,
-    membership: Membership,
     event: Event,
 }
 
@@ -114,7 +112,6 @@ impl Documents {
         };
         Self {
             event: Event::new(action, request.address(), now).by(&account),
-            membership: Membership::new(id, account.id(), Role::Owner, now),
             organization,
             account,
         }
@@ -133,9 +130,9 @@ async fn insert(
     let Documents {
         organization,
         account,
-        membership,
         event,
     } = documents;
+    let organization_created_at = organization.created_at;
     let location = &databases.location_of(organization);
     // `run_transaction`, because it aborts with a `Refusal` and not only with a `Problem`.
     run_transaction(&databases.client, request.deadline(), |transaction, _| {
@@ -153,7 +150,7 @@ async fn insert(
                 .insert_account(account)
                 .await
                 .on_duplicate(index::ADDRESSES, Problem::email_taken().into())?;
-            owner.insert(membership).await?;
+            owner.insert(Role::Owner, organization_created_at).await?;
             organization.append(event.clone()).await?;
             create_collection(location, organization.transaction()).await
         })
@@ -231,7 +228,7 @@ async fn refuse_purged_name(
     name: &CollectionName,
     transaction: &mut ClientSession,
 ) -> Result<(), TransactionError<Refusal>> {
-    match databases.reads_tombstone(&name.hash(), transaction).await? {
+    match databases.has_tombstone(&name.hash(), transaction).await? {
         true => Err(TransactionError::Aborted(Refusal::CollectionTaken)),
         false => Ok(()),
     }

@@ -12,18 +12,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clock::before;
-use crate::model::{AccountId, Organization, Tombstone, Transition};
+use crate::model::{AccountId, Organization, OrganizationId, Tombstone, Transition};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::store::locks::{LockedMembership, LockedOrganization};
 use crate::store::{Databases, Lease};
-use crate::values::CollectionNameHash;
 
-/// How long after a purge its sessions and events of late writes are removed. A request ends within its function's
-/// timeout, 15 minutes at most.
+/// For this long after a purge, the sweep removes sessions and events that late requests wrote. A request ends within its
+/// function's timeout, 15 minutes at most.
 const LATE_WRITES: Duration = Duration::from_secs(24 * 3600);
 /// How long after the deadline the last organization of a run may take.
 const TIME_TO_FINISH: Duration = Duration::from_secs(30);
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(20);
 /// How many names of unknown collections are logged.
 const LOGGED_NAMES: usize = 10;
 
@@ -53,7 +53,6 @@ pub async fn purge_deleted(state: &AppState, deadline: Instant) -> Result<PurgeR
 
 async fn purge_due(databases: &Databases, deadline: Instant) -> Result<PurgeReport, Problem> {
     databases.prepare_once().await?;
-    sweep(databases).await?;
     let mut due = databases.organizations_due(databases.clock.now()).await?;
     let mut report = PurgeReport::default();
     while due.advance().await? {
@@ -63,7 +62,7 @@ async fn purge_due(databases: &Databases, deadline: Instant) -> Result<PurgeRepo
         }
         // An unreadable document does not stop the others.
         let removed = match due.deserialize_current() {
-            Ok(organization) => remove(databases, &organization, deadline).await,
+            Ok(organization) => remove(databases, organization.id, deadline).await,
             Err(error) => Err(error.into()),
         };
         match removed {
@@ -84,20 +83,20 @@ async fn purge_due(databases: &Databases, deadline: Instant) -> Result<PurgeRepo
             "organizations remain for the next purge"
         );
     }
+    // Last, so that its failure stops no purge.
+    sweep(databases).await?;
     Ok(report)
 }
 
 /// Removes an organization. Returns false if it was restored meanwhile, or is being moved.
 async fn remove(
     databases: &Databases,
-    organization: &Organization,
+    id: OrganizationId,
     deadline: Instant,
 ) -> Result<bool, Problem> {
-    let id = organization.id;
-    let deadline = deadline.max(Instant::now()) + TIME_TO_FINISH;
-    if !claim(databases, organization, deadline).await? {
+    let Some(organization) = claim(databases, id).await? else {
         return Ok(false);
-    }
+    };
     let collection_name_hash = organization.collection_name.hash();
     let tombstone = Tombstone {
         collection_name_hash: collection_name_hash.clone(),
@@ -105,16 +104,19 @@ async fn remove(
         purged_at: databases.clock.now(),
     };
     databases.insert_tombstone(&tombstone).await?;
-    databases.location_of(organization).drop().await?;
+    databases.location_of(&organization).drop().await?;
     databases.delete_sessions_in(&[id]).await?;
     for account in databases.accounts_in(id).await? {
-        end_membership(databases, organization, account, deadline).await?;
+        if Instant::now() >= deadline + TIME_TO_FINISH {
+            return Err(Problem::unavailable());
+        }
+        end_membership(databases, id, account).await?;
     }
     // After the memberships: an action on an account is recorded only in organizations that it is a member of.
-    databases.delete_events_of(&[id]).await?;
+    databases.delete_events_of(id).await?;
     databases.delete_idempotency_records_of(id).await?;
-    delete_document(databases, organization, deadline).await?;
-    // What a restored backup needs to purge it again.
+    delete_document(databases, id).await?;
+    // After a backup is restored, these lines name what must be purged again.
     tracing::info!(
         organization_id = %id,
         collection_name_sha256 = collection_name_hash.as_str(),
@@ -123,21 +125,23 @@ async fn remove(
     Ok(true)
 }
 
-/// Begins the purge, so that the organization cannot be restored any more. Returns false if it is not due any more.
-async fn claim(
-    databases: &Databases,
-    organization: &Organization,
-    deadline: Instant,
-) -> Result<bool, Problem> {
+/// When a transaction of the purge that begins now must have ended.
+fn transaction_deadline() -> Instant {
+    Instant::now() + TRANSACTION_TIMEOUT
+}
+
+/// Begins the purge, so that the organization cannot be restored any more. None if it is not due any more.
+async fn claim(databases: &Databases, id: OrganizationId) -> Result<Option<Organization>, Problem> {
     databases
-        .transaction(deadline, |transaction, _| {
+        .transaction(transaction_deadline(), |transaction, _| {
             Box::pin(async {
-                let locking = LockedOrganization::lock(databases, organization.id, transaction);
+                let locking = LockedOrganization::lock(databases, id, transaction);
                 let Some(mut organization) = locking.await? else {
-                    return Ok(false);
+                    return Ok(None);
                 };
                 let now = databases.clock.now();
-                Ok(organization.apply(Transition::Purge, now).await?)
+                let is_due = organization.apply(Transition::Purge, now).await?;
+                Ok(is_due.then(|| organization.organization().clone()))
             })
         })
         .await
@@ -146,26 +150,26 @@ async fn claim(
 /// Ends the account's membership in the organization, and deletes the account if it has no other.
 async fn end_membership(
     databases: &Databases,
-    organization: &Organization,
+    organization: OrganizationId,
     account: AccountId,
-    deadline: Instant,
 ) -> Result<(), Problem> {
-    let organizations = BTreeSet::from([organization.id]);
+    let organizations = BTreeSet::from([organization]);
     let existed = databases
-        .transaction(deadline, |transaction, _| {
+        .transaction(transaction_deadline(), |transaction, _| {
             let organizations = organizations.clone();
             Box::pin(async move {
                 let locking =
                     LockedMembership::lock(databases, organizations, account, transaction);
                 let mut membership = locking.await?;
-                membership.end().await?;
-                Ok(membership.has_any().await? || membership.delete_account().await?)
+                // Another one may have ended it meanwhile.
+                let is_last = membership.end().await? > 0 && !membership.has_any().await?;
+                Ok(!is_last || membership.delete_account().await?)
             })
         })
         .await?;
     if !existed {
         tracing::error!(
-            organization_id = %organization.id,
+            organization_id = %organization,
             account_id = %account,
             "a membership named an account that does not exist: the purge removed the membership"
         );
@@ -173,25 +177,25 @@ async fn end_membership(
     Ok(())
 }
 
-async fn delete_document(
-    databases: &Databases,
-    organization: &Organization,
-    deadline: Instant,
-) -> Result<(), Problem> {
+async fn delete_document(databases: &Databases, id: OrganizationId) -> Result<(), Problem> {
     let left = databases
-        .transaction(deadline, |transaction, _| {
+        .transaction(transaction_deadline(), |transaction, _| {
             Box::pin(async {
-                let locking = LockedOrganization::lock(databases, organization.id, transaction);
-                match locking.await? {
-                    Some(organization) => Ok(organization.delete().await?),
-                    None => Ok(0),
+                let locking = LockedOrganization::lock(databases, id, transaction);
+                let Some(organization) = locking.await? else {
+                    return Ok(0);
+                };
+                let now = databases.clock.now();
+                match Transition::Purge.is_allowed(organization.organization(), now) {
+                    true => Ok(organization.delete().await?),
+                    false => Err(Problem::internal().into()),
                 }
             })
         })
         .await?;
     if left > 0 {
         tracing::error!(
-            organization_id = %organization.id,
+            organization_id = %id,
             memberships = left,
             "memberships named no account: the purge removed them"
         );
@@ -204,25 +208,24 @@ async fn sweep(databases: &Databases) -> Result<(), Problem> {
     let since = before(databases.clock.now(), LATE_WRITES);
     let purged = databases.purged_since(since).await?;
     databases.delete_sessions_in(&purged).await?;
-    databases.delete_events_of(&purged).await?;
-    let mut unknown = Vec::new();
-    for name in databases.unknown_tenant_collections().await? {
-        if databases
-            .has_tombstone(&CollectionNameHash::of(&name))
-            .await?
-        {
-            databases.drop_unknown_tenant_collection(&name).await?;
-            tracing::warn!(
-                "dropped a collection that was written to after its organization's purge"
-            );
-        } else {
-            unknown.push(name);
-        }
+    for id in purged {
+        databases.delete_events_of(id).await?;
     }
-    if !unknown.is_empty() {
+    let unknown = databases.unknown_tenant_collections().await?;
+    let purged = databases.with_tombstones(&unknown).await?;
+    for name in &purged {
+        databases.drop_unknown_tenant_collection(name).await?;
+        tracing::warn!("dropped a collection that was written to after its organization's purge");
+    }
+    let left: Vec<_> = unknown
+        .iter()
+        .filter(|name| !purged.contains(*name))
+        .map(String::as_str)
+        .collect();
+    if !left.is_empty() {
         tracing::warn!(
-            collections = unknown.len(),
-            names = unknown.get(..LOGGED_NAMES).unwrap_or(&unknown).join(", "),
+            collections = left.len(),
+            names = left.get(..LOGGED_NAMES).unwrap_or(&left).join(", "),
             "collections in TENANT_DB belong to no organization: they are left alone"
         );
     }

@@ -10,7 +10,8 @@ use crate::store::locks::{LockedAccount, LockedOrganization};
 use crate::throttle::Outcome;
 
 /// Restores the organization that the owner with these credentials deleted: of several, the one that the owner joined
-/// first. Holds stay. If none is deleted, an open organization stays open, so the request can be repeated.
+/// first. Holds stay. If none is deleted, the first open one is returned, so the request can be repeated where the account
+/// owns one organization without a hold.
 pub async fn restore(
     request: &RequestContext,
     credentials: Credentials<'_>,
@@ -45,22 +46,22 @@ pub async fn restore(
                 let mut organization = locked
                     .filter(|locked| locked.organization().epoch == epoch)
                     .ok_or_else(Problem::invalid_credentials)?;
-                let membership = organization.lock_membership(account.id()).await?;
                 let transaction = organization.transaction();
                 let locked = LockedAccount::lock(databases, account.id(), transaction).await?;
+                let locked = locked.map(LockedAccount::into_account);
+                let membership = organization.lock_membership(account.id()).await?;
                 // Another epoch means that the password was changed after it was verified.
                 let is_same_account = |locked: &Account| {
                     locked.status == AccountStatus::Active && locked.epoch == account.epoch
                 };
                 let is_owner = membership.is_some_and(|membership| membership.role == Role::Owner);
-                let locked = locked.map(LockedAccount::into_account);
                 if !is_owner || !locked.as_ref().is_some_and(is_same_account) {
                     return Err(Problem::invalid_credentials().into());
                 }
                 let restoring = organization.apply(Transition::Restore, databases.clock.now());
                 if restoring.await? || event.action == Action::Login {
                     organization.append(event).await?;
-                } else if !organization.organization().is_open() {
+                } else if organization.organization().deleted.is_some() {
                     // Its grace period ended meanwhile.
                     return Err(Problem::invalid_credentials().into());
                 }

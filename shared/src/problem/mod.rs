@@ -110,7 +110,8 @@ impl Problem {
         Self::invalid_token("The refresh token is invalid or has expired. Log in again.")
     }
 
-    /// The token is valid, but its session, admin or organization is not active.
+    /// The token is valid, but its session has ended, its account is disabled, its membership has ended, or its
+    /// organization is closed.
     pub fn not_active() -> Self {
         Self::invalid_token("The token's session, admin or organization is not active.")
     }

@@ -12,4 +12,4 @@ mod revocation;
 pub use login::{log_in, open};
 pub use logout::{log_out, log_out_everywhere};
 pub use refreshing::refresh;
-pub(crate) use revocation::{count_in_organization, revoke_all};
+pub(crate) use revocation::{count_sessions_in, revoke_all};

@@ -9,7 +9,7 @@ use mongodb::bson::{Binary, doc};
 
 use super::refresh_token::{RefreshToken, random_bytes};
 use super::revocation::revoke_one;
-use crate::auth::live;
+use crate::auth::session_if_alive;
 use crate::clock::between;
 use crate::model::{Action, EndReason, Event, Principal, ReplacedToken, Session};
 use crate::problem::Problem;
@@ -61,7 +61,7 @@ async fn find(
     let Some(principal) = finding.await? else {
         return Ok(None);
     };
-    let session = live(databases, session, &principal).await?;
+    let session = session_if_alive(databases, session, &principal).await?;
     Ok(session.map(|session| (session, principal)))
 }
 

@@ -1,12 +1,12 @@
-//! Ends sessions before they expire: the only place that does, but for the closing of an organization. (A purge deletes
-//! sessions that ended with the deletion.)
+//! Ends sessions before they expire. Three other places end some: the closing of an organization (by its epoch), the end of
+//! a membership, and the purge.
 //!
 //! One session ends with its document. All sessions of an account, or of an organization, end with its epoch: one update,
 //! however many sessions there are, and a login or refresh at the same time cannot undo it. Their documents stay until
 //! they expire.
 
 use mongodb::ClientSession;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use serde::Deserialize;
 
@@ -44,7 +44,7 @@ pub(super) async fn revoke_one(
         membership,
         organization,
     };
-    Ok(principal.can_act() && session.is_alive(&principal, databases.clock.now()))
+    Ok(session.is_alive(&principal, databases.clock.now()))
 }
 
 /// Ends all sessions of an account, except `except`. Returns how many it ended.
@@ -68,7 +68,7 @@ pub(crate) async fn revoke_all(
 }
 
 /// How many live sessions the closing of the organization ends.
-pub(crate) async fn count_in_organization(
+pub(crate) async fn count_sessions_in(
     databases: &Databases,
     organization: &mut LockedOrganization<'_>,
 ) -> Result<u64, Error> {
@@ -131,7 +131,7 @@ async fn count_live(
     }
     let mut counted = databases
         .sessions
-        .aggregate(live(sessions, databases.clock.now()))
+        .aggregate(counting_live(databases, sessions))
         .with_type::<Count>()
         .session(&mut *transaction)
         .await?;
@@ -139,9 +139,9 @@ async fn count_live(
     Ok(count.map_or(0, |count| count.sessions))
 }
 
-/// The aggregation that counts live sessions, as [`Session::is_alive`] defines them.
-fn live(mut sessions: Document, now: DateTime) -> [Document; 8] {
-    sessions.insert("expires_at", doc! { "$gt": now });
+/// The aggregation that counts sessions with current epochs and an existing membership.
+fn counting_live(databases: &Databases, mut sessions: Document) -> [Document; 8] {
+    sessions.insert("expires_at", doc! { "$gt": databases.clock.now() });
     let by_id = |from: &str, id: &str| {
         doc! { "$lookup": { "from": from, "localField": format!("_id.{id}"), "foreignField": "_id", "as": id } }
     };

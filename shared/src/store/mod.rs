@@ -16,7 +16,6 @@ mod write;
 pub use databases::Databases;
 pub use lease::Lease;
 pub use mongo::Mongo;
-pub(crate) use principals::collect;
 pub(crate) use tenant_data::TenantLocation;
 
 /// Unique indexes of the control plane, by the name that a duplicate key error has.

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
+use mongodb::ClientSession;
 use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
-use mongodb::{ClientSession, Cursor};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::Databases;
 use crate::model::{
     Account, AccountId, Membership, MembershipId, Organization, OrganizationId, Principal,
 };
+use crate::mongo::collect_readable;
 use crate::values::EmailAddress;
 
 /// At most this many organizations of an account are read.
@@ -68,12 +68,12 @@ impl Databases {
     /// The account as a member of each of its organizations, the earliest membership first.
     pub(crate) async fn principals_of(&self, account: &Account) -> Result<Vec<Principal>, Error> {
         let own = self.memberships.find(doc! { "account_id": account.id });
-        let mut memberships = collect(own.limit(MAX_MEMBERSHIPS).await?).await?;
+        let mut memberships = collect_readable(own.limit(MAX_MEMBERSHIPS).await?).await?;
         memberships.sort_by_key(|membership| membership.id);
         let ids = memberships.iter().map(|own| own.organization_id);
         let ids: Vec<_> = ids.collect();
         let found = self.organizations.find(doc! { "_id": { "$in": ids } });
-        let found = collect(found.await?).await?.into_iter();
+        let found = collect_readable(found.await?).await?.into_iter();
         let mut found: HashMap<_, _> = found.map(|found| (found.id, found)).collect();
         let mut principals = Vec::new();
         for membership in memberships {
@@ -81,7 +81,7 @@ impl Databases {
                 tracing::error!(
                     membership_id = %membership.id,
                     organization_id = %membership.organization_id,
-                    "a membership names an organization that does not exist"
+                    "a membership names an organization that does not exist, or cannot be read"
                 );
                 continue;
             };
@@ -95,7 +95,8 @@ impl Databases {
     }
 
     pub(crate) async fn has_membership(&self, id: MembershipId) -> Result<bool, Error> {
-        let found = self.memberships.find_one(doc! { "_id": id }).await?;
+        let memberships = self.memberships.clone_with_type::<Document>();
+        let found = memberships.find_one(doc! { "_id": id }).await?;
         Ok(found.is_some())
     }
 
@@ -140,13 +141,4 @@ impl Databases {
 
 fn membership_of(account: AccountId, organization: OrganizationId) -> Document {
     doc! { "organization_id": organization, "account_id": account }
-}
-
-/// All documents of a cursor.
-pub(crate) async fn collect<T: DeserializeOwned>(mut cursor: Cursor<T>) -> Result<Vec<T>, Error> {
-    let mut documents = Vec::new();
-    while cursor.advance().await? {
-        documents.push(cursor.deserialize_current()?);
-    }
-    Ok(documents)
 }

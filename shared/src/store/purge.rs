@@ -1,11 +1,12 @@
-//! What the purge reads and removes.
+//! What the purge and its sweep read and remove.
 
 use mongodb::Cursor;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::Error;
 
-use super::{Databases, collect};
+use super::Databases;
 use crate::model::{AccountId, Organization, OrganizationId};
+use crate::mongo::collect;
 
 impl Databases {
     /// Organizations whose grace period is over. The table of transitions decides whether they can be purged.
@@ -48,16 +49,12 @@ impl Databases {
         deleting.await.map(drop)
     }
 
-    /// Removes the organizations from all events, and the events that concern no other organization.
-    pub(crate) async fn delete_events_of(
-        &self,
-        organizations: &[OrganizationId],
-    ) -> Result<(), Error> {
-        let alone = organizations.iter().map(|id| Bson::from(vec![*id]));
-        let alone = doc! { "organization_ids": { "$in": alone.collect::<Vec<_>>() } };
+    /// Removes the organization from all events, and the events that concern no other organization.
+    pub(crate) async fn delete_events_of(&self, organization: OrganizationId) -> Result<(), Error> {
+        let alone = doc! { "organization_ids": [organization] };
         self.audit_events.delete_many(alone).await?;
-        let among_others = doc! { "organization_ids": { "$in": organizations } };
-        let without = doc! { "$pull": { "organization_ids": { "$in": organizations } } };
+        let among_others = doc! { "organization_ids": organization };
+        let without = doc! { "$pull": { "organization_ids": organization } };
         let removing = self.audit_events.update_many(among_others, without);
         removing.await.map(drop)
     }

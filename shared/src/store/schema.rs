@@ -30,10 +30,12 @@ impl Databases {
         }
         // No version: the database is new, or older than versions.
         let organizations = self.organizations.clone_with_type::<Document>();
-        match organizations.find_one(doc! {}).await? {
-            Some(_) => Err(SchemaMismatch::Older.into()),
-            None => Ok(()),
+        if organizations.find_one(doc! {}).await?.is_none() {
+            return Ok(());
         }
+        // Another process may have stored version and organization meanwhile.
+        let stored = self.schema.find_one(doc! { "_id": ID }).await?;
+        Ok(compare(&stored.unwrap_or_default())?)
     }
 
     /// Stores the version in a new database. Refuses data of another version, which another process may have stored

@@ -1,4 +1,4 @@
-//! The tenants' data: the only file that names the tenants' database. The tenant handle, onboarding and the purge reach
+//! The tenants' data: the only file that uses the tenants' database. The tenant handle, onboarding and the purge reach
 //! it through here.
 
 use std::collections::HashSet;
@@ -9,8 +9,8 @@ use mongodb::{ClientSession, Collection, Database};
 use serde::Deserialize;
 
 use super::Databases;
-use super::principals::collect;
 use crate::model::{Cell, Organization, Placement, PlacementMode};
+use crate::mongo::collect;
 use crate::values::CollectionName;
 
 /// How many names one query compares.

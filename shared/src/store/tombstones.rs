@@ -1,36 +1,50 @@
 //! What remains of purged organizations.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use mongodb::ClientSession;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::Error;
 use serde::Deserialize;
 
-use super::{Databases, collect};
+use super::Databases;
 use crate::model::{OrganizationId, Tombstone};
+use crate::mongo::collect;
 use crate::values::CollectionNameHash;
 
+/// How many names one query compares.
+const BATCH: usize = 1000;
+
 impl Databases {
-    /// Inserts a tombstone, unless there is one for this name.
+    /// Inserts a tombstone. A purge that is repeated replaces it.
     pub(crate) async fn insert_tombstone(&self, tombstone: &Tombstone) -> Result<(), Error> {
         let id = doc! { "_id": tombstone.collection_name_hash.as_str() };
-        let new = doc! { "$setOnInsert": {
-            "organization_id": tombstone.organization_id,
-            "purged_at": tombstone.purged_at,
-        } };
-        let inserting = self.tombstones.update_one(id, new).upsert(true);
+        let inserting = self.tombstones.replace_one(id, tombstone).upsert(true);
         inserting.await.map(drop)
     }
 
-    /// Whether the name was that of a purged collection.
-    pub(crate) async fn has_tombstone(&self, name: &CollectionNameHash) -> Result<bool, Error> {
-        let finding = self.tombstones.find_one(doc! { "_id": name.as_str() });
-        Ok(finding.await?.is_some())
+    /// Those of the names that a purged collection had.
+    pub(crate) async fn with_tombstones(&self, names: &[String]) -> Result<HashSet<String>, Error> {
+        let mut purged = HashSet::new();
+        for names in names.chunks(BATCH) {
+            let hash = |name: &String| CollectionNameHash::of(name).as_str().to_owned();
+            let by_hash: HashMap<_, _> = names.iter().map(|name| (hash(name), name)).collect();
+            let hashes: Vec<_> = by_hash.keys().collect();
+            let tombstones = self.tombstones.clone_with_type::<Document>();
+            let found = tombstones.find(doc! { "_id": { "$in": hashes } });
+            for tombstone in collect(found.await?).await? {
+                let name = tombstone.get_str("_id").ok();
+                purged.extend(
+                    name.and_then(|hash| by_hash.get(hash))
+                        .map(|name| (*name).clone()),
+                );
+            }
+        }
+        Ok(purged)
     }
 
-    /// Like [`Self::has_tombstone`], as the transaction sees it.
-    pub(crate) async fn reads_tombstone(
+    /// Whether the name was that of a purged collection, as the transaction sees it.
+    pub(crate) async fn has_tombstone(
         &self,
         name: &CollectionNameHash,
         transaction: &mut ClientSession,

@@ -31,7 +31,7 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(60);
 /// Time reserved before the deadline to compute the hash.
 const TIME_TO_HASH: Duration = Duration::from_secs(3);
 
-/// A document of `attempts`: the fields that a decision needs.
+/// A document of `rate_limits`: the fields that a decision needs.
 #[derive(Deserialize)]
 struct State {
     granted: Option<ObjectId>,

@@ -49,7 +49,7 @@ impl<'a> LoginAttempt<'a> {
     pub async fn record(self, outcome: Outcome) -> Result<(), Problem> {
         self.attempt.record(outcome).await?;
         match (outcome, self.request) {
-            // The limit of an address is for wrong passwords, not for an office full of admins.
+            // The limit of an address is for wrong passwords, not for many people at one address.
             (Outcome::LoggedIn, Some(request)) => request.refund().await,
             _ => Ok(()),
         }

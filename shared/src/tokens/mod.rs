@@ -1,4 +1,4 @@
-//! Access tokens: JWTs that name the admin and the organization of a caller (RFC 9068).
+//! Access tokens: JWTs that name the account and the organization of a caller (RFC 9068).
 
 mod claims;
 mod issuer;

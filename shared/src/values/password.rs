@@ -19,7 +19,7 @@ pub struct PasswordPolicy<'a> {
     pub field: &'static str,
     /// In characters (code points).
     pub min_length: usize,
-    /// Passwords that are easy to guess for this admin: the email, the organization's name.
+    /// Passwords that are easy to guess for this account: the email, the organization's name.
     pub context: &'a [&'a str],
 }
 

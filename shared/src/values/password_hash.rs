@@ -64,7 +64,7 @@ impl PasswordHash {
         &self.0
     }
 
-    /// A hash that no password matches. Comparing with it takes as long as with an existing admin's hash.
+    /// A hash that no password matches. Comparing with it takes as long as with an existing account's hash.
     pub fn dummy(cost: u32) -> Self {
         let (salt, digest) = (".".repeat(SALT_CHARACTERS), ".".repeat(31));
         Self(format!("{PREFIX}{cost}${salt}${digest}"))

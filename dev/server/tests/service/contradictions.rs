@@ -80,7 +80,7 @@ async fn a_membership_without_an_organization() {
     let login = assert_no_login(&service, &owner).await;
     assert_reported(
         &login,
-        "a membership names an organization that does not exist",
+        "a membership names an organization that does not exist, or cannot be read",
     );
     assert_eq!(purge(&service).await.failed, 0);
 }

@@ -10,7 +10,7 @@ use crate::model::{Account, AccountId, Event};
 use crate::store::Databases;
 
 /// Locks the account. Returns whether it exists.
-pub(crate) async fn lock_if_exists(
+pub(crate) async fn lock_account_if_exists(
     databases: &Databases,
     id: AccountId,
     transaction: &mut ClientSession,
@@ -19,8 +19,8 @@ pub(crate) async fn lock_if_exists(
     Ok(locking.session(transaction).await?.matched_count == 1)
 }
 
-/// An account that this transaction has locked. Its password, its sessions and its memberships do not change until the
-/// transaction ends.
+/// An account that this transaction has locked. Its password, its epoch and the set of its memberships do not change until
+/// the transaction ends.
 pub(crate) struct LockedAccount<'t> {
     databases: &'t Databases,
     transaction: &'t mut ClientSession,

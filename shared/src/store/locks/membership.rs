@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use mongodb::ClientSession;
-use mongodb::bson::doc;
+use mongodb::bson::{DateTime, doc};
 use mongodb::error::Error;
 
-use super::lock_if_exists;
-use crate::model::{AccountId, Membership, OrganizationId};
+use super::lock_account_if_exists;
+use crate::model::{AccountId, Membership, OrganizationId, Role};
 use crate::store::Databases;
 
 /// Organizations and an account that this transaction has locked, in this order. It may give the account a membership,
@@ -35,7 +35,8 @@ impl<'t> LockedMembership<'t> {
         }
     }
 
-    /// Locks the organizations by ascending id, then the account. Documents that do not exist are left out.
+    /// Locks the organizations by ascending id, then the account. Those that do not exist are left out, because a purge
+    /// repeats its steps.
     pub async fn lock(
         databases: &'t Databases,
         organizations: BTreeSet<OrganizationId>,
@@ -48,23 +49,30 @@ impl<'t> LockedMembership<'t> {
             let locking = organizations.update_one(doc! { "_id": *id }, next);
             locking.session(&mut *transaction).await?;
         }
-        lock_if_exists(databases, account, transaction).await?;
+        lock_account_if_exists(databases, account, transaction).await?;
         Ok(Self::new(databases, organizations, account, transaction))
     }
 
-    pub async fn insert(&mut self, membership: &Membership) -> Result<(), Error> {
-        let inserting = self.databases.memberships.insert_one(membership);
-        inserting.session(&mut *self.transaction).await.map(drop)
+    /// Gives the account a membership in each of the organizations.
+    pub async fn insert(&mut self, role: Role, now: DateTime) -> Result<(), Error> {
+        for id in &self.organizations {
+            let membership = Membership::new(*id, self.account, role, now);
+            let inserting = self.databases.memberships.insert_one(membership);
+            inserting.session(&mut *self.transaction).await?;
+        }
+        Ok(())
     }
 
-    /// Ends the account's memberships in the locked organizations.
-    pub async fn end(&mut self) -> Result<(), Error> {
+    /// Ends the account's memberships in the organizations. Returns how many it ended.
+    pub async fn end(&mut self) -> Result<u64, Error> {
+        let mut ended = 0;
         for id in &self.organizations {
             let own = doc! { "organization_id": *id, "account_id": self.account };
             let ending = self.databases.memberships.delete_one(own);
-            ending.session(&mut *self.transaction).await?;
+            let deleted = ending.session(&mut *self.transaction).await?;
+            ended += deleted.deleted_count;
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// Whether the account has a membership in any organization, deleted and held ones included.

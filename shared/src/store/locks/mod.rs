@@ -8,15 +8,18 @@
 //! | an account's act on itself: password, sessions | the session, then [`LockedAccount`] |
 //! | login, refresh | nothing: the session stores the epochs that were read, and with an earlier one it is dead |
 //!
-//! Only these types change documents of `organizations`, `admins` and `memberships`. So a transaction that locked too
-//! little has no value to call the change on.
+//! A write to an organization locks the account too: a logout everywhere and a new password change nothing else that the
+//! write would notice.
+//!
+//! Documents of `organizations`, `admins` and `memberships` are changed only here. So a transaction that locked too little
+//! has no value to call the change on.
 
 mod account;
 mod membership;
 mod organization;
 mod session;
 
-pub(crate) use account::{LockedAccount, lock_if_exists};
+pub(crate) use account::{LockedAccount, lock_account_if_exists};
 pub(crate) use membership::LockedMembership;
 pub(crate) use organization::LockedOrganization;
 pub(crate) use session::lock_session;

@@ -20,8 +20,8 @@ pub(crate) struct LockedOrganization<'t> {
 }
 
 impl<'t> LockedOrganization<'t> {
-    /// Must be the first statement of the transaction: a later one would see the organization as it was at the first
-    /// statement, and fail more often. None if it does not exist.
+    /// Must be the first statement of the transaction. All statements see the database as it was at the first one, so a later
+    /// lock fails if the organization has changed since. None if it does not exist.
     pub async fn lock(
         databases: &'t Databases,
         id: OrganizationId,

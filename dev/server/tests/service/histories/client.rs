@@ -1,5 +1,6 @@
 //! A client that does random operations.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ pub struct Client {
     pub password_changes: Arc<[tokio::sync::Mutex<()>]>,
     pub random: fastrand::Rng,
     pub http: reqwest::Client,
+    pub stop: Arc<AtomicBool>,
     pub number: usize,
 }
 
@@ -29,9 +31,9 @@ pub fn email_of(company: usize) -> String {
 }
 
 impl Client {
-    pub async fn run_until(mut self, end: Instant) {
+    pub async fn run(mut self) {
         let mut operations = 0_u32;
-        while Instant::now() < end {
+        while !self.stop.load(Ordering::Relaxed) {
             let company = self.random.usize(..COMPANIES);
             operations += 1;
             match self.random.u8(..100) {
