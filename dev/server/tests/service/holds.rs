@@ -131,3 +131,37 @@ async fn any_content_of_holds_closes_an_organization() {
     // No epoch was added, so its sessions were closed only for the time of the hold.
     assert_live(&service, &owner.tokens).await;
 }
+
+/// The commands of `docs/operations.md` for a collection: filter and change.
+fn documented_commands(collection: &str) -> Vec<(Document, Document)> {
+    let manual = include_str!("../../../../docs/operations.md");
+    let prefix = format!("db.{collection}.updateOne(");
+    let lines = manual.lines().filter_map(|line| line.strip_prefix(&prefix));
+    let parse = |line: &str| {
+        let arguments = line.trim_end_matches(')').replace("NumberLong(1)", "1");
+        let arguments: serde_json::Value = serde_json::from_str(&format!("[{arguments}]")).unwrap();
+        let document =
+            |value: &serde_json::Value| mongodb::bson::serialize_to_document(value).unwrap();
+        (document(&arguments[0]), document(&arguments[1]))
+    };
+    lines.map(parse).collect()
+}
+
+#[tokio::test]
+async fn d1_the_documented_commands_end_all_sessions() {
+    let service = TestService::start().await;
+    service.create("Akshay Pvt Ltd", "admin@example.com").await;
+    for collection in ["organizations", "admins"] {
+        let tokens = service.session_of("admin@example.com").await;
+        let commands = documented_commands(collection);
+        assert_eq!(commands.len(), 2);
+        for (filter, change) in commands {
+            let documents = service.master().collection::<Document>(collection);
+            let changed = documents.update_one(filter, change).await.unwrap();
+            assert_eq!(changed.modified_count, 1);
+            assert_revoked(&service, &tokens).await;
+        }
+        let again = service.session_of("admin@example.com").await;
+        assert_live(&service, &again).await;
+    }
+}
