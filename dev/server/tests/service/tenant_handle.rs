@@ -1,6 +1,8 @@
 //! The tenant handle gives access to the admin's own collection only.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::extract::FromRequestParts;
@@ -94,4 +96,43 @@ async fn an_aggregation_cannot_leave_the_tenants_collection() {
         let refused = invoices.aggregate([doc! { "$match": {} }, stage]);
         assert!(refused.is_err(), "{name} was let through");
     }
+}
+
+/// Rust files below `folder`.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn only_the_resolution_of_placements_uses_the_tenants_database() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut using = BTreeSet::new();
+    for folder in ["shared/src", "functions"] {
+        for file in sources(&root.join(folder)) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            let uses = |line: &str| line.contains(".tenants") || line.contains(".tenant_db");
+            if code.into_iter().any(uses) {
+                using.insert(file.strip_prefix(&root).unwrap().to_owned());
+            }
+        }
+    }
+    // The first reads its name, the second opens it, the third resolves placements.
+    let expected = [
+        "shared/src/config.rs",
+        "shared/src/store/databases.rs",
+        "shared/src/store/tenant_data.rs",
+    ];
+    assert_eq!(using, expected.map(PathBuf::from).into());
 }
