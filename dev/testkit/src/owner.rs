@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Response, TestService, Tokens};
+use crate::{PASSWORD, Response, TestService, Tokens};
 
 /// The admin of an organization, with a session.
 pub struct Owner {
@@ -49,6 +49,12 @@ impl Owner {
 
     pub async fn show(&self, service: &TestService) -> Response {
         self.call(service, "GET", "/org", &Value::Null).await
+    }
+
+    /// Deletes the organization.
+    pub async fn delete(&self, service: &TestService) {
+        let deleted = service.delete(&self.tokens.access, PASSWORD).await;
+        assert_eq!(deleted.status, 200, "{deleted:?}");
     }
 
     pub async fn rename(&self, service: &TestService, name: &str) -> Response {

@@ -44,7 +44,7 @@ impl Caller {
 }
 
 impl Reauthenticated<'_> {
-    /// Like [`Caller::write_organization`]. It commits only if the password is still the same, too.
+    /// Like [`Caller::write_organization`]. It also requires that the password is still the same.
     pub(crate) async fn write_organization<'env, T>(
         &'env self,
         run: impl for<'run> Fn(LockedOrganization<'run>, Scope<'run, 'env>) -> Writes<'run, T, Problem>
@@ -55,7 +55,7 @@ impl Reauthenticated<'_> {
         write_organization(self.caller(), Check::SessionAndPassword, run).await
     }
 
-    /// Like [`Caller::write_account`]. It commits only if the password is still the same, too.
+    /// Like [`Caller::write_account`]. It also requires that the password is still the same.
     pub(crate) async fn write_account<'env, T>(
         &'env self,
         run: impl for<'run> Fn(LockedAccount<'run>, Scope<'run, 'env>) -> Writes<'run, T, Problem>

@@ -83,7 +83,7 @@ impl Scope<'_, '_> {
 ///
 /// If any transaction writes a document, every request must write it in a transaction. Two conflicting transactions
 /// never wait for each other: the later one is retried. A single write would wait for the transaction, and hold a
-/// connection that the transaction may need for its commit. The purge is no request: its single writes wait.
+/// connection that the transaction may need for its commit. The purge waits: its writes are not those of a request.
 pub async fn run_transaction<'env, T, E>(
     client: &Client,
     deadline: Instant,

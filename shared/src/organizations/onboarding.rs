@@ -24,9 +24,9 @@ use crate::values::{CollectionName, PasswordHash};
 /// How long a request waits for another one with the same `Idempotency-Key`.
 const KEY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Creates organization, account, membership and collection together, or none of them. With the `Idempotency-Key` of an earlier
-/// request it returns what that request created. After a 503 the client does not know the result; a retry with the same
-/// key tells.
+/// Creates organization, account, membership and collection together, or none of them. With the `Idempotency-Key` of an
+/// earlier request it returns what that request created. After a 503 the client does not know the result; a retry with
+/// the same key tells.
 pub async fn onboard(
     request: &RequestContext,
     new: NewOrganization,
@@ -132,7 +132,6 @@ async fn insert(
         account,
         event,
     } = documents;
-    let organization_created_at = organization.created_at;
     let location = &databases.location_of(organization);
     // `run_transaction`, because it aborts with a `Refusal` and not only with a `Problem`.
     run_transaction(&databases.client, request.deadline(), |transaction, _| {
@@ -150,7 +149,7 @@ async fn insert(
                 .insert_account(account)
                 .await
                 .on_duplicate(index::ADDRESSES, Problem::email_taken().into())?;
-            owner.insert(Role::Owner, organization_created_at).await?;
+            owner.insert(Role::Owner, account.created_at).await?;
             organization.append(event.clone()).await?;
             create_collection(location, organization.transaction()).await
         })

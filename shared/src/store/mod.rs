@@ -18,6 +18,9 @@ pub use lease::Lease;
 pub use mongo::Mongo;
 pub(crate) use tenant_data::TenantLocation;
 
+/// How many names one query compares.
+const NAMES_PER_QUERY: usize = 1000;
+
 /// Unique indexes of the control plane, by the name that a duplicate key error has.
 pub mod index {
     /// Every collection has it.

@@ -8,13 +8,10 @@ use mongodb::error::Error;
 use mongodb::{ClientSession, Collection, Database};
 use serde::Deserialize;
 
-use super::Databases;
+use super::{Databases, NAMES_PER_QUERY};
 use crate::model::{Cell, Organization, Placement, PlacementMode};
 use crate::mongo::collect;
 use crate::values::CollectionName;
-
-/// How many names one query compares.
-const BATCH: usize = 1000;
 
 /// Where a tenant's data is: a collection of a database of a cluster.
 #[derive(Clone, Debug)]
@@ -48,7 +45,7 @@ impl Databases {
         let organizations = self.organizations.clone_with_type::<Named>();
         let names = self.tenants.list_collection_names().await?;
         let mut unknown = Vec::new();
-        for names in names.chunks(BATCH) {
+        for names in names.chunks(NAMES_PER_QUERY) {
             let known = organizations
                 .find(doc! { "collection_name": { "$in": names } })
                 .projection(doc! { "collection_name": 1, "_id": 0 });

@@ -7,13 +7,10 @@ use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::Error;
 use serde::Deserialize;
 
-use super::Databases;
+use super::{Databases, NAMES_PER_QUERY};
 use crate::model::{OrganizationId, Tombstone};
 use crate::mongo::collect;
 use crate::values::CollectionNameHash;
-
-/// How many names one query compares.
-const BATCH: usize = 1000;
 
 impl Databases {
     /// Inserts a tombstone. A purge that is repeated replaces it.
@@ -26,7 +23,7 @@ impl Databases {
     /// Those of the names that a purged collection had.
     pub(crate) async fn with_tombstones(&self, names: &[String]) -> Result<HashSet<String>, Error> {
         let mut purged = HashSet::new();
-        for names in names.chunks(BATCH) {
+        for names in names.chunks(NAMES_PER_QUERY) {
             let hash = |name: &String| CollectionNameHash::of(name).as_str().to_owned();
             let by_hash: HashMap<_, _> = names.iter().map(|name| (hash(name), name)).collect();
             let hashes: Vec<_> = by_hash.keys().collect();

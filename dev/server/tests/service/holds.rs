@@ -6,11 +6,6 @@ use crate::delete_organization::{end_grace, purge};
 use crate::sessions::{assert_live, assert_revoked};
 use testkit::{Owner, PASSWORD, TestService};
 
-async fn delete(service: &TestService, owner: &Owner) {
-    let deleted = service.delete(&owner.tokens.access, PASSWORD).await;
-    assert_eq!(deleted.status, 200, "{deleted:?}");
-}
-
 async fn assert_closed(service: &TestService, owner: &Owner) {
     assert_revoked(service, &owner.tokens).await;
     let login = service.log_in(&owner.email, PASSWORD).await;
@@ -42,7 +37,7 @@ async fn a_suspended_organization_is_closed_until_it_is_resumed() {
 #[tokio::test]
 async fn a_restoration_lifts_no_hold() {
     let (service, owner) = TestService::start_with_owner().await;
-    delete(&service, &owner).await;
+    owner.delete(&service).await;
     service.suspend(doc! {}).await;
     let restored = service.restore(&owner.email, PASSWORD).await;
     assert_eq!(restored.status, 200, "{restored:?}");
@@ -60,7 +55,7 @@ async fn a_restoration_lifts_no_hold() {
 #[tokio::test]
 async fn a_resumption_restores_nothing_that_was_deleted() {
     let (service, owner) = TestService::start_with_owner().await;
-    delete(&service, &owner).await;
+    owner.delete(&service).await;
     service.suspend(doc! {}).await;
     service.resume(doc! {}).await;
     assert_closed(&service, &owner).await;
@@ -83,7 +78,7 @@ async fn an_owner_cannot_restore_what_an_operator_deleted() {
 #[tokio::test]
 async fn a_deletion_can_be_restored_until_its_grace_period_ends_or_its_purge_begins() {
     let (service, owner) = TestService::start_with_owner().await;
-    delete(&service, &owner).await;
+    owner.delete(&service).await;
     let began = doc! { "$set": { "deleted.purge_began_at": DateTime::now() } };
     service.update_organizations(doc! {}, began).await;
     let restored = service.restore(&owner.email, PASSWORD).await;
@@ -99,7 +94,7 @@ async fn a_deletion_can_be_restored_until_its_grace_period_ends_or_its_purge_beg
 async fn only_a_move_delays_a_purge() {
     for (hold, purged) in [("operator", 1), ("erasure", 1), ("move", 0)] {
         let (service, owner) = TestService::start_with_owner().await;
-        delete(&service, &owner).await;
+        owner.delete(&service).await;
         let kind = format!("holds.{hold}");
         let set = doc! { "$set": { &kind: { "reason": "a test" } } };
         service.update_organizations(doc! {}, set).await;

@@ -134,7 +134,8 @@ async fn write_late(service: &TestService) {
     late.insert_one(doc! { "late": true }).await.unwrap();
 }
 
-/// An organization that was purged, one that is due, with an owner who is also a member of a third one, and that one.
+/// Three organizations: one was purged, one is due, one is alive. The owner of each of the last two is a member of the
+/// other.
 async fn purged_due_and_alive(service: &TestService) -> Stored {
     write_late(service).await;
     let due = service.owner("Due").await;

@@ -9,7 +9,7 @@ use testkit::{Owner, PASSWORD, TestService};
 
 const NEW_PASSWORD: &str = "correct horse battery staple";
 
-/// Acme and its owner; Other and its owner, who is a member of Acme, too.
+/// Acme and its owner; Other and its owner, who is also a member of Acme.
 async fn two_organizations() -> (TestService, Owner, Owner) {
     let (service, acme) = TestService::start_with_owner().await;
     let other = service.owner("Other").await;
@@ -18,15 +18,10 @@ async fn two_organizations() -> (TestService, Owner, Owner) {
     (service, acme, other)
 }
 
-async fn delete(service: &TestService, owner: &Owner) {
-    let deleted = service.delete(&owner.tokens.access, PASSWORD).await;
-    assert_eq!(deleted.status, 200, "{deleted:?}");
-}
-
 #[tokio::test]
 async fn d1_the_deletion_of_one_organization_ends_no_session_in_another() {
     let (service, acme, other) = two_organizations().await;
-    delete(&service, &acme).await;
+    acme.delete(&service).await;
     assert_revoked(&service, &acme.tokens).await;
     assert_live(&service, &other.tokens).await;
     let restored = service.restore(&acme.email, PASSWORD).await;
@@ -54,7 +49,7 @@ async fn a_purge_deletes_only_accounts_without_another_membership() {
     let changed = service.change_password(&other.tokens.access, PASSWORD, NEW_PASSWORD);
     assert_eq!(changed.await.status, 204);
     let acme_id = service.account_id(&acme.email).await;
-    delete(&service, &acme).await;
+    acme.delete(&service).await;
     end_grace(&service);
     assert_eq!(purge(&service).await.purged, 1);
     assert_eq!(service.assert_consistent().await, 1);
@@ -112,7 +107,7 @@ async fn events_of_an_organizations_changes_have_increasing_sequences() {
     for name in ["One", "Two", "Three"] {
         assert_eq!(acme.rename(&service, name).await.status, 200);
     }
-    delete(&service, &acme).await;
+    acme.delete(&service).await;
     assert_eq!(service.restore(&acme.email, PASSWORD).await.status, 200);
     let changes = doc! { "sequence": { "$ne": null } };
     let events = service.audit_events();
@@ -182,7 +177,7 @@ async fn a_login_ends_in_the_open_organization() {
     let login = service.log_in(&other.email, PASSWORD).await;
     assert_eq!(login.body["organization_id"], other.organization_id);
     assert_eq!(login.body["role"], "owner");
-    delete(&service, &other).await;
+    other.delete(&service).await;
     let login = service.log_in(&other.email, PASSWORD).await;
     assert_eq!(login.body["organization_id"], acme.organization_id);
     assert_eq!(login.body["role"], "member");

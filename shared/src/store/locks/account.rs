@@ -3,9 +3,8 @@
 use mongodb::ClientSession;
 use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
-use mongodb::options::ReturnDocument;
 
-use super::lock;
+use super::{change, lock};
 use crate::model::{Account, AccountId, Event};
 use crate::store::Databases;
 
@@ -34,9 +33,8 @@ impl<'t> LockedAccount<'t> {
         id: AccountId,
         transaction: &'t mut ClientSession,
     ) -> Result<Option<Self>, Error> {
-        let accounts = &databases.accounts;
-        let locking = accounts.find_one_and_update(doc! { "_id": id }, lock());
-        let account = locking.session(&mut *transaction).await?;
+        let own = doc! { "_id": id };
+        let account = change(&databases.accounts, own, lock(), transaction).await?;
         Ok(account.map(|account| Self {
             databases,
             transaction,
@@ -57,16 +55,10 @@ impl<'t> LockedAccount<'t> {
         self.transaction
     }
 
-    pub async fn update(&mut self, change: Document) -> Result<(), Error> {
+    pub async fn update(&mut self, update: Document) -> Result<(), Error> {
         let own = doc! { "_id": self.account.id };
-        let updated = self
-            .databases
-            .accounts
-            .find_one_and_update(own, change)
-            .return_document(ReturnDocument::After)
-            .session(&mut *self.transaction)
-            .await?;
-        if let Some(updated) = updated {
+        let accounts = &self.databases.accounts;
+        if let Some(updated) = change(accounts, own, update, self.transaction).await? {
             self.account = updated;
         }
         Ok(())

@@ -6,7 +6,7 @@ use mongodb::ClientSession;
 use mongodb::bson::{DateTime, doc};
 use mongodb::error::Error;
 
-use super::lock_account_if_exists;
+use super::{lock_account_if_exists, next_sequence};
 use crate::model::{AccountId, Membership, OrganizationId, Role};
 use crate::store::Databases;
 
@@ -44,9 +44,8 @@ impl<'t> LockedMembership<'t> {
         transaction: &'t mut ClientSession,
     ) -> Result<Self, Error> {
         for id in &organizations {
-            let next = doc! { "$inc": { "sequence": 1_i64 } };
             let organizations = &databases.organizations;
-            let locking = organizations.update_one(doc! { "_id": *id }, next);
+            let locking = organizations.update_one(doc! { "_id": *id }, next_sequence());
             locking.session(&mut *transaction).await?;
         }
         lock_account_if_exists(databases, account, transaction).await?;

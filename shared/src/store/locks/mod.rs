@@ -25,8 +25,31 @@ pub(crate) use organization::LockedOrganization;
 pub(crate) use session::lock_session;
 
 use mongodb::bson::{Document, doc};
+use mongodb::error::Error;
+use mongodb::options::ReturnDocument;
+use mongodb::{ClientSession, Collection};
+use serde::de::DeserializeOwned;
+
+/// Locks an organization.
+fn next_sequence() -> Document {
+    doc! { "$inc": { "sequence": 1_i64 } }
+}
 
 /// Locks a document that has no other counter.
 fn lock() -> Document {
     doc! { "$inc": { "locks": 1_i64 } }
+}
+
+/// Changes the document that matches, and so locks it. Returns the changed document; None if no document matches.
+async fn change<T: DeserializeOwned + Send + Sync>(
+    collection: &Collection<T>,
+    matching: Document,
+    change: Document,
+    transaction: &mut ClientSession,
+) -> Result<Option<T>, Error> {
+    collection
+        .find_one_and_update(matching, change)
+        .return_document(ReturnDocument::After)
+        .session(transaction)
+        .await
 }

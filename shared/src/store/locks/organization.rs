@@ -3,9 +3,8 @@
 use mongodb::ClientSession;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::Error;
-use mongodb::options::ReturnDocument;
 
-use super::{LockedMembership, lock};
+use super::{LockedMembership, change, lock, next_sequence};
 use crate::model::{
     Account, AccountId, Event, Membership, Organization, OrganizationId, Transition,
 };
@@ -27,12 +26,8 @@ impl<'t> LockedOrganization<'t> {
         id: OrganizationId,
         transaction: &'t mut ClientSession,
     ) -> Result<Option<Self>, Error> {
-        let next = doc! { "$inc": { "sequence": 1_i64 } };
-        let locking = databases
-            .organizations
-            .find_one_and_update(doc! { "_id": id }, next)
-            .return_document(ReturnDocument::After)
-            .session(&mut *transaction);
+        let own = doc! { "_id": id };
+        let locking = change(&databases.organizations, own, next_sequence(), transaction);
         Ok(locking.await?.map(|organization| Self {
             databases,
             transaction,
@@ -64,15 +59,10 @@ impl<'t> LockedOrganization<'t> {
         self.transaction
     }
 
-    pub async fn update(&mut self, change: Document) -> Result<(), Error> {
+    pub async fn update(&mut self, update: Document) -> Result<(), Error> {
         let own = doc! { "_id": self.organization.id };
         let organizations = &self.databases.organizations;
-        let updated = organizations
-            .find_one_and_update(own, change)
-            .return_document(ReturnDocument::After)
-            .session(&mut *self.transaction)
-            .await?;
-        if let Some(updated) = updated {
+        if let Some(updated) = change(organizations, own, update, self.transaction).await? {
             self.organization = updated;
         }
         Ok(())
@@ -93,9 +83,7 @@ impl<'t> LockedOrganization<'t> {
         account: AccountId,
     ) -> Result<Option<Membership>, Error> {
         let own = doc! { "organization_id": self.organization.id, "account_id": account };
-        let memberships = &self.databases.memberships;
-        let locking = memberships.find_one_and_update(own, lock());
-        locking.session(&mut *self.transaction).await
+        change(&self.databases.memberships, own, lock(), self.transaction).await
     }
 
     /// Inserts a new account, which can then get a membership.

@@ -4,7 +4,7 @@ use mongodb::ClientSession;
 use mongodb::bson::doc;
 use mongodb::error::Error;
 
-use super::lock;
+use super::{change, lock};
 use crate::model::{Session, SessionId};
 use crate::store::Databases;
 
@@ -14,7 +14,6 @@ pub(crate) async fn lock_session(
     id: SessionId,
     transaction: &mut ClientSession,
 ) -> Result<Option<Session>, Error> {
-    let sessions = &databases.sessions;
-    let locking = sessions.find_one_and_update(doc! { "_id": id }, lock());
-    locking.session(transaction).await
+    let own = doc! { "_id": id };
+    change(&databases.sessions, own, lock(), transaction).await
 }
