@@ -1,6 +1,7 @@
 //! Access to the stored documents and MongoDB failpoints.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use mongod::Mongod;
 use mongodb::bson::{Document, doc};
@@ -70,6 +71,21 @@ impl TestService {
     pub async fn failpoint_off(&self) -> i64 {
         let command = doc! { "configureFailPoint": "failCommand", "mode": "off" };
         self.configure_failpoint(command).await - self.met.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a command of the service has met the failpoint.
+    pub async fn until_failpoint_is_met(&self) {
+        self.until_failpoint_was_entered(self.met.load(Ordering::Relaxed) + 1)
+            .await;
+    }
+
+    /// Waits until the failpoint was entered this many times.
+    pub(crate) async fn until_failpoint_was_entered(&self, times: i64) {
+        let wait =
+            doc! { "waitForFailPoint": "failCommand", "timesEntered": times, "maxTimeMS": 1000 };
+        while self.command(wait.clone()).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Runs a command of the server.

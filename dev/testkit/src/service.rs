@@ -9,13 +9,15 @@ use mongodb::Client;
 use mongodb::bson::DateTime;
 use shared::clock::Clock;
 use shared::config::{Config, ConfiguredSecret, Settings, TokenConfig};
-use shared::http::REQUEST_TIMEOUT;
 use shared::secrets::{SecretVersion, SecretsManager};
 use shared::state::AppState;
 use shared::tokens::{self, SecretSource};
 
 use crate::log_capture;
 use crate::{FakeSecretsManager, PEPPER, SIGNING_SECRET, shared_mongod, start_mongod};
+
+/// Longer than `shared::http::REQUEST_TIMEOUT`, because many hashes at a time take long on a busy machine.
+const TEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub fn local_secret() -> SecretSource {
     SecretSource::Local(SecretVersion {
@@ -55,7 +57,7 @@ impl TestService {
 
     /// Starts a service on a dedicated mongod, for failpoints that apply to the whole server.
     pub async fn start_on_own_mongod() -> (Self, Mongod) {
-        Self::start_with_timeout(REQUEST_TIMEOUT).await
+        Self::start_with_timeout(TEST_TIMEOUT).await
     }
 
     /// Starts a service on a dedicated mongod with a custom request timeout.
@@ -97,7 +99,7 @@ impl TestService {
         let ahead: Arc<AtomicI64> = Arc::default();
         let clock = clock(Arc::clone(&ahead));
         let state = Arc::new(AppState::with_clock(config, tokens, secrets, clock));
-        let base = serve(server::routes(&state), REQUEST_TIMEOUT).await;
+        let base = serve(server::routes(&state), TEST_TIMEOUT).await;
         let mongo = Client::with_uri_str(uri).await.unwrap();
         let http = reqwest::Client::new();
         Self {
@@ -113,7 +115,7 @@ impl TestService {
 
     /// Serves `router` instead of the service's routes.
     pub async fn with_routes(self, router: axum::Router) -> Self {
-        let base = serve(router, REQUEST_TIMEOUT).await;
+        let base = serve(router, TEST_TIMEOUT).await;
         Self { base, ..self }
     }
 

@@ -1,7 +1,6 @@
 //! An instance of the service that is killed at one of its statements.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mongod::Mongod;
 use mongodb::bson::doc;
@@ -75,7 +74,7 @@ impl<'s> Victim<'s> {
         let entered = self.service.configure_failpoint(set).await;
         let result = tokio::select! {
             result = action(&self) => Some(result),
-            () = self.blocked(entered + 1) => None,
+            () = self.service.until_failpoint_was_entered(entered + 1) => None,
         };
         self.runtime.shutdown_background();
         // The server itself ends the sessions of a client that is gone after a minute.
@@ -94,14 +93,5 @@ impl<'s> Victim<'s> {
     {
         let job = job(Arc::clone(&self.instance.state));
         self.runtime.spawn(job).await.unwrap()
-    }
-
-    /// Waits until the failpoint was entered this many times.
-    async fn blocked(&self, times: i64) {
-        let wait =
-            doc! { "waitForFailPoint": "failCommand", "timesEntered": times, "maxTimeMS": 1000 };
-        while self.service.command(wait.clone()).await.is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
     }
 }

@@ -95,8 +95,6 @@ async fn d2_nothing_is_written_after_a_logout_everywhere() {
 #[tokio::test]
 async fn d2_busy_members_do_not_delay_a_deletion() {
     let service = TestService::start_with(&NO_LIMITS).await;
-    // 64 logins at a time take as many hashes.
-    let service = service.with_timeout(Duration::from_secs(60)).await;
     let owner = service.owner("Acme").await;
     let template = service.admins().find_one(doc! {}).await.unwrap().unwrap();
     let mut members = Vec::new();

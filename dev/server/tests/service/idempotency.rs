@@ -142,11 +142,11 @@ async fn a_key_expires_after_a_day() {
 async fn a_key_of_a_request_in_flight_is_a_conflict() {
     let (service, _mongod) = TestService::start_on_own_mongod().await;
     assert_eq!(service.get("/health").await.status, 200);
-    let data = doc! { "failCommands": ["commitTransaction"], "blockConnection": true, "blockTimeMS": 3500 };
+    let data = doc! { "failCommands": ["commitTransaction"], "blockConnection": true, "blockTimeMS": 6000 };
     service.failpoint(doc! { "times": 1 }, data).await;
     let body = acme();
     let second = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        service.until_failpoint_is_met().await;
         create(&service, KEY, &body).await
     };
     let (first, second) = tokio::join!(create(&service, KEY, &body), second);
