@@ -143,7 +143,8 @@ impl<'a> Settings<'a> {
         self.get(name)
     }
 
-    fn text(&self, name: &str, default: &str) -> String {
+    /// Any text, or `default` if the variable is unset.
+    pub fn text(&self, name: &str, default: &str) -> String {
         self.get(name).unwrap_or_else(|| default.to_owned())
     }
 

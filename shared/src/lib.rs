@@ -4,6 +4,7 @@
 //! checks it.
 
 pub mod values;
+pub mod version;
 
 pub mod problem;
 

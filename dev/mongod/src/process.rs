@@ -28,6 +28,9 @@ exit "$status"
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// For another mongod that is just ending in the same data folder.
 const FOLDER_TIMEOUT: Duration = Duration::from_secs(10);
+/// For the same, before another port is taken.
+const PORT_TIMEOUT: Duration = Duration::from_secs(5);
+const PORT_FILE: &str = "port";
 /// Exit codes: see <https://www.mongodb.com/docs/manual/reference/exit-codes/>.
 const ADDRESS_IN_USE: i32 = 48;
 const FOLDER_IN_USE: i32 = 100;
@@ -65,13 +68,19 @@ impl Mongod {
     pub async fn start(binary: &Path, folder: &Path, purpose: Purpose) -> Result<Self, StartError> {
         std::fs::create_dir_all(folder)?;
         let started = Instant::now();
+        let mut kept_port = kept_port(folder, purpose);
         loop {
-            let port = free_port()?;
+            let port = kept_port.map_or_else(free_port, Ok)?;
             let watchdog = spawn(binary, folder, purpose, port)?;
             let mut mongod = Self { port, watchdog };
             match mongod.ready().await? {
-                None => return Ok(mongod),
-                Some(status) if status.code() == Some(ADDRESS_IN_USE) => {}
+                None => {
+                    keep_port(folder, purpose, port)?;
+                    return Ok(mongod);
+                }
+                Some(status) if status.code() == Some(ADDRESS_IN_USE) => {
+                    kept_port = kept_port.filter(|_| started.elapsed() < PORT_TIMEOUT);
+                }
                 Some(status) if status.code() == Some(FOLDER_IN_USE) => {
                     if started.elapsed() > FOLDER_TIMEOUT {
                         return Err(StartError::FolderInUse(folder.to_owned()));
@@ -138,6 +147,22 @@ impl Mongod {
 pub fn free_port() -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
+}
+
+/// The port of the last start with these data, so that a tool can stay connected.
+fn kept_port(folder: &Path, purpose: Purpose) -> Option<u16> {
+    if purpose == Purpose::Test {
+        return None;
+    }
+    let text = std::fs::read_to_string(folder.join(PORT_FILE)).ok()?;
+    text.trim().parse().ok()
+}
+
+fn keep_port(folder: &Path, purpose: Purpose, port: u16) -> io::Result<()> {
+    match purpose {
+        Purpose::Keep => std::fs::write(folder.join(PORT_FILE), format!("{port}\n")),
+        Purpose::Test => Ok(()),
+    }
 }
 
 fn log_of(folder: &Path) -> PathBuf {

@@ -21,15 +21,15 @@ pub enum DotenvError {
 }
 
 /// Sets the variables of `.env` in `folder` that the environment does not have, if there is such a file. Must run
-/// before other threads start.
-pub fn load(folder: &Path) -> Result<(), DotenvError> {
+/// before other threads start. Returns the names in the file.
+pub fn load(folder: &Path) -> Result<Vec<String>, DotenvError> {
     let path = folder.join(".env");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(DotenvError::Io { path, error }),
     };
-    let mut canonical = String::new();
+    let (mut names, mut canonical) = (Vec::new(), String::new());
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let at_line = |reason| DotenvError::Line {
             path: path.clone(),
@@ -37,11 +37,12 @@ pub fn load(folder: &Path) -> Result<(), DotenvError> {
             reason,
         };
         if let Some((name, value)) = parse(line).map_err(at_line)? {
+            names.push(name.to_owned());
             canonical.push_str(&format!("{name}=\"{}\"\n", escaped(&value)));
         }
     }
     let loaded = dotenvy::from_read(canonical.as_bytes());
-    loaded.map_err(|_| DotenvError::Io {
+    loaded.map(|()| names).map_err(|_| DotenvError::Io {
         path,
         error: io::Error::other("a variable cannot be set"),
     })

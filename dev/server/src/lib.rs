@@ -1,14 +1,18 @@
 //! The service on the own machine: every function's handler behind one port, a real mongod underneath.
 
 mod api;
+mod arguments;
 mod cors;
 pub mod dotenv;
 mod local_secrets;
 mod purge_schedule;
 mod settings;
+mod welcome;
 
 pub use api::{CONNECTIONS, connected, openapi_document, routes};
+pub use arguments::Arguments;
 pub use cors::cors;
 pub use local_secrets::{pepper, token_secret};
 pub use purge_schedule::purge_on_schedule;
 pub use settings::LocalSettings;
+pub use welcome::welcome;

@@ -1,17 +1,18 @@
 //! `cargo run`: the whole service on this machine.
 
-use std::fmt::Write as _;
 use std::future::IntoFuture;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::Parser;
 use mongod::{Mongod, NotFound, Purpose, StartError};
 use server::dotenv::{self, DotenvError};
-use server::{LocalSettings, connected, cors, pepper, purge_on_schedule, routes, token_secret};
+use server::{
+    Arguments, LocalSettings, connected, cors, pepper, purge_on_schedule, routes, token_secret, welcome,
+};
 use shared::config::{ConfigErrors, ConfiguredSecret};
 use shared::http::{self, REQUEST_TIMEOUT};
 use shared::mongo::SchemaMismatch;
@@ -34,9 +35,12 @@ enum Failure {
     Dotenv(#[from] DotenvError),
     #[error(transparent)]
     Config(#[from] ConfigErrors),
-    #[error("{address} cannot be used: {error}. PORT=<another> cargo run takes another port")]
+    #[error("port {port} is in use: set PORT to another one, or to 0 for any free one")]
+    PortInUse { port: u16 },
+    #[error("HOST={host} with PORT={port} cannot be used: {error}")]
     Address {
-        address: SocketAddr,
+        host: String,
+        port: u16,
         error: io::Error,
     },
     #[error("{FOLDER} cannot be used: {0}")]
@@ -69,8 +73,10 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), Failure> {
+    let Arguments {} = Arguments::parse();
     // Before there are threads: it sets environment variables.
-    dotenv::load(&std::env::current_dir()?)?;
+    let names = dotenv::load(&std::env::current_dir()?)?;
+    warn_of_unknown(&names);
     let settings = LocalSettings::read()?;
     shared::log::start_text(settings.log_filter.clone());
     tokio::runtime::Builder::new_multi_thread()
@@ -79,11 +85,18 @@ fn start() -> Result<(), Failure> {
         .block_on(run(settings))
 }
 
+/// Names the lines of `.env` that change nothing. `AWS_…` configures the AWS SDK.
+fn warn_of_unknown(names: &[String]) {
+    let known = LocalSettings::names();
+    let unknown = |name: &&String| !known.contains(*name) && !name.starts_with("AWS_");
+    for name in names.iter().filter(unknown) {
+        eprintln!(".env: {name} is not a setting of this service (.env.example lists them)");
+    }
+}
+
 /// The port comes first: when it is taken, nothing else needs to start.
 async fn run(mut settings: LocalSettings) -> Result<(), Failure> {
-    let address = SocketAddr::from((settings.host, settings.port));
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.map_err(|error| Failure::Address { address, error })?;
+    let listener = listen(&settings.host, settings.port).await?;
     let mut mongod = match settings.own_mongod {
         true => Some(start_mongod().await?),
         false => None,
@@ -100,6 +113,18 @@ async fn run(mut settings: LocalSettings) -> Result<(), Failure> {
         mongod.stop().await?;
     }
     served
+}
+
+async fn listen(host: &str, port: u16) -> Result<TcpListener, Failure> {
+    let listening = TcpListener::bind((host, port)).await;
+    listening.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Failure::PortInUse { port },
+        _ => Failure::Address {
+            host: host.to_owned(),
+            port,
+            error,
+        },
+    })
 }
 
 /// Waits for an unexpected end of mongod.
@@ -148,7 +173,11 @@ async fn serve(
         origins => router.layer(cors(origins)),
     };
     tokio::spawn(purge_on_schedule(Arc::clone(&state)));
-    println!("{}", welcome(listener.local_addr()?, own_uri));
+    let mongodb = own_uri.unwrap_or(match state.mongo.is_connected() {
+        true => "as configured",
+        false => "as configured, cannot be reached: requests get 503 until it can",
+    });
+    println!("{}", welcome(listener.local_addr()?, mongodb));
     let (stopping, mut stopped) = tokio::sync::watch::channel(());
     let server = axum::serve(listener, connected(router)).with_graceful_shutdown(async move {
         stop_signal().await;
@@ -168,39 +197,6 @@ fn other_version(mismatch: SchemaMismatch) -> Failure {
         SchemaMismatch::Newer => "a later",
     };
     Failure::OtherVersion { age }
-}
-
-fn welcome(listening: SocketAddr, own_uri: Option<&str>) -> String {
-    let api = format!("http://{}", reachable(listening));
-    let mongodb = own_uri.unwrap_or("as configured");
-    let header = "-H 'content-type: application/json'";
-    let organization = r#"{"organization_name":"Akshay Pvt Ltd","email":"admin@example.com","password":"Admin@123"}"#;
-    let credentials = r#"{"email":"admin@example.com","password":"Admin@123"}"#;
-    let mut text = String::new();
-    let _ = writeln!(
-        text,
-        "\nThe organization service is up; Ctrl-C ends it, data stays in {FOLDER}.\n"
-    );
-    let _ = writeln!(
-        text,
-        "  API      {api}\n  Docs     {api}/docs\n  MongoDB  {mongodb}\n"
-    );
-    let _ = writeln!(
-        text,
-        "  curl {api}/org/create {header} -d '{organization}'\n"
-    );
-    let _ = writeln!(text, "  curl {api}/admin/login {header} -d '{credentials}'");
-    text
-}
-
-/// An address by which this machine reaches a server that listens on `address`.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }
 
 /// Ctrl-C or SIGTERM.

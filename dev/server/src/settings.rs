@@ -1,6 +1,7 @@
 //! The local server's settings: those of the functions, with a default for each, and its own.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use axum::http::HeaderValue;
 use shared::config::{Config, ConfigErrors, Settings, TokenConfig};
@@ -18,8 +19,8 @@ pub struct LocalSettings {
     pub pepper_secret_id: Option<String>,
     /// Whether no MongoDB is configured.
     pub own_mongod: bool,
-    /// The address to listen on.
-    pub host: IpAddr,
+    /// The address to listen on, or a name such as localhost.
+    pub host: String,
     pub port: u16,
     pub cors_allowed_origins: Vec<HeaderValue>,
 }
@@ -28,6 +29,16 @@ impl LocalSettings {
     /// From the environment.
     pub fn read() -> Result<Self, ConfigErrors> {
         Self::read_from(|name| std::env::var(name).ok())
+    }
+
+    /// The names of all settings.
+    pub fn names() -> BTreeSet<String> {
+        let names = RefCell::default();
+        let _ = Self::read_from(|name| {
+            BTreeSet::insert(&mut names.borrow_mut(), name.to_owned());
+            None
+        });
+        names.into_inner()
     }
 
     /// `lookup` returns the value of a variable by its name.
@@ -55,9 +66,7 @@ impl LocalSettings {
             jwt_secret_id: settings.optional("JWT_SECRET_ID"),
             pepper_secret_id: settings.optional("PEPPER_SECRET_ID"),
             own_mongod,
-            host: settings.parsed("HOST", "an IP address such as 0.0.0.0", || {
-                Ipv4Addr::LOCALHOST.into()
-            }),
+            host: settings.text("HOST", "127.0.0.1"),
             port: settings.number("PORT", 8000, 0..=u16::MAX),
             cors_allowed_origins: cors_allowed_origins(&mut settings),
         };

@@ -31,7 +31,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Returns status and body for a snapshot, with placeholders for ids, timestamps, tokens and cursors.
+    /// Returns status and body for a snapshot, with placeholders for ids, timestamps, tokens, cursors and the version.
     pub fn snapshot(&self) -> String {
         let body = match &self.body {
             Value::Null => String::new(),
@@ -106,6 +106,7 @@ fn normalized(value: &Value) -> Value {
             .map(|(name, value)| match name.as_str() {
                 // It depends on the time between two requests.
                 "refresh_expires_in" => (name.clone(), "<seconds>".into()),
+                "version" => (name.clone(), "<version>".into()),
                 _ => (name.clone(), normalized(value)),
             })
             .collect(),

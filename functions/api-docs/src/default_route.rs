@@ -7,15 +7,19 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use axum::extract::Request;
-use axum::http::header::ALLOW;
+use axum::http::Method;
+use axum::http::header::{ACCESS_CONTROL_REQUEST_METHOD, ALLOW};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use shared::problem::Problem;
+use shared::problem::{Code, Problem};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::openapi_json::DOCUMENT;
+
+const NO_CORS: &str = "CORS is off, so no page of another origin can call this API. The setting CORS_ALLOWED_ORIGINS (on AWS \
+    the parameter CorsAllowedOrigins) turns it on.";
 
 #[derive(Default, Deserialize)]
 struct Document {
@@ -45,7 +49,17 @@ pub async fn unknown_route(request: Request) -> Response {
     if allowed.iter().any(|method| method == "GET") {
         allowed.push("HEAD".to_owned());
     }
-    ([(ALLOW, allowed.join(","))], Problem::method_not_allowed()).into_response()
+    let problem = match is_preflight(&request) {
+        true => Problem::new(Code::MethodNotAllowed, NO_CORS),
+        false => Problem::method_not_allowed(),
+    };
+    ([(ALLOW, allowed.join(","))], problem).into_response()
+}
+
+/// Where CORS is configured, no preflight request gets here.
+fn is_preflight(request: &Request) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Whether `path` matches `template`. `{name}` matches one segment.

@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use shared::problem::Problem;
 use shared::state::AppState;
+use shared::version::{COMMIT, VERSION};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -19,8 +20,20 @@ pub fn router(state: Arc<AppState>) -> OpenApiRouter {
 
 #[derive(Serialize, ToSchema)]
 struct Health {
-    #[schema(example = "ok")]
-    status: &'static str,
+    status: HealthStatus,
+    /// Version of the service
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+    /// Commit that was built; releases have it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "4f2a9c1")]
+    commit: Option<&'static str>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum HealthStatus {
+    Ok,
 }
 
 /// Check the service's health
@@ -34,5 +47,9 @@ struct Health {
 )]
 async fn health(State(state): State<Arc<AppState>>) -> Result<Json<Health>, Problem> {
     state.mongo.probe().await?;
-    Ok(Json(Health { status: "ok" }))
+    Ok(Json(Health {
+        status: HealthStatus::Ok,
+        version: VERSION,
+        commit: COMMIT,
+    }))
 }

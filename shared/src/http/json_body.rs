@@ -96,9 +96,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // A derived `Deserialize` would also accept an array of the fields' values.
     match text.trim_ascii_start().as_bytes().first() {
         None => {
-            return Err(Problem::malformed(
-                "The body is empty, or its base64 is malformed.",
-            ));
+            return Err(Problem::malformed("The body is empty."));
         }
         Some(b'{') => {}
         Some(_) => return Err(Problem::malformed("The body must be a JSON object.")),

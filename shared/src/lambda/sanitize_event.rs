@@ -32,12 +32,12 @@ pub(super) fn sanitize_event(mut event: LambdaEvent<LambdaRequest>) -> LambdaEve
     event
 }
 
-/// Removes a body with invalid base64. A request that requires a body is malformed without it.
+/// Takes a body with invalid base64 as text, so that a request that requires a body is malformed.
 fn body(request: &mut ApiGatewayV2httpRequest) {
     let body = request.body.as_deref().unwrap_or_default();
     let standard = base64::engine::general_purpose::STANDARD;
     if request.is_base64_encoded && standard.decode(body).is_err() {
-        request.body = None;
+        request.is_base64_encoded = false;
     }
 }
 

@@ -76,7 +76,8 @@ fn selection_error(message: &str) -> Option<&'static str> {
     // The driver removes servers of a different replica set from the topology.
     if message.contains("Set Name: ") && !message.contains("Servers: ") {
         return Some(
-            "replicaSet in the connection string is not the name of the servers' replica set",
+            "no server of the connection string is a member of the replica set that replicaSet names. A standalone \
+             server has no transactions: start it with --replSet rs0 and run rs.initiate() once, or use MongoDB Atlas",
         );
     }
     None

@@ -52,6 +52,11 @@ impl Mongo {
         self.connection(limit).await.map(drop)
     }
 
+    /// Whether a connection has been opened.
+    pub fn is_connected(&self) -> bool {
+        self.connection.known().is_some()
+    }
+
     /// The databases, for a request. An error is logged. While MongoDB is unreachable, fails after `OUTAGE_TIMEOUT`.
     pub async fn databases(&self) -> Result<Arc<Databases>, Problem> {
         let connection = self.connection(CONNECT_TIMEOUT).await?;

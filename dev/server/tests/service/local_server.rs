@@ -1,6 +1,5 @@
 //! The server as started by `cargo run`: a process with its own mongod and data folder.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -13,14 +12,16 @@ use mongodb::bson::{DateTime, Document, doc};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use testkit::{PASSWORD, TestService, shared_mongod};
+use shared::version::version_and_commit;
+use testkit::{MongodProcess, PASSWORD, TestService, shared_mongod};
 
 /// A server process and its output.
 pub struct Server {
     pub base: String,
     process: Child,
     _stdout: BufReader<ChildStdout>,
-    curl_lines: Vec<String>,
+    /// The printed calls: create, login, show.
+    calls: Vec<String>,
     mongodb: String,
 }
 
@@ -68,8 +69,8 @@ impl Server {
             lines.for_each(|line| testkit::assert_no_secret(&line));
         });
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
-        let (mut curl_lines, mut base, mut mongodb) = (Vec::new(), String::new(), String::new());
-        while curl_lines.len() < 2 {
+        let (mut calls, mut base, mut mongodb) = (String::new(), String::new(), String::new());
+        while !calls.contains("Bearer $ACCESS_TOKEN") {
             let mut line = String::new();
             assert!(
                 stdout.read_line(&mut line).unwrap() > 0,
@@ -81,26 +82,33 @@ impl Server {
             if let Some(url) = line.trim().strip_prefix("API") {
                 base = url.trim().to_owned();
             }
-            if line.trim().starts_with("curl ") {
-                curl_lines.push(line);
+            if line.starts_with("curl ") || !calls.is_empty() {
+                calls.push_str(&line);
             }
         }
         Self {
             base,
             process,
             _stdout: stdout,
-            curl_lines,
+            calls: calls.split("\n\n").map(str::to_owned).collect(),
             mongodb,
         }
     }
 
-    /// Runs a printed curl command in a shell.
-    fn paste(&self, line: usize) -> Value {
-        let output = Command::new("sh")
-            .args(["-c", &self.curl_lines[line]])
-            .output()
-            .unwrap();
-        serde_json::from_slice(&output.stdout).unwrap()
+    /// Runs the printed command that creates the organization.
+    fn create(&self) -> Value {
+        run(&self.calls[0])
+    }
+
+    /// Runs the printed commands that log in and show the organization.
+    fn show(&self) -> Value {
+        run(&self.calls[1..].join("\n"))
+    }
+
+    /// Runs the printed command that logs in. Returns the access token.
+    fn access_token(&self) -> String {
+        let script = format!("{}\necho \"\\\"$ACCESS_TOKEN\\\"\"", self.calls[1]);
+        run(&script).as_str().unwrap().to_owned()
     }
 
     /// Sends a signal and waits until the process exits. Returns its exit code.
@@ -132,6 +140,12 @@ impl Server {
     }
 }
 
+/// Runs a script that prints JSON.
+fn run(script: &str) -> Value {
+    let output = Command::new("sh").args(["-c", script]).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn data_of_another_version_is_refused_with_what_to_remove() {
     let folder = TempDir::new().unwrap();
@@ -140,7 +154,7 @@ async fn data_of_another_version_is_refused_with_what_to_remove() {
         (doc! { "$set": { "version": 0 } }, "an earlier version"),
     ] {
         let mut server = Server::start(folder.path());
-        server.paste(0);
+        server.create();
         let master = mongodb::Client::with_uri_str(&server.mongodb)
             .await
             .unwrap();
@@ -156,7 +170,7 @@ async fn data_of_another_version_is_refused_with_what_to_remove() {
         std::fs::remove_dir_all(folder.path().join(".local/mongodb")).unwrap();
     }
     let mut server = Server::start(folder.path());
-    assert_eq!(server.paste(0)["collection_name"], "org_akshay_pvt_ltd");
+    assert_eq!(server.create()["collection_name"], "org_akshay_pvt_ltd");
     server.signal("TERM");
 }
 
@@ -201,10 +215,10 @@ async fn deleted_organizations_are_purged_after_their_grace_period() {
 fn the_printed_commands_work_and_ctrl_c_ends_all_processes() {
     let folder = TempDir::new().unwrap();
     let mut server = Server::start(folder.path());
-    let created = server.paste(0);
+    let created = server.create();
     assert_eq!(created["organization_name"], "Akshay Pvt Ltd");
     assert_eq!(created["collection_name"], "org_akshay_pvt_ltd");
-    assert_eq!(server.paste(1)["token_type"], "bearer");
+    assert_eq!(server.show()["collection_name"], "org_akshay_pvt_ltd");
     let secret = folder.path().join(".local/jwt-secret");
     assert_eq!(
         secret.metadata().unwrap().permissions().mode() & 0o777,
@@ -219,17 +233,17 @@ fn the_printed_commands_work_and_ctrl_c_ends_all_processes() {
 fn data_and_secrets_survive_a_restart_and_a_kill() {
     let folder = TempDir::new().unwrap();
     let mut server = Server::start(folder.path());
-    assert!(server.paste(0)["id"].is_string());
+    assert!(server.create()["id"].is_string());
     let secret = std::fs::read(folder.path().join(".local/jwt-secret")).unwrap();
     for signal in ["KILL", "TERM", "KILL"] {
         server.signal(signal);
         server = Server::start(folder.path());
         assert_eq!(
-            server.paste(0)["code"],
+            server.create()["code"],
             "organization_name_taken",
             "after {signal}"
         );
-        assert_eq!(server.paste(1)["token_type"], "bearer");
+        assert_eq!(server.show()["collection_name"], "org_akshay_pvt_ltd");
     }
     assert_eq!(
         std::fs::read(folder.path().join(".local/jwt-secret")).unwrap(),
@@ -319,6 +333,86 @@ fn without_mongodb_the_message_lists_the_choices() {
 }
 
 #[test]
+fn help_and_version_are_printed_and_other_arguments_refused() {
+    let folder = TempDir::new().unwrap();
+    let run = |argument: &str| {
+        let mut command = command(folder.path(), &[]);
+        command.arg(argument).output().unwrap()
+    };
+    let (help, version) = (run("--help"), run("--version"));
+    assert!(help.status.success() && version.status.success());
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains("MONGODB_URI") && help.contains(".env"), "{help}");
+    let version = String::from_utf8(version.stdout).unwrap();
+    let expected = format!("organization-service {}", version_and_commit());
+    assert_eq!(version.trim(), expected);
+    assert_eq!(run("--prot=1").status.code(), Some(2));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_readme_has_the_printed_calls() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(folder.path());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    for call in &server.calls {
+        let call = call.trim().replace(&server.base, "http://127.0.0.1:8000");
+        assert!(readme.contains(&call), "the README lacks: {call}");
+    }
+    server.signal("TERM");
+}
+
+#[test]
+fn mongodb_keeps_its_port() {
+    let folder = TempDir::new().unwrap();
+    let mut server = Server::start(folder.path());
+    let first = server.mongodb.clone();
+    for signal in ["TERM", "KILL"] {
+        server.signal(signal);
+        server = Server::start(folder.path());
+        assert_eq!(server.mongodb, first, "after {signal}");
+    }
+    server.signal("TERM");
+    let port = first.split([':', '/']).nth(4).unwrap();
+    let _taken = TcpListener::bind(format!("127.0.0.1:{port}")).unwrap();
+    server = Server::start(folder.path());
+    assert_ne!(server.mongodb, first);
+    server.signal("TERM");
+}
+
+#[test]
+fn an_unknown_name_in_the_env_file_is_reported() {
+    let folder = TempDir::new().unwrap();
+    let text = "BCRYT_COST=11\nBCRYPT_COST=99\nAWS_REGION=eu-central-1\nMASTER_DB=hunter2.db\n";
+    std::fs::write(folder.path().join(".env"), text).unwrap();
+    let message = refused(folder.path(), &[]);
+    assert!(message.contains("BCRYT_COST is not a setting"), "{message}");
+    assert!(!message.contains("AWS_REGION"), "{message}");
+}
+
+#[test]
+fn a_standalone_mongod_is_refused_with_and_without_replica_set() {
+    let standalone = MongodProcess::spawn(&[]);
+    let folder = TempDir::new().unwrap();
+    for uri in [
+        standalone.direct_uri(),
+        standalone.direct_uri().replace("directConnection=true", "replicaSet=rs0"),
+    ] {
+        let message = refused(folder.path(), &[("MONGODB_URI", &uri)]);
+        assert!(message.contains("standalone"), "{uri}: {message}");
+        assert!(message.contains("--replSet rs0"), "{uri}: {message}");
+    }
+}
+
+#[test]
+fn an_unknown_host_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let message = refused(folder.path(), &[("HOST", "no-such-host.invalid")]);
+    assert!(message.contains("HOST=no-such-host.invalid"), "{message}");
+}
+
+#[test]
 fn a_malformed_env_file_is_refused() {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join(".env"), "BCRYPT COST 10\n").unwrap();
@@ -340,13 +434,7 @@ fn documented_settings(readme: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_setting_is_documented_and_in_env_example() {
-    let read = RefCell::new(BTreeSet::new());
-    let lookup = |name: &str| {
-        read.borrow_mut().insert(name.to_owned());
-        None
-    };
-    server::LocalSettings::read_from(lookup).unwrap();
-    let read = read.into_inner();
+    let read = server::LocalSettings::names();
     assert!(read.len() > 20, "only {read:?} are read");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let example = std::fs::read_to_string(root.join(".env.example")).unwrap();
@@ -408,7 +496,7 @@ async fn the_server_ends_with_its_mongod_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_cors_options_is_an_unknown_method() {
+async fn without_cors_a_preflight_request_gets_a_hint() {
     let folder = TempDir::new().unwrap();
     let mut server = Server::start_with(folder.path(), &[("MONGODB_URI", &shared_mongod().uri())]);
     for (path, status) in [("/org/create", 405), ("/nothing", 404)] {
@@ -419,7 +507,14 @@ async fn without_cors_options_is_an_unknown_method() {
             .header("access-control-request-method", "POST")
             .send()
             .await;
-        assert_eq!(response.unwrap().status(), status, "{path}");
+        let response = response.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        let text = response.text().await.unwrap();
+        assert_eq!(
+            text.contains("CORS_ALLOWED_ORIGINS"),
+            status == 405,
+            "{text}"
+        );
     }
     server.signal("KILL");
 }
@@ -432,6 +527,7 @@ fn the_printed_addresses_can_be_reached() {
         ("::1", "http://[::1]:"),
         ("0.0.0.0", "http://127.0.0.1:"),
         ("::", "http://[::1]:"),
+        ("localhost", "http://"),
     ] {
         let folder = TempDir::new().unwrap();
         let name = format!("a{:016x}", fastrand::u64(..));
@@ -444,11 +540,11 @@ fn the_printed_addresses_can_be_reached() {
         let mut server = Server::start_with(folder.path(), &settings);
         assert!(server.base.starts_with(begin), "{host}: {}", server.base);
         assert_eq!(
-            server.paste(0)["collection_name"],
+            server.create()["collection_name"],
             "org_akshay_pvt_ltd",
             "{host}"
         );
-        assert_eq!(server.paste(1)["token_type"], "bearer", "{host}");
+        assert_eq!(server.show()["collection_name"], "org_akshay_pvt_ltd", "{host}");
         server.signal("KILL");
     }
 }
@@ -471,8 +567,8 @@ fn the_env_file_of_the_current_folder_is_read_literally() {
     );
     std::fs::write(folder.join(".env"), text).unwrap();
     let mut server = Server::start(&folder);
-    server.paste(0);
-    let token = server.paste(1)["access_token"].as_str().unwrap().to_owned();
+    server.create();
+    let token = server.access_token();
     let claims = crate::access_tokens::claims_of(&token);
     assert_eq!(
         (&claims["iss"], &claims["aud"]),

@@ -280,8 +280,8 @@ async fn health_and_documentation_are_served() {
     let service = TestService::start().await;
     let health = service.get("/health").await;
     assert_eq!(
-        (health.status.as_u16(), health.body),
-        (200, json!({"status": "ok"}))
+        (health.status.as_u16(), &health.body["status"]),
+        (200, &json!("ok"))
     );
     let document = service.get("/openapi.json").await;
     assert_eq!(

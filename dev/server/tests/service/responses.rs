@@ -192,7 +192,8 @@ async fn get_health() {
     assert_snapshot!(service.get("/health").await.snapshot(), @r#"
     200
     {
-      "status": "ok"
+      "status": "ok",
+      "version": "<version>"
     }
     "#);
 }
