@@ -3,24 +3,38 @@
 
 use std::fs;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::ExitCode;
 
 use aws_emulator::SecretsManager;
+use aws_sdk_secretsmanager::Client;
+use env_file::EnvFileError;
 use mongod::{Mongod, NotFound, Purpose, StartError};
 use serde_json::{Map, Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::Command;
 
 /// Data, kept from one run to the next, and the settings, written anew by each.
 const FOLDER: &str = ".local";
 const JWT_SECRET_ID: &str = "organization-service/jwt";
+/// The version that events/rotate-jwt-secret.json asks for.
+const PENDING_VERSION: &str = "5048d0a9-8a1c-4a5b-9c5e-3f0e6f1d2c3b";
 const PEPPER_SECRET_ID: &str = "organization-service/pepper";
-/// By this address of ours containers reach us, on Linux. Docker's desktop editions reach loopback itself.
-const BRIDGE: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 1);
+/// Prints the address by which containers reach this machine. On macOS, where it belongs to Docker's virtual machine,
+/// they reach loopback themselves.
+const BRIDGE: [&str; 5] = [
+    "network",
+    "inspect",
+    "bridge",
+    "--format",
+    "{{(index .IPAM.Config 0).Gateway}}",
+];
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
+    #[error(transparent)]
+    EnvFile(#[from] EnvFileError),
     #[error(transparent)]
     MongodNotFound(#[from] NotFound),
     #[error(transparent)]
@@ -35,9 +49,8 @@ enum Failure {
     Io(#[from] io::Error),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run().await {
+fn main() -> ExitCode {
+    match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("{failure}");
@@ -46,19 +59,23 @@ async fn main() -> ExitCode {
     }
 }
 
+fn start() -> Result<(), Failure> {
+    // Before there are threads: it sets environment variables.
+    env_file::load(&std::env::current_dir()?)?;
+    tokio::runtime::Runtime::new()?.block_on(run())
+}
+
 async fn run() -> Result<(), Failure> {
-    let binary = tokio::task::spawn_blocking(mongod::find);
-    let binary = binary.await.map_err(io::Error::other)??;
-    let data = Path::new(FOLDER).join("mongodb-of-functions");
-    let mongod = Mongod::start(&binary, &data, Purpose::Keep).await?;
+    let mongodb = MongoDb::configured_or_started().await?;
     let secrets = SecretsManager::start().await.map_err(Failure::Moto)?;
+    let client = secrets.client().await;
     for id in [JWT_SECRET_ID, PEPPER_SECRET_ID] {
-        make_secret(&secrets, id).await?;
+        make_secret(&client, id).await?;
     }
-    write_settings(&mongod, &secrets).map_err(Failure::Settings)?;
-    for port in [mongod.port(), secrets.port()] {
-        forward_from_containers(port).await;
-    }
+    begin_rotation(&client).await?;
+    write_settings(&mongodb, &secrets).map_err(Failure::Settings)?;
+    let own = mongodb.own.as_ref().map(Mongod::port);
+    forward_from_containers(own.into_iter().chain([secrets.port()])).await;
     println!(
         "\nMongoDB and Secrets Manager are up for the functions; Ctrl-C ends them. In another terminal:\n\n  \
          sam local invoke CreateOrgFunction --event events/create-org.json\n  \
@@ -66,26 +83,78 @@ async fn run() -> Result<(), Failure> {
          cargo lambda watch --env-file {FOLDER}/lambda.env\n"
     );
     tokio::signal::ctrl_c().await?;
-    Ok(mongod.stop().await?)
+    if let Some(mongod) = mongodb.own {
+        mongod.stop().await?;
+    }
+    Ok(())
 }
 
-async fn make_secret(secrets: &SecretsManager, id: &str) -> Result<(), Failure> {
-    let client = secrets.client().await;
-    let random = client.get_random_password().password_length(64);
-    let random = random.exclude_punctuation(true).send().await;
-    let random = random.map_err(|error| Failure::Secret(error.into()))?;
+/// The MongoDB of the functions.
+struct MongoDb {
+    /// `MONGODB_URI`, if it is set.
+    configured: String,
+    own: Option<Mongod>,
+}
+
+impl MongoDb {
+    async fn configured_or_started() -> Result<Self, Failure> {
+        let configured = std::env::var("MONGODB_URI").unwrap_or_default();
+        if !configured.trim().is_empty() {
+            return Ok(Self {
+                configured,
+                own: None,
+            });
+        }
+        let binary = tokio::task::spawn_blocking(mongod::find);
+        let binary = binary.await.map_err(io::Error::other)??;
+        let data = Path::new(FOLDER).join("mongodb-of-functions");
+        let own = Mongod::start(&binary, &data, Purpose::Keep).await?;
+        Ok(Self {
+            configured,
+            own: Some(own),
+        })
+    }
+
+    /// The connection string for functions that reach this machine as `host`.
+    fn uri(&self, host: &str) -> String {
+        match &self.own {
+            Some(own) => format!("mongodb://{host}:{}/?directConnection=true", own.port()),
+            None => self.configured.clone(),
+        }
+    }
+}
+
+async fn make_secret(client: &Client, id: &str) -> Result<(), Failure> {
     let made = client.create_secret().name(id);
-    let made = made.set_secret_string(random.random_password).send().await;
+    let made = made.set_secret_string(random(client).await?).send().await;
     made.map_err(|error| Failure::Secret(error.into()))?;
     Ok(())
 }
 
+/// Stages a version of the signing secret, as Secrets Manager does when a rotation begins. moto requires a value.
+async fn begin_rotation(client: &Client) -> Result<(), Failure> {
+    let put = client.put_secret_value().secret_id(JWT_SECRET_ID);
+    let put = put
+        .client_request_token(PENDING_VERSION)
+        .version_stages("AWSPENDING");
+    let put = put.set_secret_string(random(client).await?).send().await;
+    put.map_err(|error| Failure::Secret(error.into()))?;
+    Ok(())
+}
+
+async fn random(client: &Client) -> Result<Option<String>, Failure> {
+    let random = client.get_random_password().password_length(64);
+    let random = random.exclude_punctuation(true).send().await;
+    let random = random.map_err(|error| Failure::Secret(error.into()))?;
+    Ok(random.random_password)
+}
+
 /// For containers (`sam local --env-vars`), and for processes (`cargo lambda watch --env-file`).
-fn write_settings(mongod: &Mongod, secrets: &SecretsManager) -> io::Result<()> {
+fn write_settings(mongodb: &MongoDb, secrets: &SecretsManager) -> io::Result<()> {
     let of = |host: &str| {
-        let (mongodb, manager) = (mongod.port(), secrets.port());
+        let manager = secrets.port();
         json!({
-            "MONGODB_URI": format!("mongodb://{host}:{mongodb}/?directConnection=true"),
+            "MONGODB_URI": mongodb.uri(host),
             "MONGODB_URI_SECRET_ID": "",
             "JWT_SECRET_ID": JWT_SECRET_ID,
             "PEPPER_SECRET_ID": PEPPER_SECRET_ID,
@@ -96,6 +165,7 @@ fn write_settings(mongod: &Mongod, secrets: &SecretsManager) -> io::Result<()> {
         })
     };
     let parameters = json!({ "Parameters": of("host.docker.internal") });
+    fs::create_dir_all(FOLDER)?;
     fs::write(
         Path::new(FOLDER).join("lambda.json"),
         format!("{parameters:#}\n"),
@@ -117,18 +187,37 @@ fn write_settings(mongod: &Mongod, secrets: &SecretsManager) -> io::Result<()> {
     fs::write(Path::new(FOLDER).join("lambda.env"), lines)
 }
 
-/// Lets containers reach this port of loopback. It stays unreachable from other machines.
-async fn forward_from_containers(port: u16) {
-    // Without the bridge there is no Docker, or one that needs no help.
-    let Ok(listener) = TcpListener::bind((BRIDGE, port)).await else {
+/// Lets containers reach these ports of loopback. They stay unreachable from other machines.
+async fn forward_from_containers(ports: impl Iterator<Item = u16>) {
+    let Some(bridge) = bridge_address().await else {
+        eprintln!(
+            "Docker does not answer, so containers of `sam local` cannot reach this machine. Start Docker, and then this \
+             command again. `cargo lambda` needs no Docker."
+        );
         return;
     };
-    tokio::spawn(async move {
-        while let Ok((mut container, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut own = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
-                tokio::io::copy_bidirectional(&mut container, &mut own).await
-            });
+    for port in ports {
+        // It cannot be used where Docker runs in a virtual machine.
+        if let Ok(listener) = TcpListener::bind((bridge, port)).await {
+            tokio::spawn(forward(listener, port));
         }
-    });
+    }
+}
+
+async fn bridge_address() -> Option<IpAddr> {
+    let inspected = Command::new("docker").args(BRIDGE).output().await.ok()?;
+    std::str::from_utf8(&inspected.stdout)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+}
+
+async fn forward(listener: TcpListener, port: u16) {
+    while let Ok((mut container, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            let mut own = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+            tokio::io::copy_bidirectional(&mut container, &mut own).await
+        });
+    }
 }

@@ -3,7 +3,6 @@
 mod api;
 mod arguments;
 mod cors;
-pub mod dotenv;
 mod local_secrets;
 mod purge_schedule;
 mod settings;

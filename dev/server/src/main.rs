@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use env_file::EnvFileError;
 use mongod::{Mongod, NotFound, Purpose, StartError};
-use server::dotenv::{self, DotenvError};
 use server::{
-    Arguments, LocalSettings, connected, cors, pepper, purge_on_schedule, routes, token_secret, welcome,
+    Arguments, LocalSettings, connected, cors, pepper, purge_on_schedule, routes, token_secret,
+    welcome,
 };
 use shared::config::{ConfigErrors, ConfiguredSecret};
 use shared::http::{self, REQUEST_TIMEOUT};
@@ -32,7 +33,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(11);
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
-    Dotenv(#[from] DotenvError),
+    EnvFile(#[from] EnvFileError),
     #[error(transparent)]
     Config(#[from] ConfigErrors),
     #[error("port {port} is in use: set PORT to another one, or to 0 for any free one")]
@@ -75,7 +76,7 @@ fn main() -> ExitCode {
 fn start() -> Result<(), Failure> {
     let Arguments {} = Arguments::parse();
     // Before there are threads: it sets environment variables.
-    let names = dotenv::load(&std::env::current_dir()?)?;
+    let names = env_file::load(&std::env::current_dir()?)?;
     warn_of_unknown(&names);
     let settings = LocalSettings::read()?;
     shared::log::start_text(settings.log_filter.clone());

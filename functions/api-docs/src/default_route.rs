@@ -59,7 +59,9 @@ pub async fn unknown_route(request: Request) -> Response {
 /// Where CORS is configured, no preflight request gets here.
 fn is_preflight(request: &Request) -> bool {
     request.method() == Method::OPTIONS
-        && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        && request
+            .headers()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Whether `path` matches `template`. `{name}` matches one segment.

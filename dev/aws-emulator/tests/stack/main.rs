@@ -14,6 +14,7 @@ mod events;
 mod examples;
 mod functions;
 mod harness;
+mod local_aws;
 mod observability;
 mod parameters;
 mod rights;

@@ -342,7 +342,10 @@ fn help_and_version_are_printed_and_other_arguments_refused() {
     let (help, version) = (run("--help"), run("--version"));
     assert!(help.status.success() && version.status.success());
     let help = String::from_utf8(help.stdout).unwrap();
-    assert!(help.contains("MONGODB_URI") && help.contains(".env"), "{help}");
+    assert!(
+        help.contains("MONGODB_URI") && help.contains(".env"),
+        "{help}"
+    );
     let version = String::from_utf8(version.stdout).unwrap();
     let expected = format!("organization-service {}", version_and_commit());
     assert_eq!(version.trim(), expected);
@@ -397,7 +400,9 @@ fn a_standalone_mongod_is_refused_with_and_without_replica_set() {
     let folder = TempDir::new().unwrap();
     for uri in [
         standalone.direct_uri(),
-        standalone.direct_uri().replace("directConnection=true", "replicaSet=rs0"),
+        standalone
+            .direct_uri()
+            .replace("directConnection=true", "replicaSet=rs0"),
     ] {
         let message = refused(folder.path(), &[("MONGODB_URI", &uri)]);
         assert!(message.contains("standalone"), "{uri}: {message}");
@@ -544,7 +549,11 @@ fn the_printed_addresses_can_be_reached() {
             "org_akshay_pvt_ltd",
             "{host}"
         );
-        assert_eq!(server.show()["collection_name"], "org_akshay_pvt_ltd", "{host}");
+        assert_eq!(
+            server.show()["collection_name"],
+            "org_akshay_pvt_ltd",
+            "{host}"
+        );
         server.signal("KILL");
     }
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
-pub enum DotenvError {
+pub enum EnvFileError {
     #[error("{} cannot be read: {error}", path.display())]
     Io { path: PathBuf, error: io::Error },
     /// Without the line's text, which may hold a password.
@@ -22,16 +22,16 @@ pub enum DotenvError {
 
 /// Sets the variables of `.env` in `folder` that the environment does not have, if there is such a file. Must run
 /// before other threads start. Returns the names in the file.
-pub fn load(folder: &Path) -> Result<Vec<String>, DotenvError> {
+pub fn load(folder: &Path) -> Result<Vec<String>, EnvFileError> {
     let path = folder.join(".env");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(DotenvError::Io { path, error }),
+        Err(error) => return Err(EnvFileError::Io { path, error }),
     };
     let (mut names, mut canonical) = (Vec::new(), String::new());
     for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let at_line = |reason| DotenvError::Line {
+        let at_line = |reason| EnvFileError::Line {
             path: path.clone(),
             line: index + 1,
             reason,
@@ -42,7 +42,7 @@ pub fn load(folder: &Path) -> Result<Vec<String>, DotenvError> {
         }
     }
     let loaded = dotenvy::from_read(canonical.as_bytes());
-    loaded.map(|()| names).map_err(|_| DotenvError::Io {
+    loaded.map(|()| names).map_err(|_| EnvFileError::Io {
         path,
         error: io::Error::other("a variable cannot be set"),
     })
