@@ -40,7 +40,7 @@ shared::problem_responses!(Problems: InvalidCredentials, TooManyAttempts);
 #[utoipa::path(
     post,
     path = "/admin/login",
-    tag = "admins",
+    tag = "access",
     request_body = Credentials,
     responses((status = OK, description = "The admin is logged in", body = TokenResponse), Problems)
 )]

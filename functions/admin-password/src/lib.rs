@@ -54,7 +54,7 @@ fn too_short() -> Problem {
 #[utoipa::path(
     post,
     path = "/admin/password",
-    tag = "admins",
+    tag = "access",
     security(("bearer" = [])),
     request_body = ChangePassword,
     responses((status = NO_CONTENT, description = "The new password is set"), Problems)

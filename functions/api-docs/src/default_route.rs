@@ -16,6 +16,7 @@ use serde::de::IgnoredAny;
 use shared::problem::{Code, Problem};
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::PAGES;
 use crate::openapi_json::DOCUMENT;
 
 const NO_CORS: &str = "CORS is off, so no page of another origin can call this API. The setting CORS_ALLOWED_ORIGINS (on AWS \
@@ -36,15 +37,10 @@ pub fn router() -> OpenApiRouter {
 
 /// 405 with the methods of the path, or 404 if there is no such path. The local server uses it too.
 pub async fn unknown_route(request: Request) -> Response {
-    let path = request.uri().path();
-    let Some((_, methods)) = KNOWN
-        .paths
-        .iter()
-        .find(|(template, _)| matches(template, path))
-    else {
+    let mut allowed = methods(request.uri().path());
+    if allowed.is_empty() {
         return Problem::not_found().into_response();
-    };
-    let mut allowed: Vec<_> = methods.keys().map(|method| method.to_uppercase()).collect();
+    }
     // HEAD is not in the document. It is handled like GET, without the body.
     if allowed.iter().any(|method| method == "GET") {
         allowed.push("HEAD".to_owned());
@@ -62,6 +58,17 @@ fn is_preflight(request: &Request) -> bool {
         && request
             .headers()
             .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The methods of a path, HEAD excepted. None if there is no such path.
+fn methods(path: &str) -> Vec<String> {
+    if PAGES.iter().any(|page| matches(page, path)) {
+        return vec!["GET".to_owned()];
+    }
+    let mut documented = KNOWN.paths.iter();
+    let found = documented.find(|(template, _)| matches(template, path));
+    let methods = found.into_iter().flat_map(|(_, methods)| methods.keys());
+    methods.map(|method| method.to_uppercase()).collect()
 }
 
 /// Whether `path` matches `template`. `{name}` matches one segment.

@@ -23,12 +23,13 @@ pub fn base_document() -> utoipa::openapi::OpenApi {
         version = env!("CARGO_PKG_VERSION"),
         description = "Companies onboard themselves: each gets an organization, an admin and a collection of \
             its own.\n\nErrors are problem details (RFC 9457): `code` is stable and made for programs.",
+        contact(name = "The operator of this deployment"),
         license(name = "MIT", identifier = "MIT")
     ),
     servers((url = ".", description = "This deployment")),
     tags(
-        (name = "organizations", description = "Tenants"),
-        (name = "admins", description = "Admins of an organization"),
+        (name = "access", description = "Sign up, log in and out, and change a password"),
+        (name = "organization", description = "The organization of the access token"),
         (name = "service", description = "The service itself")
     ),
     components(schemas(ProblemBody, FieldError))

@@ -1,8 +1,9 @@
-//! `GET /docs` and `/openapi.json`: the API documentation. Also responds to unknown routes.
+//! `GET /`, `/docs` and `/openapi.json`: the API documentation. Also responds to unknown routes.
 
 mod default_route;
 mod document;
 mod openapi_json;
+mod start_page;
 mod swagger_ui;
 
 use axum::routing::any;
@@ -13,9 +14,14 @@ use utoipa_axum::router::OpenApiRouter;
 pub use default_route::unknown_route;
 pub use document::base_document;
 
+/// Paths that the OpenAPI document does not have. Each has GET.
+pub const PAGES: [&str; 4] = ["/", "/docs", "/docs/{file}", "/openapi.json"];
+
 pub fn router(docs: ApiDocs) -> OpenApiRouter {
     let documented = match docs {
-        ApiDocs::Enabled => openapi_json::router().merge(swagger_ui::router()),
+        ApiDocs::Enabled => openapi_json::router()
+            .merge(swagger_ui::router())
+            .merge(start_page::router()),
         ApiDocs::Disabled => nothing(),
     };
     documented.merge(default_route::router())
@@ -24,8 +30,8 @@ pub fn router(docs: ApiDocs) -> OpenApiRouter {
 /// Responds with 404 on the paths of the documentation.
 fn nothing() -> OpenApiRouter {
     let not_found = || any(async || Problem::not_found());
-    OpenApiRouter::new()
-        .route("/docs", not_found())
-        .route("/docs/{*file}", not_found())
-        .route("/openapi.json", not_found())
+    let router = OpenApiRouter::new().route("/docs/", not_found());
+    PAGES
+        .iter()
+        .fold(router, |router, page| router.route(page, not_found()))
 }

@@ -10,7 +10,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use shared::problem::Problem;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, serve};
 
 /// Swagger UI requires inline styles and icons from data URLs.
@@ -22,6 +21,7 @@ const PAGE: &str = "index.html";
 static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
     let config = Config::from("../openapi.json")
         .try_it_out_enabled(true)
+        .persist_authorization(true)
         .use_base_layout()
         // The default sends every displayed document to a public validator.
         .validator_url("none");
@@ -30,21 +30,13 @@ static CONFIG: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
 
 pub fn router() -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(docs))
-        .routes(routes!(docs_file))
-        // For old links; not part of the documented API.
+        .route("/docs", get(docs))
+        .route("/docs/{file}", get(docs_file))
+        // For old links.
         .route("/docs/", get(async || Redirect::permanent("../docs")))
 }
 
-shared::problem_responses!(FileProblems: NotFound);
-
-/// Read the documentation and try the API out
-#[utoipa::path(
-    get,
-    path = "/docs",
-    tag = "service",
-    responses((status = OK, description = "Swagger UI", body = String, content_type = "text/html"))
-)]
+/// `GET /docs`
 async fn docs() -> Result<impl IntoResponse, Problem> {
     let (content_type, bytes) = file(PAGE)?;
     let page = String::from_utf8_lossy(&bytes);
@@ -57,14 +49,7 @@ async fn docs() -> Result<impl IntoResponse, Problem> {
     Ok((headers, page))
 }
 
-/// Get a file of the documentation page
-#[utoipa::path(
-    get,
-    path = "/docs/{file}",
-    tag = "service",
-    params(("file" = String, Path, description = "Name of the file", example = "swagger-ui.css")),
-    responses((status = OK, description = "The file", body = Vec<u8>, content_type = "*/*"), FileProblems)
-)]
+/// `GET /docs/{file}`
 async fn docs_file(name: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
     // A name that is not UTF-8 matches no file.
     let Path(name) = name.map_err(|_| Problem::not_found())?;

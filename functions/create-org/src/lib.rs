@@ -67,7 +67,7 @@ shared::problem_responses!(Problems: OrganizationNameTaken, EmailTaken, RequestI
 #[utoipa::path(
     post,
     path = "/org/create",
-    tag = "organizations",
+    tag = "access",
     params(IdempotencyKey),
     request_body = CreateOrganization,
     responses((status = CREATED, description = "The organization is created", body = CreatedOrganization), Problems)

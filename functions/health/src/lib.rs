@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(health))
+        .routes(routes!(check_health))
         .with_state(state)
 }
 
@@ -43,9 +43,12 @@ enum HealthStatus {
     get,
     path = "/health",
     tag = "service",
-    responses((status = OK, description = "The service is healthy", body = Health))
+    responses(
+        (status = OK, description = "The service is healthy", body = Health),
+        (status = TOO_MANY_REQUESTS, description = "Too many requests; from API Gateway, without a problem body")
+    )
 )]
-async fn health(State(state): State<Arc<AppState>>) -> Result<Json<Health>, Problem> {
+async fn check_health(State(state): State<Arc<AppState>>) -> Result<Json<Health>, Problem> {
     state.mongo.probe().await?;
     Ok(Json(Health {
         status: HealthStatus::Ok,

@@ -49,7 +49,7 @@ shared::problem_responses!(DeleteProblems: InvalidCredentials = Problem::wrong_p
 #[utoipa::path(
     delete,
     path = "/org",
-    tag = "organizations",
+    tag = "organization",
     security(("bearer" = [])),
     request_body = DeleteOrganization,
     responses((status = OK, description = "The organization is deleted", body = DeletedOrganization), DeleteProblems)
@@ -83,7 +83,7 @@ shared::problem_responses!(RestoreProblems: InvalidCredentials, TooManyAttempts)
 #[utoipa::path(
     post,
     path = "/org/restore",
-    tag = "organizations",
+    tag = "organization",
     request_body = RestoreOrganization,
     responses((status = OK, description = "The organization is not deleted", body = OrganizationView), RestoreProblems)
 )]

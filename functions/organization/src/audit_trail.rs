@@ -17,9 +17,10 @@ const DEFAULT_LIMIT: u32 = 50;
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
     /// Events on a page; 50 by default.
-    #[param(minimum = 1, maximum = 100, example = 50)]
+    #[param(minimum = 1, maximum = 100, example = 50, format = Int32)]
     limit: Option<i64>,
     /// The `next_cursor` of the previous page.
+    #[param(min_length = 1)]
     cursor: Option<String>,
     /// Only events of this admin.
     #[param(pattern = "^[0-9a-f]{24}$", example = "6744a1f0c3b2a1908f7e6d5d")]
@@ -34,14 +35,21 @@ pub struct AuditPage {
     next_cursor: Option<String>,
 }
 
+/// One action in the organization.
 #[derive(Serialize, ToSchema)]
 pub struct AuditEvent {
     #[schema(example = "6744a1f0c3b2a1908f7e6d5c", pattern = "^[0-9a-f]{24}$")]
     id: String,
     #[schema(example = "2026-11-24T12:00:00.123Z", format = DateTime)]
     at: String,
-    #[serde(flatten)]
-    action: Action,
+    /// What was done: `organization_created`, `organization_renamed`, `organization_deleted`, `organization_restored`,
+    /// `login`, `login_refused`, `password_changed`, `session_ended`. More may be added.
+    #[schema(example = "organization_renamed")]
+    action: &'static str,
+    /// Absent if the action has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    details: Option<AuditDetails>,
     #[schema(
         example = "6744a1f0c3b2a1908f7e6d5d",
         pattern = "^[0-9a-f]{24}$",
@@ -64,12 +72,61 @@ pub struct AuditEvent {
     sessions_ended: Option<i64>,
 }
 
+/// The details of all actions. An event has those of its action.
+#[derive(Default, Serialize, ToSchema)]
+pub struct AuditDetails {
+    /// Of `organization_created`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Akshay Pvt Ltd", nullable = false)]
+    organization_name: Option<String>,
+    /// Of `organization_renamed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Akshay Pvt Ltd", nullable = false)]
+    from: Option<String>,
+    /// Of `organization_renamed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Akshay Ltd", nullable = false)]
+    to: Option<String>,
+    /// Of an ended session: `logout`, `logout_everywhere`, `refresh_token_reused`, `session_limit`. More may be added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "logout", nullable = false)]
+    reason: Option<&'static str>,
+}
+
+impl AuditDetails {
+    /// None if the action has none.
+    fn of(action: Action) -> Option<Self> {
+        let details = match action {
+            Action::OrganizationCreated { organization_name } => Self {
+                organization_name: Some(organization_name),
+                ..Self::default()
+            },
+            Action::OrganizationRenamed { from, to } => Self {
+                from: Some(from),
+                to: Some(to),
+                ..Self::default()
+            },
+            Action::SessionEnded { reason } => Self {
+                reason: Some(reason.name()),
+                ..Self::default()
+            },
+            Action::OrganizationDeleted
+            | Action::OrganizationRestored
+            | Action::Login
+            | Action::LoginRefused
+            | Action::PasswordChanged => return None,
+        };
+        Some(details)
+    }
+}
+
 impl AuditEvent {
     fn of(event: Event) -> Self {
         Self {
             id: event.id.to_hex(),
             at: date_time(event.at),
-            action: event.action,
+            action: event.action.name(),
+            details: AuditDetails::of(event.action),
             admin_id: event.account_id.map(|id| id.to_hex()),
             session_id: event.session_id.map(|id| id.to_hex()),
             address: event.address,
@@ -80,7 +137,7 @@ impl AuditEvent {
 
 shared::problem_responses!(Problems: ValidationFailed = limit_out_of_range().into());
 
-/// Read the organization's audit trail
+/// List the organization's audit events
 ///
 /// Newest events first. Events are kept for 400 days. An action that ends sessions writes one event: `session_ended` with the
 /// reason `logout` or `refresh_token_reused` for one session, `session_limit` for those that a login displaced,
@@ -89,12 +146,12 @@ shared::problem_responses!(Problems: ValidationFailed = limit_out_of_range().int
 #[utoipa::path(
     get,
     path = "/org/audit",
-    tag = "organizations",
+    tag = "organization",
     security(("bearer" = [])),
     params(PageQuery),
     responses((status = OK, description = "A page of the trail", body = AuditPage), Problems)
 )]
-pub async fn read(
+pub async fn list_audit_events(
     caller: Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<AuditPage>, Problem> {

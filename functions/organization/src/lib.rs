@@ -19,7 +19,7 @@ use utoipa_axum::routes;
 pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(show_organization, rename_organization))
-        .routes(routes!(audit_trail::read))
+        .routes(routes!(audit_trail::list_audit_events))
         .with_state(state)
 }
 
@@ -31,11 +31,13 @@ struct RenameOrganization {
     organization_name: String,
 }
 
-/// Show the admin's organization
+/// Show the organization
+///
+/// The organization that the token's session is in.
 #[utoipa::path(
     get,
     path = "/org",
-    tag = "organizations",
+    tag = "organization",
     security(("bearer" = [])),
     responses((status = OK, description = "The admin's organization", body = OrganizationView))
 )]
@@ -50,13 +52,13 @@ fn too_short() -> Problem {
     Problem::validation(OrganizationName::parse("x").err().into_iter().collect())
 }
 
-/// Rename the admin's organization
+/// Rename the organization
 ///
 /// The collection keeps its name.
 #[utoipa::path(
     patch,
     path = "/org",
-    tag = "organizations",
+    tag = "organization",
     security(("bearer" = [])),
     request_body = RenameOrganization,
     responses((status = OK, description = "The organization is renamed", body = OrganizationView), RenameProblems)

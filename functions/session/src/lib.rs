@@ -43,7 +43,7 @@ shared::problem_responses!(RefreshProblems: InvalidToken = Problem::refresh_toke
 #[utoipa::path(
     post,
     path = "/admin/refresh",
-    tag = "admins",
+    tag = "access",
     request_body = RefreshSession,
     responses((status = OK, description = "A new token pair", body = TokenResponse), RefreshProblems)
 )]
@@ -71,7 +71,7 @@ struct LogOut {
 #[utoipa::path(
     post,
     path = "/admin/logout",
-    tag = "admins",
+    tag = "access",
     security(("bearer" = [])),
     params(LogOut),
     responses((status = NO_CONTENT, description = "The admin is logged out"))

@@ -16,8 +16,14 @@ const MAX_LENGTH: usize = 255;
 #[into_params(parameter_in = Header, names("Idempotency-Key"))]
 pub struct IdempotencyKey(
     /// Makes the request safe to retry for 24 hours: the same key and body create one organization. 1 to 255 visible
-    /// ASCII characters.
-    #[param(example = "8e03978e-40d5-43dd-bc93-6894a57f9324", nullable = false)]
+    /// ASCII characters, bare or as a string in quotes (RFC 9651). A UUID is a good key.
+    // Without an example: a page that fills it in would send every request with the same key.
+    #[param(
+        nullable = false,
+        min_length = 1,
+        max_length = 512,
+        pattern = r#"^([!#-~]{1,255}|"([!#-\[\]-~]|\\["\\]){1,255}")$"#
+    )]
     pub Option<String>,
 );
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::{Account, AccountId, OrganizationId, SessionId};
 use crate::clock::after;
@@ -41,7 +40,7 @@ pub struct Event {
 }
 
 /// An action. The names are part of the API.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", content = "details", rename_all = "snake_case")]
 pub enum Action {
     OrganizationCreated {
@@ -63,7 +62,7 @@ pub enum Action {
 }
 
 /// Why a session ended before it expired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     Logout,
@@ -72,6 +71,34 @@ pub enum EndReason {
     RefreshTokenReused,
     /// A login beyond the limit of live sessions; the event's session is the new one.
     SessionLimit,
+}
+
+impl Action {
+    /// The name in the API and in the database.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::OrganizationCreated { .. } => "organization_created",
+            Self::OrganizationRenamed { .. } => "organization_renamed",
+            Self::OrganizationDeleted => "organization_deleted",
+            Self::OrganizationRestored => "organization_restored",
+            Self::Login => "login",
+            Self::LoginRefused => "login_refused",
+            Self::PasswordChanged => "password_changed",
+            Self::SessionEnded { .. } => "session_ended",
+        }
+    }
+}
+
+impl EndReason {
+    /// The name in the API and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::LogoutEverywhere => "logout_everywhere",
+            Self::RefreshTokenReused => "refresh_token_reused",
+            Self::SessionLimit => "session_limit",
+        }
+    }
 }
 
 impl Event {
@@ -148,6 +175,48 @@ impl Event {
             id: ObjectId::new(),
             action,
             ..self
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_in_the_database() {
+        let reasons = [
+            EndReason::Logout,
+            EndReason::LogoutEverywhere,
+            EndReason::RefreshTokenReused,
+            EndReason::SessionLimit,
+        ];
+        let mut actions = vec![
+            Action::OrganizationCreated {
+                organization_name: String::new(),
+            },
+            Action::OrganizationRenamed {
+                from: String::new(),
+                to: String::new(),
+            },
+            Action::OrganizationDeleted,
+            Action::OrganizationRestored,
+            Action::Login,
+            Action::LoginRefused,
+            Action::PasswordChanged,
+        ];
+        actions.extend(reasons.map(|reason| Action::SessionEnded { reason }));
+        for action in actions {
+            let stored = serde_json::to_value(&action).unwrap();
+            assert_eq!(stored["action"], action.name());
+            if let Action::SessionEnded { reason } = action {
+                assert_eq!(stored["details"]["reason"], reason.name());
+            }
         }
     }
 }

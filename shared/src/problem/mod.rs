@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 pub use crate::values::FieldError;
 pub use code::Code;
-pub use openapi::{add_common_problems, openapi_responses};
+pub use openapi::{complete, openapi_responses};
 
 /// Media type of an error body (RFC 9457, section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -49,7 +49,10 @@ pub struct ProblemBody<'a> {
     status: u16,
     /// A human-readable explanation of this occurrence.
     detail: &'a str,
-    /// Stable and snake_case, for programs.
+    /// Stable and snake_case, for programs: `malformed_request`, `invalid_credentials`, `invalid_token`, `not_found`,
+    /// `method_not_allowed`, `organization_name_taken`, `email_taken`, `request_in_flight`, `organization_deleted`,
+    /// `payload_too_large`, `unsupported_media_type`, `validation_failed`, `idempotency_key_reused`, `too_many_attempts`,
+    /// `quota_exceeded`, `internal_error`, `service_unavailable`, `capacity_reached`. More may be added.
     code: &'a str,
     /// Quote it when you report an error. The service's log has it.
     request_id: &'a str,

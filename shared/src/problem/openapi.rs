@@ -11,6 +11,9 @@ use utoipa::openapi::{Content, HeaderBuilder, OpenApi, Ref, RefOr, Response};
 use super::{Code, PROBLEM_JSON, Problem};
 use crate::values::FieldError;
 
+/// Name of the component that describes the header `x-request-id`.
+const REQUEST_ID: &str = "RequestId";
+
 /// OpenAPI responses for a set of problems: one per status, with each problem as the example of its code.
 pub fn openapi_responses(problems: &[Problem]) -> BTreeMap<String, RefOr<Response>> {
     let mut responses = BTreeMap::new();
@@ -20,9 +23,20 @@ pub fn openapi_responses(problems: &[Problem]) -> BTreeMap<String, RefOr<Respons
     responses
 }
 
-/// Adds the problems that every operation of its kind has, whatever its handler does: those of the body, of parameters,
-/// of the token, and 500 and 503. Handlers list only their own.
-pub fn add_common_problems(document: &mut OpenApi) {
+/// Completes the document with what every operation of its kind has, whatever its handler does: the problems of the body,
+/// of parameters and of the token, 500 and 503, the header `x-request-id`, and an empty `security` where no token is
+/// required. Handlers list only their own problems.
+pub fn complete(document: &mut OpenApi) {
+    let components = document.components.get_or_insert_default();
+    let request_id = HeaderBuilder::new()
+        .schema(Some(String::schema()))
+        .description(Some(
+            "The request's id. The service's log has it, and so has `request_id` of a problem.",
+        ))
+        .build();
+    components
+        .headers
+        .insert(REQUEST_ID.to_owned(), request_id.into());
     for item in document.paths.paths.values_mut() {
         let operations = [
             &mut item.get,
@@ -32,8 +46,17 @@ pub fn add_common_problems(document: &mut OpenApi) {
             &mut item.delete,
         ];
         for operation in operations.into_iter().flatten() {
+            operation.security.get_or_insert_default();
             for problem in common_problems(operation) {
                 add(&mut operation.responses.responses, &problem);
+            }
+            for (status, response) in &mut operation.responses.responses {
+                // API Gateway sends this one.
+                if let (RefOr::T(response), false) = (response, status == "429") {
+                    let header = Ref::new(format!("#/components/headers/{REQUEST_ID}"));
+                    let name = "x-request-id".to_owned();
+                    response.headers.insert(name, RefOr::Ref(header));
+                }
             }
         }
     }
@@ -54,7 +77,7 @@ fn common_problems(operation: &Operation) -> Vec<Problem> {
     if parameters.any(is_of_query) {
         problems.push(Problem::malformed_query());
     }
-    if operation.security.is_some() {
+    if operation.security.iter().any(|schemes| !schemes.is_empty()) {
         problems.push(Problem::example(Code::InvalidToken));
     }
     problems.extend([Code::InternalError, Code::ServiceUnavailable].map(Problem::example));

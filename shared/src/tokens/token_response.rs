@@ -13,8 +13,7 @@ pub struct TokenResponse {
     /// A JWT for the header `Authorization: Bearer …`.
     #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiIsImtpZCI6ImxvY2FsIn0.e30.c2ln")]
     access_token: String,
-    #[schema(example = "bearer")]
-    token_type: &'static str,
+    token_type: TokenType,
     /// Seconds until the access token expires.
     #[schema(example = 1800)]
     expires_in: u64,
@@ -35,6 +34,12 @@ pub struct TokenResponse {
     role: Role,
 }
 
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenType {
+    Bearer,
+}
+
 impl TokenResponse {
     /// `session` is the time until the session expires.
     pub(crate) fn new(
@@ -45,7 +50,7 @@ impl TokenResponse {
     ) -> Self {
         Self {
             access_token: access.jwt,
-            token_type: "bearer",
+            token_type: TokenType::Bearer,
             expires_in: access.expires_in.as_secs(),
             refresh_token,
             refresh_expires_in: session.as_secs(),

@@ -33,7 +33,10 @@ async fn every_event_gets_its_documented_response() {
     let folder = root().join("events");
     let table = fs::read_to_string(folder.join("README.md")).unwrap();
     let (mut documented, mut login) = (BTreeSet::new(), Value::Null);
-    for row in table.lines().filter(|line| line.starts_with("| ") && line.contains(".json |")) {
+    for row in table
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.contains(".json |"))
+    {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
         let [_, file, function, status, code, _] = cells[..] else {
             panic!("{row}")

@@ -96,10 +96,11 @@ async fn f15_a_rotation_invalidates_no_token() {
 async fn failed_invocations_have_an_error_type() {
     let mut stack = Stack::start().await;
     let rotation = stack.function("rotate-jwt-secret").await;
-    let error = rotation
-        .invoke(&event("rotate-jwt-secret.json"))
-        .await
-        .unwrap_err();
+    let mut rotate = event("rotate-jwt-secret.json");
+    let error = rotation.invoke(&rotate).await.unwrap_err();
+    assert_eq!(error["errorType"], "VersionNotPending", "{error}");
+    rotate["SecretId"] = "unknown".into();
+    let error = rotation.invoke(&rotate).await.unwrap_err();
     assert_eq!(error["errorType"], "SecretsManagerError", "{error}");
     let purge = stack.function("purge-organizations").await;
     stack.mongod.kill();

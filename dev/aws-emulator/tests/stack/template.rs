@@ -155,8 +155,11 @@ fn routes() -> BTreeMap<String, String> {
     routes
 }
 
+/// Routes that the OpenAPI document does not have.
+const PAGES: [&str; 4] = ["/", "/docs", "/docs/{file}", "/openapi.json"];
+
 #[test]
-fn the_api_has_the_routes_of_the_openapi_document() {
+fn the_api_has_the_routes_of_the_openapi_document_and_the_pages() {
     let document = fs::read_to_string(root().join("functions/api-docs/openapi.json")).unwrap();
     let document: Value = serde_json::from_str(&document).unwrap();
     let mut documented = BTreeSet::from(["X-AMAZON-APIGATEWAY-ANY-METHOD $default".to_owned()]);
@@ -168,6 +171,9 @@ fn the_api_has_the_routes_of_the_openapi_document() {
         if methods.get("get").is_some() {
             documented.insert(format!("HEAD {path}"));
         }
+    }
+    for page in PAGES {
+        documented.extend(["GET", "HEAD"].map(|method| format!("{method} {page}")));
     }
     let routes: BTreeSet<String> = routes().into_keys().collect();
     assert_eq!(routes, documented);

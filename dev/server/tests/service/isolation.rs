@@ -9,10 +9,7 @@ use testkit::{Response, TestService, all};
 
 /// Routes that require no token.
 const PUBLIC: &[&str] = &[
-    "GET /docs",
-    "GET /docs/{file}",
     "GET /health",
-    "GET /openapi.json",
     "POST /admin/login",
     "POST /admin/refresh",
     "POST /org/create",

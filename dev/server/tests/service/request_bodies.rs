@@ -258,7 +258,7 @@ async fn f21_a_body_of_16_kib_is_read_and_one_byte_more_is_too_large() {
 #[tokio::test]
 async fn unknown_routes_and_methods_are_problems() {
     let service = TestService::start().await;
-    service.get("/").await.problem(404, "not_found");
+    service.get("/nothing").await.problem(404, "not_found");
     service.get("/org/../admin").await.problem(404, "not_found");
     service
         .get("/docs/nothing.js")
