@@ -44,7 +44,7 @@ enum Failure {
     #[error("moto: {0}")]
     Moto(io::Error),
     #[error("a secret cannot be made: {0}")]
-    Secret(aws_sdk_secretsmanager::Error),
+    Secret(Box<aws_sdk_secretsmanager::Error>),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -127,7 +127,7 @@ impl MongoDb {
 async fn make_secret(client: &Client, id: &str) -> Result<(), Failure> {
     let made = client.create_secret().name(id);
     let made = made.set_secret_string(random(client).await?).send().await;
-    made.map_err(|error| Failure::Secret(error.into()))?;
+    made.map_err(|error| Failure::Secret(Box::new(error.into())))?;
     Ok(())
 }
 
@@ -138,14 +138,14 @@ async fn begin_rotation(client: &Client) -> Result<(), Failure> {
         .client_request_token(PENDING_VERSION)
         .version_stages("AWSPENDING");
     let put = put.set_secret_string(random(client).await?).send().await;
-    put.map_err(|error| Failure::Secret(error.into()))?;
+    put.map_err(|error| Failure::Secret(Box::new(error.into())))?;
     Ok(())
 }
 
 async fn random(client: &Client) -> Result<Option<String>, Failure> {
     let random = client.get_random_password().password_length(64);
     let random = random.exclude_punctuation(true).send().await;
-    let random = random.map_err(|error| Failure::Secret(error.into()))?;
+    let random = random.map_err(|error| Failure::Secret(Box::new(error.into())))?;
     Ok(random.random_password)
 }
 

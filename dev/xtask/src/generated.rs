@@ -1,4 +1,4 @@
-//! The generated parts of files. A part is between the lines `# generated: <name>` and `# end of generated`.
+//! The generated parts of files, and generated files. A part is between the lines `# generated: <name>` and `# end of generated`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::functions::{Function, of_template, root};
+use crate::requests::requests;
 
 const BEGIN: &str = "# generated: ";
 const END: &str = "# end of generated";
@@ -21,19 +22,24 @@ pub struct File {
 pub fn files() -> io::Result<Vec<File>> {
     let template = fs::read_to_string(root().join("template.yaml"))?;
     let functions = of_template(&template);
-    ["template.yaml", "Cargo.toml", "dev/server/Cargo.toml"]
-        .into_iter()
-        .map(|path| {
-            let path = root().join(path);
-            let current = fs::read_to_string(&path)?;
-            let expected = regenerated(&current, &functions)?;
-            Ok(File {
-                path,
-                current,
-                expected,
-            })
-        })
-        .collect()
+    let mut files = Vec::new();
+    for path in ["template.yaml", "Cargo.toml", "dev/server/Cargo.toml"] {
+        let path = root().join(path);
+        let current = fs::read_to_string(&path)?;
+        let expected = regenerated(&current, &functions)?;
+        files.push(File {
+            path,
+            current,
+            expected,
+        });
+    }
+    let path = root().join("events/requests.http");
+    files.push(File {
+        current: fs::read_to_string(&path).unwrap_or_default(),
+        expected: requests()?,
+        path,
+    });
+    Ok(files)
 }
 
 fn regenerated(text: &str, functions: &[Function]) -> io::Result<String> {

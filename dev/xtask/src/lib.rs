@@ -2,3 +2,4 @@
 
 pub mod functions;
 pub mod generated;
+mod requests;

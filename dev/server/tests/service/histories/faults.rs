@@ -247,6 +247,13 @@ impl Faults {
                 1
             }
             None => {
+                let of_account = doc! { "account_id": account };
+                let counting = memberships.count_documents(of_account);
+                // A purge deletes the account with its last membership, and nothing else ends that one.
+                if counting.session(&mut transaction).await? < 2 {
+                    transaction.abort_transaction().await?;
+                    return Ok(false);
+                }
                 let own = doc! { "organization_id": organization, "account_id": account, "role": "member" };
                 let ending = memberships.delete_one(own).session(&mut transaction);
                 ending.await?.deleted_count
