@@ -48,6 +48,8 @@ pub enum Purpose {
 pub enum StartError {
     #[error("mongod cannot be run: {0}")]
     Io(#[from] io::Error),
+    #[error("the data folder {} cannot be used: {error}", folder.display())]
+    Folder { folder: PathBuf, error: io::Error },
     #[error("the data folder {0} is in use by another server")]
     FolderInUse(PathBuf),
     #[error("mongod ended with {status}; its log is {log}")]
@@ -66,7 +68,10 @@ pub struct Mongod {
 impl Mongod {
     /// Runs `binary` on the data in `folder`, and waits until it takes writes.
     pub async fn start(binary: &Path, folder: &Path, purpose: Purpose) -> Result<Self, StartError> {
-        std::fs::create_dir_all(folder)?;
+        std::fs::create_dir_all(folder).map_err(|error| StartError::Folder {
+            folder: folder.to_owned(),
+            error,
+        })?;
         let started = Instant::now();
         let mut kept_port = kept_port(folder, purpose);
         loop {

@@ -411,6 +411,21 @@ fn a_standalone_mongod_is_refused_with_and_without_replica_set() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_written_to_is_refused() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(
+        folder.path().join(".local"),
+        "a file, so that it cannot be a folder",
+    )
+    .unwrap();
+    let message = refused(folder.path(), &[]);
+    assert!(
+        message.contains("the data folder .local/mongodb cannot be used"),
+        "{message}"
+    );
+}
+
+#[test]
 fn an_unknown_host_is_refused() {
     let folder = TempDir::new().unwrap();
     let message = refused(folder.path(), &[("HOST", "no-such-host.invalid")]);
