@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::fleet::Fleet;
@@ -12,9 +13,13 @@ use super::record::{Deleted, Outcome, Record, Session};
 /// Companies that sign up, are purged, and sign up again.
 pub const COMPANIES: usize = 6;
 pub const FIRST_PASSWORD: &str = "the first password";
+const RENAMES_BESIDE_DELETION: usize = 6;
+/// How long a deletion takes, most of it for the hash.
+const DELETION_MILLIS: u64 = 150;
 /// How many sessions a client chooses from.
 const KEPT_SESSIONS: usize = 40;
 
+#[derive(Clone)]
 pub struct Client {
     pub fleet: Arc<Fleet>,
     pub record: Arc<Mutex<Record>>,
@@ -46,7 +51,7 @@ impl Client {
                 72..80 => self.log_out().await,
                 80..83 => self.log_out_everywhere().await,
                 83..88 => self.change_password(company, operations).await,
-                88..93 => self.delete(company).await,
+                88..93 => self.delete_beside_renames(company, operations).await,
                 _ => self.restore(company).await,
             }
         }
@@ -204,6 +209,10 @@ impl Client {
         let Some(session) = self.session() else {
             return;
         };
+        self.rename_in(session, operations).await;
+    }
+
+    async fn rename_in(&mut self, session: Session, operations: u32) {
         let name = format!("Renamed {} {operations}", self.number);
         let request = ("PATCH", "/org", json!({"organization_name": name}));
         let (outcome, _) = self.send("rename", request, Some(&session), None).await;
@@ -292,6 +301,27 @@ impl Client {
             Outcome::Unknown => record.passwords.entry(email).or_default().push(new),
             Outcome::Refused => {}
         }
+    }
+
+    /// Sends renames while the organization is being deleted. None may come after the deletion.
+    async fn delete_beside_renames(&mut self, company: usize, operations: u32) {
+        let Some(session) = self.session_of(company) else {
+            return;
+        };
+        let mut renaming = Vec::new();
+        for number in 0..RENAMES_BESIDE_DELETION {
+            let mut client = self.clone();
+            client.random = self.random.fork();
+            // The names of all clients differ.
+            client.number = 1000 * (number + 1) + self.number;
+            let session = session.clone();
+            renaming.push(async move {
+                tokio::time::sleep(Duration::from_millis(client.random.u64(..DELETION_MILLIS)))
+                    .await;
+                client.rename_in(session, operations).await;
+            });
+        }
+        tokio::join!(self.delete(company), join_all(renaming));
     }
 
     async fn delete(&mut self, company: usize) {
