@@ -87,6 +87,7 @@ fn part(name: &str, functions: &[Function]) -> Option<Vec<String>> {
         }
         "routes of cargo lambda watch" => watch_routes(functions),
         "functions of the local server" => server_dependencies(functions),
+        "version" => vec![format!("Value: {}", env!("CARGO_PKG_VERSION"))],
         _ => return None,
     })
 }

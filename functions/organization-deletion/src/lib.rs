@@ -42,7 +42,7 @@ struct DeletedOrganization {
 
 shared::problem_responses!(DeleteProblems: InvalidCredentials = Problem::wrong_password(), TooManyAttempts);
 
-/// Delete the admin's organization
+/// Delete the organization
 ///
 /// All its tokens and sessions end immediately. Its data, its name and its admin's email are kept until
 /// `restorable_until`.
