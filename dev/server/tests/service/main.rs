@@ -27,6 +27,7 @@ mod indexes;
 mod isolation;
 mod killed;
 mod local_server;
+mod local_settings;
 mod login;
 mod logs;
 mod memberships;
