@@ -14,6 +14,7 @@ use mongod::{Mongod, NotFound, Purpose, StartError};
 use serde_json::{Map, Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Data, kept from one run to the next, and the settings, written anew by each.
 const FOLDER: &str = ".local";
@@ -74,52 +75,60 @@ async fn run() -> Result<(), Failure> {
     }
     begin_rotation(&client).await?;
     write_settings(&mongodb, &secrets).map_err(Failure::Settings)?;
-    let own = mongodb.own.as_ref().map(Mongod::port);
-    forward_from_containers(own.into_iter().chain([secrets.port()])).await;
+    let mut ports = vec![secrets.port()];
+    if let MongoDb::Own(mongod) = &mongodb {
+        ports.push(mongod.port());
+    }
+    forward_from_containers(&ports).await;
     println!(
         "\nMongoDB and Secrets Manager are up for the functions; Ctrl-C ends them. In another terminal:\n\n  \
          sam local invoke CreateOrgFunction --event events/create-org.json\n  \
          sam local start-api\n  \
          cargo lambda watch --env-file {FOLDER}/lambda.env\n"
     );
-    tokio::signal::ctrl_c().await?;
-    if let Some(mongod) = mongodb.own {
+    stop_signal().await?;
+    if let MongoDb::Own(mongod) = mongodb {
         mongod.stop().await?;
     }
     Ok(())
 }
 
+/// Ctrl-C or SIGTERM.
+async fn stop_signal() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}
+
 /// The MongoDB of the functions.
-struct MongoDb {
-    /// `MONGODB_URI`, if it is set.
-    configured: String,
-    own: Option<Mongod>,
+enum MongoDb {
+    /// The connection string `MONGODB_URI`.
+    Configured(String),
+    Own(Mongod),
 }
 
 impl MongoDb {
     async fn configured_or_started() -> Result<Self, Failure> {
         let configured = std::env::var("MONGODB_URI").unwrap_or_default();
         if !configured.trim().is_empty() {
-            return Ok(Self {
-                configured,
-                own: None,
-            });
+            return Ok(Self::Configured(configured));
         }
         let binary = tokio::task::spawn_blocking(mongod::find);
         let binary = binary.await.map_err(io::Error::other)??;
         let data = Path::new(FOLDER).join("mongodb-of-functions");
         let own = Mongod::start(&binary, &data, Purpose::Keep).await?;
-        Ok(Self {
-            configured,
-            own: Some(own),
-        })
+        Ok(Self::Own(own))
     }
 
     /// The connection string for functions that reach this machine as `host`.
     fn uri(&self, host: &str) -> String {
-        match &self.own {
-            Some(own) => format!("mongodb://{host}:{}/?directConnection=true", own.port()),
-            None => self.configured.clone(),
+        match self {
+            Self::Configured(uri) => uri.clone(),
+            Self::Own(mongod) => {
+                format!("mongodb://{host}:{}/?directConnection=true", mongod.port())
+            }
         }
     }
 }
@@ -188,7 +197,7 @@ fn write_settings(mongodb: &MongoDb, secrets: &SecretsManager) -> io::Result<()>
 }
 
 /// Lets containers reach these ports of loopback. They stay unreachable from other machines.
-async fn forward_from_containers(ports: impl Iterator<Item = u16>) {
+async fn forward_from_containers(ports: &[u16]) {
     let Some(bridge) = bridge_address().await else {
         eprintln!(
             "Docker does not answer, so containers of `sam local` cannot reach this machine. Start Docker, and then this \
@@ -196,7 +205,7 @@ async fn forward_from_containers(ports: impl Iterator<Item = u16>) {
         );
         return;
     };
-    for port in ports {
+    for &port in ports {
         // It cannot be used where Docker runs in a virtual machine.
         if let Ok(listener) = TcpListener::bind((bridge, port)).await {
             tokio::spawn(forward(listener, port));

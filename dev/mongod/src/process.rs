@@ -28,7 +28,7 @@ exit "$status"
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// For another mongod that is just ending in the same data folder.
 const FOLDER_TIMEOUT: Duration = Duration::from_secs(10);
-/// For the same, before another port is taken.
+/// How long the kept port may be in use, by a mongod that is ending, before another port is used.
 const PORT_TIMEOUT: Duration = Duration::from_secs(5);
 const PORT_FILE: &str = "port";
 /// Exit codes: see <https://www.mongodb.com/docs/manual/reference/exit-codes/>.

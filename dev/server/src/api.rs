@@ -15,7 +15,7 @@ use axum::extract::connect_info::{ConnectInfo, IntoMakeServiceWithConnectInfo};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use shared::http::{ClientAddress, exceeds_limit_by_length, receive};
-use shared::problem::{self, Problem};
+use shared::problem::{Problem, complete_document};
 use shared::state::AppState;
 use tokio::time::timeout;
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -66,7 +66,7 @@ async fn receive_body(request: Request, next: Next) -> Response {
 /// The document that `functions/api-docs/openapi.json` is a copy of.
 pub fn openapi_document(state: &Arc<AppState>) -> OpenApi {
     let mut document = api(state).into_openapi();
-    problem::complete(&mut document);
+    complete_document(&mut document);
     document
 }
 

@@ -91,7 +91,7 @@ fn warn_of_unknown(names: &[String]) {
     let known = LocalSettings::names();
     let unknown = |name: &&String| !known.contains(*name) && !name.starts_with("AWS_");
     for name in names.iter().filter(unknown) {
-        eprintln!(".env: {name} is not a setting of this service (.env.example lists them)");
+        eprintln!(".env: {name} is not a setting of the local server (.env.example lists them)");
     }
 }
 

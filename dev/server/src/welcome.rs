@@ -9,7 +9,7 @@ const CALLS: &str = r#"curl {api}/org/create -H 'content-type: application/json'
   -d '{"organization_name":"Akshay Pvt Ltd","email":"admin@example.com","password":"Admin@123"}'
 
 ACCESS_TOKEN=$(curl -s {api}/admin/login -H 'content-type: application/json' \
-  -d '{"email":"admin@example.com","password":"Admin@123"}' | sed 's/.*"access_token":"\([^"]*\).*/\1/')
+  -d '{"email":"admin@example.com","password":"Admin@123"}' | sed -n 's/.*"access_token":"\([^"]*\).*/\1/p')
 
 curl {api}/org -H "authorization: Bearer $ACCESS_TOKEN"
 "#;

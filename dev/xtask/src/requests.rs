@@ -54,7 +54,7 @@ pub fn requests() -> io::Result<String> {
     Ok(requests)
 }
 
-/// None if the event cannot be written as a request: its body is in base64 or too long.
+/// None if the event is not an HTTP request, or if its body is in base64 or too long.
 fn request(event: &Value) -> Option<String> {
     let http = event.get("requestContext")?.get("http")?;
     let method = http.get("method")?.as_str()?;

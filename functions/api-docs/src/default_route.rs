@@ -60,7 +60,7 @@ fn is_preflight(request: &Request) -> bool {
             .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The methods of a path, HEAD excepted. None if there is no such path.
+/// The methods of a path, HEAD excepted. Empty if there is no such path.
 fn methods(path: &str) -> Vec<String> {
     if PAGES.iter().any(|page| matches(page, path)) {
         return vec!["GET".to_owned()];

@@ -1,4 +1,4 @@
-//! `GET /docs` and `/openapi.json` as a Lambda function.
+//! `GET /`, `/docs` and `/openapi.json` as a Lambda function.
 
 use shared::config::ApiDocs;
 use shared::lambda;

@@ -24,9 +24,9 @@ struct Health {
     /// Version of the service
     #[schema(example = "0.1.0")]
     version: &'static str,
-    /// Commit that was built; releases have it
+    /// Commit that was built. Absent if the build did not set SOURCE_COMMIT
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "4f2a9c1")]
+    #[schema(example = "4f2a9c1", nullable = false)]
     commit: Option<&'static str>,
 }
 

@@ -10,6 +10,8 @@ pub(super) fn path_of_route<'p>(
     raw_path: &'p str,
 ) -> &'p str {
     match route_key.split_once(' ') {
+        // Only the root matches this key, whatever precedes it.
+        Some((_, "/")) => "/",
         Some((_, template)) => matched_end(template, raw_path).unwrap_or(raw_path),
         None => without_stage(stage, raw_path),
     }
@@ -50,6 +52,9 @@ mod tests {
     fn stage_and_mapping_key_are_removed() {
         for (route_key, stage, raw_path, path) in [
             ("POST /org/create", "$default", "/org/create", "/org/create"),
+            ("GET /", "$default", "/", "/"),
+            ("GET /", "prod", "/prod", "/"),
+            ("GET /", "prod", "/v1/", "/"),
             (
                 "POST /org/create",
                 "prod",

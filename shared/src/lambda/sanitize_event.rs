@@ -32,7 +32,7 @@ pub(super) fn sanitize_event(mut event: LambdaEvent<LambdaRequest>) -> LambdaEve
     event
 }
 
-/// Takes a body with invalid base64 as text, so that a request that requires a body is malformed.
+/// Takes a body with invalid base64 as text. A route that reads JSON then refuses text that is not JSON.
 fn body(request: &mut ApiGatewayV2httpRequest) {
     let body = request.body.as_deref().unwrap_or_default();
     let standard = base64::engine::general_purpose::STANDARD;

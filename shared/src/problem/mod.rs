@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 pub use crate::values::FieldError;
 pub use code::Code;
-pub use openapi::{complete, openapi_responses};
+pub use openapi::{complete_document, openapi_responses};
 
 /// Media type of an error body (RFC 9457, section 3).
 pub const PROBLEM_JSON: &str = "application/problem+json";

@@ -1,4 +1,5 @@
-//! Problems in the OpenAPI document: one response per status, with one generated example per code.
+//! What every operation of the OpenAPI document has: its problems (one response per status, with one generated example per
+//! code), the header `x-request-id`, and its security.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub fn openapi_responses(problems: &[Problem]) -> BTreeMap<String, RefOr<Respons
 /// Completes the document with what every operation of its kind has, whatever its handler does: the problems of the body,
 /// of parameters and of the token, 500 and 503, the header `x-request-id`, and an empty `security` where no token is
 /// required. Handlers list only their own problems.
-pub fn complete(document: &mut OpenApi) {
+pub fn complete_document(document: &mut OpenApi) {
     let components = document.components.get_or_insert_default();
     let request_id = HeaderBuilder::new()
         .schema(Some(String::schema()))
@@ -51,7 +52,7 @@ pub fn complete(document: &mut OpenApi) {
                 add(&mut operation.responses.responses, &problem);
             }
             for (status, response) in &mut operation.responses.responses {
-                // API Gateway sends this one.
+                // API Gateway also sends 429, without this header.
                 if let (RefOr::T(response), false) = (response, status == "429") {
                     let header = Ref::new(format!("#/components/headers/{REQUEST_ID}"));
                     let name = "x-request-id".to_owned();

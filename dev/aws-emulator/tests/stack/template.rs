@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::OnceLock;
 
+use api_docs::PAGES;
 use serde_json::{Map, Value, json};
 
 use crate::harness::{functions, root};
@@ -154,9 +155,6 @@ fn routes() -> BTreeMap<String, String> {
     }
     routes
 }
-
-/// Routes that the OpenAPI document does not have.
-const PAGES: [&str; 4] = ["/", "/docs", "/docs/{file}", "/openapi.json"];
 
 #[test]
 fn the_api_has_the_routes_of_the_openapi_document_and_the_pages() {
