@@ -66,7 +66,18 @@ fn start() -> Result<(), Failure> {
     tokio::runtime::Runtime::new()?.block_on(run())
 }
 
+/// Runs until Ctrl-C or SIGTERM. Dropping the future ends MongoDB and moto.
 async fn run() -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        failed = serve() => failed,
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+    }
+}
+
+async fn serve() -> Result<(), Failure> {
     let mongodb = MongoDb::configured_or_started().await?;
     let secrets = SecretsManager::start().await.map_err(Failure::Moto)?;
     let client = secrets.client().await;
@@ -86,20 +97,7 @@ async fn run() -> Result<(), Failure> {
          sam local start-api\n  \
          cargo lambda watch --env-file {FOLDER}/lambda.env\n"
     );
-    stop_signal().await?;
-    if let MongoDb::Own(mongod) = mongodb {
-        mongod.stop().await?;
-    }
-    Ok(())
-}
-
-/// Ctrl-C or SIGTERM.
-async fn stop_signal() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
+    std::future::pending().await
 }
 
 /// The MongoDB of the functions.
