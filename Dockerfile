@@ -6,12 +6,12 @@ ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12:nonroot
 FROM ${RUST_IMAGE} AS build
 WORKDIR /source
 COPY . .
-RUN cargo build --locked --profile server --package server && mkdir /data
+RUN cargo build --locked --profile server --package server && mkdir -p /out/data && mv target/server/server /out
 
 FROM ${RUNTIME_IMAGE}
-COPY --from=build /source/target/server/server /usr/local/bin/server
+COPY --from=build /out/server /usr/local/bin/server
 # The server keeps its signing secret and its pepper here, unless JWT_SECRET_ID and PEPPER_SECRET_ID are set.
-COPY --from=build --chown=65532:65532 /data /data
+COPY --from=build --chown=65532:65532 /out/data /data
 WORKDIR /data
 VOLUME /data
 USER 65532:65532

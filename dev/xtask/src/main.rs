@@ -1,24 +1,46 @@
-//! `cargo xtask generate`: writes the generated parts of files, and the OpenAPI document.
+//! `cargo xtask`: generated files, and releases.
 
 use std::io;
 use std::process::{Command, ExitCode};
 
+use clap::Parser;
+use xtask::dist::{Architecture, Part, dist};
 use xtask::functions::root;
 use xtask::generated;
 
-fn main() -> io::Result<ExitCode> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        ["generate"] => generate(),
-        _ => {
-            eprintln!("Usage: cargo xtask generate");
-            Ok(ExitCode::FAILURE)
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Task {
+    /// Writes the generated parts of files, and the OpenAPI document.
+    Generate,
+    /// Builds what a release publishes, in target/dist. Names the tools that are missing.
+    Dist {
+        /// What to build; everything by default.
+        parts: Vec<Part>,
+        /// For what to build; for both by default.
+        #[arg(long)]
+        architecture: Option<Architecture>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Task::parse() {
+        Task::Generate => generate().map_err(|error| error.to_string()),
+        Task::Dist {
+            parts,
+            architecture,
+        } => dist(&parts, architecture).map_err(|error| error.to_string()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
         }
     }
 }
 
-fn generate() -> io::Result<ExitCode> {
+fn generate() -> io::Result<()> {
     for file in generated::files()? {
         if file.current != file.expected {
             std::fs::write(&file.path, file.expected)?;
@@ -39,8 +61,8 @@ fn generate() -> io::Result<ExitCode> {
         .args(["--", "the_openapi_document_is_made_from_the_code"])
         .env("UPDATE_OPENAPI", "1")
         .status()?;
-    Ok(match status.success() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    match status.success() {
+        true => Ok(()),
+        false => Err(io::Error::other("the OpenAPI document cannot be made")),
+    }
 }

@@ -9,25 +9,58 @@ use serde_json::{Value, json};
 use crate::harness::root;
 use crate::template::{deployed, properties, template};
 
-/// The GitHub deployment uses the template of the checkout and only the functions from the build artifact.
-#[test]
-fn the_deployed_template_names_what_cargo_lambda_builds() {
-    let mut sed = Command::new("sed");
-    let script = root().join(".github/deployed-template.sed");
-    let sed = sed.arg("-E").arg("-f").arg(script);
-    let output = sed.arg(root().join("template.yaml")).output().unwrap();
+/// Prints the packaged template, which releases and the GitHub deployment use.
+fn packaged(architecture: &str, commit: &str) -> String {
+    let mut script = Command::new("python3");
+    let script = script.arg(root().join(".github/packaged-template"));
+    let output = script.args([architecture, commit]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    for (binary, name) in deployed() {
-        let (_, function) = text.split_once(&format!("\n  {name}:\n")).unwrap();
-        let (function, _) = function.split_once("\n\n").unwrap();
-        let code = format!("\n    Properties:\n      CodeUri: target/lambda/{binary}\n");
-        assert!(function.contains(&code), "{function}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// So all that the tests know of template.yaml is true of it, too.
+#[test]
+fn the_packaged_template_differs_in_code_architecture_and_commit_alone() {
+    for architecture in ["x86_64", "arm64"] {
+        let text = packaged(architecture, "4f2a9c1");
+        for (binary, name) in deployed() {
+            let (_, function) = text.split_once(&format!("\n  {name}:\n")).unwrap();
+            let (function, _) = function.split_once("\n\n").unwrap();
+            let code = format!("\n    Properties:\n      CodeUri: functions/{binary}.zip\n");
+            assert!(function.contains(&code), "{function}");
+        }
+        let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+        fs::write(file.path(), &text).unwrap();
+        let packaged = aws_emulator::transformed(file.path(), &[Value::Null]).unwrap();
+        let mut expected = template().clone();
+        let version = expected["Outputs"]["Version"]["Value"].as_str().unwrap();
+        expected["Outputs"]["Version"]["Value"] = json!(format!("{version} (4f2a9c1)"));
+        let parameter = &mut expected["Parameters"]["Architecture"];
+        parameter["Default"] = json!(architecture);
+        parameter["AllowedValues"] = json!([architecture]);
+        let constraint = &packaged[0]["Parameters"]["Architecture"]["ConstraintDescription"];
+        let remedy = format!("Set Architecture={architecture}");
+        assert!(
+            constraint.as_str().unwrap().contains(&remedy),
+            "{constraint}"
+        );
+        parameter["ConstraintDescription"] = constraint.clone();
+        assert_eq!(packaged[0], expected);
     }
+}
+
+/// Also when a stack keeps the value that it has.
+#[test]
+fn the_packaged_template_refuses_the_other_architecture() {
     let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
-    fs::write(file.path(), &text).unwrap();
-    let again = aws_emulator::transformed(file.path(), &[Value::Null]).unwrap();
-    assert_eq!(again[0]["Resources"], template()["Resources"]);
+    fs::write(file.path(), packaged("arm64", "4f2a9c1")).unwrap();
+    let given = [
+        json!({"Architecture": "x86_64"}),
+        json!({"Architecture": "arm64"}),
+    ];
+    let deployed = aws_emulator::transformed(file.path(), &given).unwrap();
+    assert_eq!(deployed[0]["Refused"], "Architecture");
+    assert!(deployed[1].get("Refused").is_none());
 }
 
 /// A tag can be moved; a commit hash cannot.
