@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::end::{self, Ended, RunLog};
 use crate::replica_set;
 
 const WATCHDOG: &str = r#"
@@ -52,8 +53,8 @@ pub enum StartError {
     Folder { folder: PathBuf, error: io::Error },
     #[error("the data folder {0} is in use by another server")]
     FolderInUse(PathBuf),
-    #[error("mongod ended with {status}; its log is {log}")]
-    Ended { status: ExitStatus, log: PathBuf },
+    #[error(transparent)]
+    Ended(#[from] Ended),
     #[error("mongod did not become ready: {0}")]
     NotReady(mongodb::error::Error),
 }
@@ -63,6 +64,9 @@ pub enum StartError {
 pub struct Mongod {
     port: u16,
     watchdog: Child,
+    binary: PathBuf,
+    folder: PathBuf,
+    log: RunLog,
 }
 
 impl Mongod {
@@ -76,11 +80,19 @@ impl Mongod {
         let mut kept_port = kept_port(folder, purpose);
         loop {
             let port = kept_port.map_or_else(free_port, Ok)?;
-            let watchdog = spawn(binary, folder, purpose, port)?;
-            let mut mongod = Self { port, watchdog };
+            let log = RunLog::new(folder);
+            let watchdog = spawn(binary, folder, purpose, port, &log)?;
+            let (binary, folder) = (binary.to_owned(), folder.to_owned());
+            let mut mongod = Self {
+                port,
+                watchdog,
+                binary,
+                folder,
+                log,
+            };
             match mongod.ready().await? {
                 None => {
-                    keep_port(folder, purpose, port)?;
+                    keep_port(&mongod.folder, purpose, port)?;
                     return Ok(mongod);
                 }
                 Some(status) if status.code() == Some(ADDRESS_IN_USE) => {
@@ -88,14 +100,11 @@ impl Mongod {
                 }
                 Some(status) if status.code() == Some(FOLDER_IN_USE) => {
                     if started.elapsed() > FOLDER_TIMEOUT {
-                        return Err(StartError::FolderInUse(folder.to_owned()));
+                        return Err(StartError::FolderInUse(mongod.folder.clone()));
                     }
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
-                Some(status) => {
-                    let log = log_of(folder);
-                    return Err(StartError::Ended { status, log });
-                }
+                Some(status) => return Err(mongod.reason(status).into()),
             }
         }
     }
@@ -117,11 +126,20 @@ impl Mongod {
     /// Ends mongod and waits for its end.
     pub async fn stop(mut self) -> io::Result<()> {
         drop(self.watchdog.stdin.take());
-        self.ended().await.map(drop)
+        self.exit_status().await.map(drop)
     }
 
-    /// Waits for its end, and returns the exit status.
-    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+    /// Waits for its end, and returns the reason.
+    pub async fn ended(&mut self) -> io::Result<Ended> {
+        let status = self.exit_status().await?;
+        Ok(self.reason(status))
+    }
+
+    fn reason(&self, status: ExitStatus) -> Ended {
+        end::reason(&self.binary, &self.folder, &self.log, status)
+    }
+
+    async fn exit_status(&mut self) -> io::Result<ExitStatus> {
         loop {
             if let Some(status) = self.watchdog.try_wait()? {
                 return Ok(status);
@@ -170,11 +188,13 @@ fn keep_port(folder: &Path, purpose: Purpose, port: u16) -> io::Result<()> {
     }
 }
 
-fn log_of(folder: &Path) -> PathBuf {
-    folder.join("mongod.log")
-}
-
-fn spawn(binary: &Path, folder: &Path, purpose: Purpose, port: u16) -> io::Result<Child> {
+fn spawn(
+    binary: &Path,
+    folder: &Path,
+    purpose: Purpose,
+    port: u16,
+    log: &RunLog,
+) -> io::Result<Child> {
     let mut command = Command::new("sh");
     command.args(["-c", WATCHDOG, "mongod"]);
     match purpose {
@@ -200,7 +220,7 @@ fn spawn(binary: &Path, folder: &Path, purpose: Purpose, port: u16) -> io::Resul
         .arg("--dbpath")
         .arg(folder)
         .arg("--logpath")
-        .arg(log_of(folder));
+        .arg(&log.file);
     // A primary gives its secondaries 15 seconds to catch up before it ends; here there are none.
     command.args([
         "--setParameter",

@@ -76,9 +76,15 @@ impl PythonPackages<'_> {
         fs::write(&requirements, self.requirements)
             .map_err(io_error("the cache cannot be written"))?;
         eprintln!("Fetching {} into {} …", self.title, folder.display());
-        pip_install(&temporary, &requirements)?;
-        prove(&temporary)?;
-        fs::rename(&temporary, folder).map_err(io_error("the cache cannot be written"))
+        let fetched = pip_install(&temporary, &requirements)
+            .and_then(|()| prove(&temporary))
+            .and_then(|()| {
+                fs::rename(&temporary, folder).map_err(io_error("the cache cannot be written"))
+            });
+        if fetched.is_err() {
+            let _ = fs::remove_dir_all(&temporary);
+        }
+        fetched
     }
 }
 

@@ -3,13 +3,13 @@
 use std::future::IntoFuture;
 use std::io;
 use std::path::Path;
-use std::process::{ExitCode, ExitStatus};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use env_file::EnvFileError;
-use mongod::{Mongod, NotFound, Purpose, StartError};
+use mongod::{Ended, Mongod, NotFound, Purpose, StartError};
 use server::{
     Arguments, LocalSettings, connected, cors, pepper, purge_on_schedule, routes, token_secret,
     welcome,
@@ -55,8 +55,8 @@ enum Failure {
          an empty database, remove the folder: rm -r {MONGODB_FOLDER}. The other files in {FOLDER} can stay"
     )]
     OtherVersion { age: &'static str },
-    #[error("its mongod has ended with {0}; start again, the data is kept")]
-    MongodEnded(ExitStatus),
+    #[error("{0}. The data is kept")]
+    MongodEnded(Ended),
     #[error(transparent)]
     Refused(#[from] StartupError),
     #[error(transparent)]

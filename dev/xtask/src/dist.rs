@@ -1,13 +1,6 @@
 //! `cargo xtask dist`: what a release publishes, in `target/dist`.
 //!
-//! | file | contents |
-//! |---|---|
-//! | `organization-service-<version>-aws-<architecture>.tar.gz` | the packaged template and a zip for each function |
-//! | `organization-service-<version>-server-<system>-<architecture>.tar.gz` | the local server |
-//! | `organization-service-<version>-image-<architecture>.tar.gz` | its container image, for `docker load` |
-//! | `organization-service-<version>-openapi.json` | the OpenAPI document |
-//! | `organization-service-<version>-<executable>.cdx.json` | the dependencies of an executable (CycloneDX) |
-//! | `SHA256SUMS` | checksums of the other files |
+//! "Release" in CONTRIBUTING.md lists the files.
 
 mod archive;
 mod functions;
@@ -76,7 +69,7 @@ impl Architecture {
 
 #[derive(Debug, thiserror::Error)]
 pub enum DistError {
-    #[error("Missing tools:\n{}", .0.join("\n"))]
+    #[error("Missing tools:\n{}\nOr name parts that do not need them: cargo xtask dist --help", .0.join("\n"))]
     MissingTools(Vec<String>),
     #[error("{0} failed, see above")]
     Failed(String),

@@ -469,3 +469,22 @@ async fn unfinished_bodies_do_not_block_other_requests() {
     );
     drop(open);
 }
+
+#[test]
+fn a_mongod_that_does_not_run_is_named_with_the_reason() {
+    // The header of an executable for another processor.
+    let foreign = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xf7\0".as_slice();
+    for (content, mode, reason) in [
+        (b"".as_slice(), 0o644, "Permission denied"),
+        (foreign, 0o755, "Exec format error"),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let mongod = folder.path().join("mongod");
+        std::fs::write(&mongod, content).unwrap();
+        std::fs::set_permissions(&mongod, PermissionsExt::from_mode(mode)).unwrap();
+        let path = format!("{}:/usr/bin:/bin", folder.path().display());
+        let message = refused(folder.path(), &[("PATH", &path)]);
+        let expected = format!("{} does not run: {reason}", mongod.display());
+        assert!(message.contains(&expected), "{message}");
+    }
+}
