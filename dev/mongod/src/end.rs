@@ -57,7 +57,9 @@ pub fn reason(binary: &Path, folder: &Path, log: &RunLog, status: ExitStatus) ->
         return Ended::NotRun { binary, reason };
     }
     let text = log.text();
-    if DISK_FULL.iter().any(|message| text.contains(message)) {
+    // It also ends if it cannot write its log.
+    let is_cut = !text.is_empty() && !text.ends_with('\n');
+    if is_cut || DISK_FULL.iter().any(|message| text.contains(message)) {
         let folder = folder.to_owned();
         return Ended::DiskFull { folder };
     }
@@ -75,26 +77,29 @@ mod tests {
     use super::*;
 
     /// As mongod 6.0.5 writes it on a file system of 150 MB.
-    const LINE: &str =
-        r#"{"s":"E","c":"WT","msg":"WiredTiger error message","attr":{"error":28,"message":{}}}"#;
+    const LINE: &str = r#"{"s":"E","c":"WT","msg":"WiredTiger error message","attr":{"error":28,"message":{}}}
+"#;
 
     #[test]
     fn a_full_disk_is_read_from_the_log_of_this_run_alone() {
         let folder = std::env::temp_dir().join(format!("mongod-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let write = || {
+        let write = |text: &str| {
             let options = OpenOptions::new().create(true).append(true).to_owned();
             let mut file = options.open(folder.join("mongod.log")).unwrap();
-            writeln!(file, "{LINE}").unwrap();
+            write!(file, "{text}").unwrap();
         };
-        let failed = || Command::new("false").status().unwrap();
-        write();
+        let failed = Command::new("false").status().unwrap();
+        write(LINE);
         let log = RunLog::new(&folder);
-        let ended = reason(Path::new("mongod"), &folder, &log, failed());
-        assert!(matches!(ended, Ended::Other { .. }), "{ended}");
-        write();
-        let ended = reason(Path::new("mongod"), &folder, &log, failed());
-        assert!(matches!(ended, Ended::DiskFull { .. }), "{ended}");
+        let ended = || reason(Path::new("mongod"), &folder, &log, failed);
+        assert!(matches!(ended(), Ended::Other { .. }), "{}", ended());
+        write("{\"s\":\"I\"");
+        assert!(matches!(ended(), Ended::DiskFull { .. }), "{}", ended());
+        write("}\n");
+        assert!(matches!(ended(), Ended::Other { .. }), "{}", ended());
+        write(LINE);
+        assert!(matches!(ended(), Ended::DiskFull { .. }), "{}", ended());
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }
