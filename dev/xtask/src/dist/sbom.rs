@@ -54,8 +54,7 @@ pub fn write(release: &Release) -> Result<(), DistError> {
 /// Leaves out what cargo-cyclonedx lists and the executable does not contain: optional dependencies whose feature is off.
 fn of_executable(text: &str, executable: &str) -> Result<String, DistError> {
     let failed = |error: String| DistError::Failed(format!("the SBOM of {executable}: {error}"));
-    let folder = root().canonicalize().map_err(io_error("the workspace"))?;
-    let text = text.replace(&format!("file://{}", folder.display()), "file://.");
+    let text = text.replace(&format!("file://{}", root().display()), "file://.");
     let mut document: Value =
         serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
     let list = |document: &mut Value, name: &str| {
