@@ -24,7 +24,7 @@ pub fn write(release: &Release) -> Result<(), DistError> {
         "--spec-version",
         "1.5",
     ]);
-    // It writes a file into each package's folder.
+    // It writes a file into each package's folder. Git ignores them.
     run(cyclonedx.args([
         "--describe",
         "binaries",
