@@ -1,9 +1,11 @@
 //! `cargo run -p aws-emulator`: the dependencies of functions, on this machine, for `sam local`, `cargo lambda` and others that run
 //! them: a MongoDB, and a Secrets Manager that has the signing secret and the pepper.
 
+mod docker_bridge;
+
 use std::fs;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -13,7 +15,6 @@ use env_file::EnvFileError;
 use mongod::{Mongod, NotFound, Purpose, StartError};
 use serde_json::{Map, Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Data, kept from one run to the next, and the settings, written anew by each.
@@ -22,16 +23,6 @@ const JWT_SECRET_ID: &str = "organization-service/jwt";
 /// The version that events/rotate-jwt-secret.json asks for.
 const PENDING_VERSION: &str = "5048d0a9-8a1c-4a5b-9c5e-3f0e6f1d2c3b";
 const PEPPER_SECRET_ID: &str = "organization-service/pepper";
-/// Prints the address by which containers reach this machine. On macOS, where it belongs to Docker's virtual machine,
-/// they reach loopback themselves.
-const BRIDGE: [&str; 5] = [
-    "network",
-    "inspect",
-    "bridge",
-    "--format",
-    "{{(index .IPAM.Config 0).Gateway}}",
-];
-
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
@@ -196,7 +187,7 @@ fn write_settings(mongodb: &MongoDb, secrets: &SecretsManager) -> io::Result<()>
 
 /// Lets containers reach these ports of loopback. They stay unreachable from other machines.
 async fn forward_from_containers(ports: &[u16]) {
-    let Some(bridge) = bridge_address().await else {
+    let Some(bridge) = docker_bridge::address().await else {
         eprintln!(
             "Docker does not answer, so containers of `sam local` cannot reach this machine. Start Docker, and then this \
              command again. `cargo lambda` needs no Docker."
@@ -204,20 +195,11 @@ async fn forward_from_containers(ports: &[u16]) {
         return;
     };
     for &port in ports {
-        // It cannot be used where Docker runs in a virtual machine.
+        // It cannot be used where Docker runs in a virtual machine, as on macOS. There containers reach loopback themselves.
         if let Ok(listener) = TcpListener::bind((bridge, port)).await {
             tokio::spawn(forward(listener, port));
         }
     }
-}
-
-async fn bridge_address() -> Option<IpAddr> {
-    let inspected = Command::new("docker").args(BRIDGE).output().await.ok()?;
-    std::str::from_utf8(&inspected.stdout)
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
 }
 
 async fn forward(listener: TcpListener, port: u16) {
