@@ -96,6 +96,11 @@ impl Caller {
 }
 
 impl Tenant {
+    /// The database of the tenant's collection.
+    pub fn database_name(&self) -> &str {
+        self.location.database_name()
+    }
+
     /// The tenant's collection.
     pub fn collection<T: Send + Sync>(&self) -> TenantCollection<T> {
         TenantCollection {

@@ -11,8 +11,8 @@ use clap::Parser;
 use env_file::EnvFileError;
 use mongod::{Ended, Mongod, NotFound, Purpose, StartError};
 use server::{
-    Arguments, LocalSettings, connected, cors, pepper, purge_on_schedule, routes, token_secret,
-    welcome,
+    Arguments, LocalSettings, PRODUCT_TIMEOUT, ProductRoute, connected, cors, pepper,
+    product_routes, purge_on_schedule, routes, token_secret, welcome,
 };
 use shared::config::{ConfigErrors, ConfiguredSecret};
 use shared::http::{self, REQUEST_TIMEOUT};
@@ -44,6 +44,8 @@ enum Failure {
         port: u16,
         error: io::Error,
     },
+    #[error("two of the --route arguments have the same path, or one within the other")]
+    OverlappingRoutes,
     #[error("{FOLDER} cannot be used: {0}")]
     Folder(io::Error),
     #[error(transparent)]
@@ -74,7 +76,8 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), Failure> {
-    let Arguments {} = Arguments::parse();
+    let Arguments { routes } = Arguments::parse();
+    refuse_overlaps(&routes)?;
     // Before there are threads: it sets environment variables.
     let names = env_file::load(&std::env::current_dir()?)?;
     warn_of_unknown(&names);
@@ -83,7 +86,23 @@ fn start() -> Result<(), Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?
-        .block_on(run(settings))
+        .block_on(run(settings, routes))
+}
+
+/// Fails if two routes of the product overlap.
+fn refuse_overlaps(routes: &[ProductRoute]) -> Result<(), Failure> {
+    let overlap = |index: usize, route: &ProductRoute| {
+        let mut earlier = routes.iter().take(index);
+        earlier.any(|earlier| earlier.overlaps(route))
+    };
+    match routes
+        .iter()
+        .enumerate()
+        .any(|(index, route)| overlap(index, route))
+    {
+        true => Err(Failure::OverlappingRoutes),
+        false => Ok(()),
+    }
 }
 
 /// Names the lines of `.env` that change nothing. `AWS_…` configures the AWS SDK.
@@ -96,7 +115,7 @@ fn warn_of_unknown(names: &[String]) {
 }
 
 /// The port comes first: when it is taken, nothing else needs to start.
-async fn run(mut settings: LocalSettings) -> Result<(), Failure> {
+async fn run(mut settings: LocalSettings, routes: Vec<ProductRoute>) -> Result<(), Failure> {
     let listener = listen(&settings.host, settings.port).await?;
     let mut mongod = match settings.own_mongod {
         true => Some(start_mongod().await?),
@@ -107,7 +126,7 @@ async fn run(mut settings: LocalSettings) -> Result<(), Failure> {
         settings.config.mongodb = ConfiguredSecret::Plain(uri.clone().into());
     }
     let served = tokio::select! {
-        served = serve(settings, listener, own_uri.as_deref()) => served,
+        served = serve(settings, listener, own_uri.as_deref(), &routes) => served,
         ended = end_of(mongod.as_mut()) => Err(ended),
     };
     if let Some(mongod) = mongod {
@@ -150,6 +169,7 @@ async fn serve(
     mut settings: LocalSettings,
     listener: TcpListener,
     own_uri: Option<&str>,
+    products: &[ProductRoute],
 ) -> Result<(), Failure> {
     let pepper = pepper(settings.pepper_secret_id, Path::new(FOLDER));
     settings.config.pepper = Some(pepper.map_err(Failure::Folder)?);
@@ -173,6 +193,8 @@ async fn serve(
         origins if origins.is_empty() => router,
         origins => router.layer(cors(origins)),
     };
+    let router =
+        http::service(product_routes(products, &state), PRODUCT_TIMEOUT).fallback_service(router);
     tokio::spawn(purge_on_schedule(Arc::clone(&state)));
     let mongodb = own_uri.unwrap_or(match state.mongo.is_connected() {
         true => "as configured",

@@ -16,11 +16,29 @@ use shared::model::Role;
 use shared::problem::{Code, Problem};
 use shared::state::AppState;
 
+/// The stage variable of a product's API whose value [`PASS`] lets callers without a valid token through.
+const MODE: &str = "authorizer_mode";
+const PASS: &str = "pass";
+
 /// The authorized service receives it in `requestContext.authorizer.lambda`.
 #[derive(Debug, Serialize)]
-pub struct AuthorizerContext {
+#[serde(untagged)]
+pub enum AuthorizerContext {
+    Authenticated(AuthenticatedContext),
+    /// Of a caller without a valid token, if the API lets it through. The service has to refuse it.
+    Unauthenticated {
+        /// `"false"`, as text, because languages disagree on the truth of other values.
+        authenticated: &'static str,
+    },
+}
+
+/// Who calls, and where the data of its organization is.
+#[derive(Debug, Serialize)]
+pub struct AuthenticatedContext {
     pub admin_id: String,
     pub organization_id: String,
+    /// The database of the organization's own collection.
+    pub database: String,
     /// The organization's own collection.
     pub collection_name: String,
     pub role: Role,
@@ -55,6 +73,7 @@ pub async fn authorize(
     let deadline = Deadline::of_event(context);
     let request_id = request.request_context.request_id.clone();
     let route = request.route_key.clone();
+    let passes = request.stage_variables.get(MODE).map(String::as_str) == Some(PASS);
     let checking = tokio::time::timeout_at(deadline.0, authenticate(state, request, deadline));
     let caller = checking.await.unwrap_or(Err(Problem::unavailable()));
     // The counterpart of the log entry that each HTTP request has.
@@ -72,7 +91,12 @@ pub async fn authorize(
     );
     match caller {
         Ok(caller) => Ok(Some(context_of(&caller)).into()),
-        Err(problem) if problem.code == Code::InvalidToken => Ok(None.into()),
+        Err(problem) if problem.code == Code::InvalidToken => {
+            let authenticated = "false";
+            Ok(passes
+                .then_some(AuthorizerContext::Unauthenticated { authenticated })
+                .into())
+        }
         Err(problem) => Err(problem.into()),
     }
 }
@@ -95,10 +119,11 @@ async fn authenticate(
 }
 
 fn context_of(caller: &Caller) -> AuthorizerContext {
-    AuthorizerContext {
+    AuthorizerContext::Authenticated(AuthenticatedContext {
         admin_id: caller.account().id().to_hex(),
         organization_id: caller.organization().id.to_hex(),
+        database: caller.tenant().database_name().to_owned(),
         collection_name: caller.organization().collection_name.as_str().to_owned(),
         role: caller.role(),
-    }
+    })
 }

@@ -73,6 +73,10 @@ impl Databases {
 }
 
 impl TenantLocation {
+    pub fn database_name(&self) -> &str {
+        self.database.name()
+    }
+
     pub fn collection<T: Send + Sync>(&self) -> Collection<T> {
         self.database.collection(self.collection_name.as_str())
     }

@@ -113,6 +113,7 @@ fn needed(kind: &str) -> &'static [&'static str] {
         "AWS::Logs::LogGroup" => &["logs:CreateLogGroup", "logs:PutRetentionPolicy"],
         "AWS::Route53::RecordSet" => &["route53:ChangeResourceRecordSets", "route53:GetChange"],
         "AWS::SNS::Topic" => &["sns:CreateTopic", "sns:Subscribe"],
+        "AWS::SSM::Parameter" => &["ssm:PutParameter", "ssm:DeleteParameter"],
         "AWS::SQS::Queue" => &["sqs:CreateQueue", "sqs:DeleteQueue"],
         "AWS::Scheduler::Schedule" => &["scheduler:CreateSchedule", "iam:PassRole"],
         "AWS::SecretsManager::RotationSchedule" => &["secretsmanager:RotateSecret"],

@@ -26,6 +26,16 @@ async fn authorize_header(
     authorization: Option<&str>,
     left: Duration,
 ) -> Decision {
+    authorize_in_mode(service, None, authorization, left).await
+}
+
+/// Like [`authorize_header`], for an API with this stage variable `authorizer_mode`.
+async fn authorize_in_mode(
+    service: &TestService,
+    mode: Option<&str>,
+    authorization: Option<&str>,
+    left: Duration,
+) -> Decision {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/authorizer.json");
     let mut event: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let request_id = format!("{:032x}", fastrand::u128(..));
@@ -38,6 +48,9 @@ async fn authorize_header(
                 .unwrap()
                 .remove("authorization"),
         ),
+    }
+    if let Some(mode) = mode {
+        event["stageVariables"] = json!({ "authorizer_mode": mode });
     }
     let state = service.state.clone();
     let mut context = Context::default();
@@ -93,6 +106,7 @@ async fn a_valid_token_yields_admin_organization_and_collection() {
     let context = json!({
         "admin_id": claims_of(&token)["sub"],
         "organization_id": created["id"],
+        "database": service.state.config.tenant_db,
         "collection_name": "org_akshay_pvt_ltd",
         "role": "owner",
     });
@@ -124,6 +138,25 @@ async fn invalid_tokens_and_ended_sessions_are_refused_without_a_context() {
     assert!(authorize_token(&service, &token).await.response.is_some());
     assert_eq!(service.log_out(&token).await.status, 204);
     assert_denied(&authorize_token(&service, &token).await);
+}
+
+#[tokio::test]
+async fn only_the_stage_variable_lets_callers_without_a_valid_token_through() {
+    let (service, _) = service_with_admin().await;
+    let soon = Duration::from_secs(10);
+    for authorization in [None, Some("Bearer x")] {
+        let passed = authorize_in_mode(&service, Some("pass"), authorization, soon).await;
+        let context = json!({"authenticated": "false"});
+        let expected = json!({"isAuthorized": true, "context": context});
+        assert_eq!(passed.response, Some(expected));
+        assert_eq!(passed.line["authorized"], false);
+        for mode in ["", "Pass", "deny"] {
+            assert_denied(&authorize_in_mode(&service, Some(mode), authorization, soon).await);
+        }
+    }
+    let token = format!("Bearer {}", service.token_of(EMAIL).await);
+    let valid = authorize_in_mode(&service, Some("pass"), Some(&token), soon).await;
+    assert_eq!(valid.response.unwrap()["context"]["role"], "owner");
 }
 
 #[tokio::test]

@@ -1,0 +1,97 @@
+//! Routes of a product on this machine: `--route '/erp/*=<invoke URL>'`. They do what API Gateway does for a product's API
+//! with a path on the service's domain: ask the authorizer, invoke the product's function, turn its result into a response.
+
+mod event;
+mod invocation;
+mod path;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use authorizer::authorize;
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use lambda_http::Context;
+use serde_json::Value;
+use shared::http::ClientAddress;
+use shared::problem::{Code, Problem};
+use shared::state::AppState;
+use tokio::sync::Semaphore;
+
+pub use self::path::ProductRoute;
+
+use self::event::{RequestEvent, authorizer_event};
+use self::invocation::Function;
+
+/// How long a request of a product may take: API Gateway's 30 seconds for the function, and the authorizer.
+pub const PRODUCT_TIMEOUT: Duration = Duration::from_secs(40);
+/// Of a request: what Lambda takes.
+const MAX_BODY: usize = 6 * 1024 * 1024;
+/// Questions to the authorizer at the same time: they share MongoDB's connections with the service's own routes.
+const QUESTIONS: usize = 10;
+
+struct Product {
+    state: Arc<AppState>,
+    function: Function,
+    questions: Arc<Semaphore>,
+}
+
+/// The routes. Other paths belong to nobody here.
+pub fn product_routes(routes: &[ProductRoute], state: &Arc<AppState>) -> Router {
+    let questions = Arc::new(Semaphore::new(QUESTIONS));
+    let mut router = Router::new();
+    for route in routes {
+        let product = Arc::new(Product {
+            state: Arc::clone(state),
+            function: Function::new(route.function()),
+            questions: Arc::clone(&questions),
+        });
+        for path in route.paths() {
+            let handler = any(serve).with_state(Arc::clone(&product));
+            router = router.route(&path, handler);
+        }
+    }
+    router
+}
+
+async fn serve(State(product): State<Arc<Product>>, request: Request) -> Response {
+    let answer = answer(&product, request).await;
+    answer.unwrap_or_else(IntoResponse::into_response)
+}
+
+async fn answer(product: &Product, request: Request) -> Result<Response, Problem> {
+    let address = request.extensions().get::<ClientAddress>().copied();
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, MAX_BODY).await;
+    let body = body.map_err(|_| {
+        Problem::new(
+            Code::PayloadTooLarge,
+            "The body must not be larger than 6 MiB.",
+        )
+    })?;
+    let request = RequestEvent::new(&parts, address, &body);
+    let context = ask_authorizer(product, &request).await?;
+    product.function.invoke(&request.authorized(context)).await
+}
+
+/// The authorizer's context. A caller without a valid token has one that says so, as the stage variable asks for.
+async fn ask_authorizer(product: &Product, request: &RequestEvent) -> Result<Value, Problem> {
+    let _permit = product
+        .questions
+        .acquire()
+        .await
+        .map_err(|_| Problem::internal())?;
+    let event = authorizer_event(request).map_err(|_| Problem::internal())?;
+    let decision = authorize(&product.state, event, &Context::default()).await;
+    let decision = decision.map_err(|error| {
+        Problem::new(
+            Code::InternalError,
+            format!("The authorizer failed: {error}"),
+        )
+    })?;
+    let decision = serde_json::to_value(decision).map_err(|_| Problem::internal())?;
+    Ok(decision.get("context").cloned().unwrap_or_default())
+}
