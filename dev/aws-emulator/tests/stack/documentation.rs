@@ -117,7 +117,9 @@ fn sets_given_to(command: &str) -> Vec<Value> {
             let Some((before, given)) = line.split_once("--parameter-overrides ") else {
                 continue;
             };
-            if !before.contains(command) || given.starts_with('…') {
+            // The SAM CLI deploys an example, too.
+            let is_example = command == "sam " && before.contains("--template-file");
+            if !before.contains(command) || is_example || given.starts_with('…') {
                 continue;
             }
             // A command within a sentence ends with a backtick.
@@ -197,12 +199,16 @@ fn every_set_of_parameters_in_the_documentation_can_be_deployed() {
 
 #[test]
 fn the_examples_have_the_documented_parameters() {
-    let sets = sets_given_to("aws cloudformation deploy");
+    let mut sets = sets_given_to("aws cloudformation deploy");
     assert_eq!(sets.len(), 3, "{sets:?}");
+    let product = sets_given_to("sam deploy --template-file examples/product.yaml");
+    assert_eq!(product.len(), 1, "{product:?}");
+    sets.extend(product);
     for set in sets {
-        let name = match set.get("Repository") {
-            Some(_) => "github-role.yaml",
-            None => "cloudfront.yaml",
+        let name = match (set.get("Repository"), set.get("ServiceStack")) {
+            (Some(_), _) => "github-role.yaml",
+            (_, Some(_)) => "product.yaml",
+            _ => "cloudfront.yaml",
         };
         let file = root().join("examples").join(name);
         let deployed = aws_emulator::transformed(&file, std::slice::from_ref(&set))

@@ -1,15 +1,17 @@
 //! The templates in `examples/`.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::harness::root;
 use crate::rights::statements;
-use crate::template::{deployed_with, of_type, resources};
+use crate::template::{deployed_with, of_type, resources, template};
 
 const ROLE: &str = "github-role.yaml";
 const CLOUDFRONT: &str = "cloudfront.yaml";
+const PRODUCT: &str = "product.yaml";
 
 /// The resources of an example, transformed with these parameters.
 fn example(name: &str, parameters: Value) -> Value {
@@ -53,7 +55,7 @@ fn rights(role: &Value) -> Vec<Value> {
 
 #[test]
 fn the_linter_finds_nothing_in_the_examples() {
-    let templates = [ROLE, CLOUDFRONT].map(|name| root().join("examples").join(name));
+    let templates = [ROLE, CLOUDFRONT, PRODUCT].map(|name| root().join("examples").join(name));
     let found = aws_emulator::lint(&templates, &[]).unwrap();
     assert!(found.trim().is_empty(), "{found}");
 }
@@ -247,4 +249,96 @@ fn cloudfront_proves_to_the_service_that_it_is_the_trusted_proxy() {
         distribution["WebACLId"],
         json!({"Fn::GetAtt": ["WebAcl", "Arn"]})
     );
+}
+
+/// The service's authorizer decides about every route of the product, and no header is required before it is asked.
+#[test]
+fn the_products_api_asks_the_services_authorizer() {
+    let product = example(PRODUCT, json!({"ServiceStack": "organization-service"}));
+    let body = &product["Api"]["Properties"]["Body"];
+    let scheme = &body["components"]["securitySchemes"]["Organizations"];
+    let authorizer = &scheme["x-amazon-apigateway-authorizer"];
+    let export = "organization-service-AuthorizerFunctionArn";
+    assert!(
+        authorizer["authorizerUri"].to_string().contains(export),
+        "{authorizer}"
+    );
+    assert_eq!(authorizer["authorizerResultTtlInSeconds"], 0);
+    assert_eq!(authorizer["enableSimpleResponses"], true);
+    assert_eq!(authorizer["authorizerPayloadFormatVersion"], "2.0");
+    assert_eq!(authorizer["identitySource"], json!([]));
+    for methods in body["paths"].as_object().unwrap().values() {
+        for operation in methods.as_object().unwrap().values() {
+            assert_eq!(operation["security"], json!([{"Organizations": []}]));
+        }
+    }
+    let stage = product.as_object().unwrap().values();
+    let mut stages = stage.filter(|one| one["Type"] == "AWS::ApiGatewayV2::Stage");
+    let variables = &stages.next().unwrap()["Properties"]["StageVariables"];
+    assert_eq!(*variables, json!({"authorizer_mode": "pass"}));
+}
+
+/// What an example imports is exported by the stack.
+#[test]
+fn the_stack_exports_what_the_product_imports() {
+    let text = fs::read_to_string(root().join("examples").join(PRODUCT)).unwrap();
+    let imports = text
+        .lines()
+        .filter_map(|line| line.split_once("Fn::ImportValue: !Sub "));
+    let imports: Vec<&str> = imports.map(|(_, name)| name).collect();
+    assert_eq!(imports.len(), 2);
+    let outputs = template()["Outputs"].as_object().unwrap().values();
+    let exported = outputs.filter_map(|output| output["Export"]["Name"]["Fn::Sub"].as_str());
+    let exported: Vec<String> = exported
+        .map(|name| name.replace("AWS::StackName", "ServiceStack"))
+        .collect();
+    for import in imports {
+        assert!(
+            exported.iter().any(|name| name == import),
+            "{import}: {exported:?}"
+        );
+    }
+}
+
+/// A product's own API has another id, so the permission names all APIs of the account and region.
+#[test]
+fn other_stacks_apis_may_call_the_authorizer_and_no_other_function() {
+    let permissions = of_type("AWS::Lambda::Permission").filter(|(_, permission)| {
+        let source = permission["Properties"]["SourceArn"].to_string();
+        source.contains(":*/authorizers/*")
+    });
+    let permissions: Vec<_> = permissions.map(|(_, one)| &one["Properties"]).collect();
+    let [permission] = permissions[..] else {
+        panic!("{permissions:?}")
+    };
+    assert_eq!(
+        permission["FunctionName"],
+        json!({"Ref": "AuthorizerFunctionAliaslive"})
+    );
+    assert_eq!(permission["Principal"], "apigateway.amazonaws.com");
+    let source =
+        "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:*/authorizers/*";
+    assert_eq!(permission["SourceArn"], json!({ "Fn::Sub": source }));
+}
+
+/// Each output that is exported is a parameter of Systems Manager as well, with the same value.
+#[test]
+fn exports_are_parameters_of_systems_manager() {
+    let outputs = template()["Outputs"].as_object().unwrap();
+    let exported = outputs
+        .iter()
+        .filter(|(_, output)| output.get("Export").is_some());
+    let mut count = 0;
+    for (name, output) in exported {
+        let parameter = &resources()[&format!("{name}Parameter")];
+        assert_eq!(parameter["Type"], "AWS::SSM::Parameter", "{name}");
+        assert_eq!(parameter["Properties"]["Value"], output["Value"], "{name}");
+        assert_eq!(
+            parameter.get("Condition"),
+            output.get("Condition"),
+            "{name}"
+        );
+        count += 1;
+    }
+    assert_eq!(of_type("AWS::SSM::Parameter").count(), count);
 }
