@@ -11,7 +11,8 @@ use crate::template::{deployed_with, of_type, resources, template};
 
 const ROLE: &str = "github-role.yaml";
 const CLOUDFRONT: &str = "cloudfront.yaml";
-const PRODUCT: &str = "product.yaml";
+const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:invoices-AbCdEf";
+const PRODUCT: &str = "invoices/template.yaml";
 
 /// The resources of an example, transformed with these parameters.
 fn example(name: &str, parameters: Value) -> Value {
@@ -254,7 +255,10 @@ fn cloudfront_proves_to_the_service_that_it_is_the_trusted_proxy() {
 /// The service's authorizer decides about every route of the product, and no header is required before it is asked.
 #[test]
 fn the_products_api_asks_the_services_authorizer() {
-    let product = example(PRODUCT, json!({"ServiceStack": "organization-service"}));
+    let product = example(
+        PRODUCT,
+        json!({"ServiceStack": "organization-service", "MongodbUriSecretArn": SECRET}),
+    );
     let body = &product["Api"]["Properties"]["Body"];
     let scheme = &body["components"]["securitySchemes"]["Organizations"];
     let authorizer = &scheme["x-amazon-apigateway-authorizer"];

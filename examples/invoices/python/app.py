@@ -1,0 +1,117 @@
+"""Invoices of an organization: drafts, which are posted with a number, and a list of the posted ones."""
+
+import base64
+import json
+import os
+import uuid
+
+from tenant import Tenant
+
+BASE_PATH = os.environ.get("BASE_PATH", "")
+MAX_PAGE = 100
+
+
+class Refused(Exception):
+    """A request that gets a problem (RFC 9457) as its response."""
+
+    def __init__(self, status, code, detail):
+        super().__init__(detail)
+        self.status, self.code, self.detail = status, code, detail
+
+
+def handler(event, context):
+    try:
+        status, body = route(event)
+    except Refused as refused:
+        problem = {"status": refused.status, "code": refused.code, "detail": refused.detail}
+        headers = {"content-type": "application/problem+json"}
+        if refused.status == 401:
+            headers["www-authenticate"] = "Bearer"
+        return {"statusCode": refused.status, "headers": headers, "body": json.dumps(problem)}
+    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    return {"statusCode": status, "headers": headers, "body": json.dumps(body)}
+
+
+def route(event):
+    caller = event["requestContext"]["authorizer"]["lambda"]
+    if caller.get("authenticated") == "false":
+        raise Refused(401, "invalid_token", "The token is missing or invalid.")
+    tenant = Tenant(caller)
+    method = event["requestContext"]["http"]["method"]
+    path = event["rawPath"].removeprefix(BASE_PATH).strip("/").split("/")
+    match method, path:
+        case "GET", ["invoices"]:
+            return list_posted(tenant, event.get("queryStringParameters") or {})
+        case "POST", ["invoices"]:
+            return add_draft(tenant, json_body(event))
+        case "POST", ["invoices", id, "post"]:
+            return post(tenant, id, caller["admin_id"])
+        case _:
+            raise Refused(404, "not_found", "This path does not exist.")
+
+
+def add_draft(tenant, body):
+    customer, cents = body.get("customer"), body.get("amount_cents")
+    if not isinstance(customer, str) or not 1 <= len(customer) <= 200:
+        raise Refused(422, "validation_failed", "`customer` must be a text of 1 to 200 characters.")
+    # An integer: a fraction of a cent would be lost in a float.
+    if type(cents) is not int or not 0 < cents < 10**12:
+        raise Refused(422, "validation_failed", "`amount_cents` must be a positive integer below 10^12.")
+    invoice = {"_id": str(uuid.uuid4()), "customer": customer, "amount_cents": cents, "state": "draft"}
+    tenant.kind("invoice").insert(invoice)
+    return 201, shown(invoice)
+
+
+def post(tenant, id, admin_id):
+    """Number, ledger line and the new state are one transaction."""
+
+    def run(tenant):
+        invoices = tenant.kind("invoice")
+        invoice = invoices.find_one({"_id": id})
+        if invoice is None:
+            raise Refused(404, "not_found", "This invoice does not exist.")
+        if invoice["state"] != "draft":
+            raise Refused(409, "already_posted", "This invoice is posted.")
+        posted = {"state": "posted", "number": tenant.next_number("invoice")}
+        invoices.set({"_id": id}, posted)
+        line = {"_id": f"ledger:{id}", "amount_cents": invoice["amount_cents"], "posted_by": admin_id}
+        tenant.kind("ledger_line").insert(line)
+        return {**invoice, **posted}
+
+    return 200, shown(tenant.transaction(run))
+
+
+def list_posted(tenant, query):
+    """By number, from `after` on."""
+    limit, after = number(query, "limit", 20), number(query, "after", 0)
+    if not 1 <= limit <= MAX_PAGE:
+        raise Refused(400, "malformed_request", f"`limit` must be 1 to {MAX_PAGE}.")
+    # One more than requested: it shows whether there is another page.
+    found = tenant.kind("invoice").find({"state": "posted", "number": {"$gt": after}}, "number", limit + 1)
+    page = found[:limit]
+    next_after = page[-1]["number"] if len(found) > limit else None
+    return 200, {"invoices": [shown(invoice) for invoice in page], "next_after": next_after}
+
+
+def shown(invoice):
+    return {("id" if name == "_id" else name): value for name, value in invoice.items()}
+
+
+def number(query, name, default):
+    text = query.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise Refused(400, "malformed_request", f"`{name}` must be a number.")
+    return int(text)
+
+
+def json_body(event):
+    text = event.get("body") or ""
+    if event.get("isBase64Encoded"):
+        text = base64.b64decode(text)
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise Refused(400, "malformed_request", "The body must be a JSON object.")
+    return body
