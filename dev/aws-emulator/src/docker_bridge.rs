@@ -13,7 +13,7 @@ const INSPECT: [&str; 5] = [
     "{{range .IPAM.Config}}{{println .Gateway .Subnet}}{{end}}",
 ];
 
-/// None if Docker does not answer.
+/// None if Docker does not answer, or names no IPv4 address.
 pub async fn address() -> Option<Ipv4Addr> {
     let inspected = Command::new("docker").args(INSPECT).output().await.ok()?;
     let text = std::str::from_utf8(&inspected.stdout).ok()?;

@@ -9,6 +9,8 @@ use python_packages::{FetchError, prove};
 
 /// Exit codes of the shell, if it cannot run a program.
 const NOT_RUN: [i32; 2] = [126, 127];
+/// The shell's exit code for a program that SIGKILL has ended.
+const KILLED: i32 = 137;
 /// ENOSPC, as WiredTiger and the rest of mongod log it.
 const DISK_FULL: [&str; 2] = [r#""error":28,"#, "No space left on device"];
 
@@ -57,8 +59,9 @@ pub fn reason(binary: &Path, folder: &Path, log: &RunLog, status: ExitStatus) ->
         return Ended::NotRun { binary, reason };
     }
     let text = log.text();
-    // It also ends if it cannot write its log.
-    let is_cut = !text.is_empty() && !text.ends_with('\n');
+    // mongod ends if it cannot write to its log. The last line is then incomplete, as after a SIGKILL.
+    let was_killed = status.code() == Some(KILLED);
+    let is_cut = !was_killed && !text.is_empty() && !text.ends_with('\n');
     if is_cut || DISK_FULL.iter().any(|message| text.contains(message)) {
         let folder = folder.to_owned();
         return Ended::DiskFull { folder };

@@ -44,8 +44,10 @@ enum Failure {
         port: u16,
         error: io::Error,
     },
-    #[error("two of the --route arguments have the same path, or one within the other")]
-    OverlappingRoutes,
+    #[error("--route {0} and --route {1} overlap")]
+    OverlappingRoutes(String, String),
+    #[error("the functions of --route cannot be called: {0}")]
+    Functions(#[from] reqwest::Error),
     #[error("{FOLDER} cannot be used: {0}")]
     Folder(io::Error),
     #[error(transparent)]
@@ -57,7 +59,7 @@ enum Failure {
          an empty database, remove the folder: rm -r {MONGODB_FOLDER}. The other files in {FOLDER} can stay"
     )]
     OtherVersion { age: &'static str },
-    #[error("{0}. The data is kept")]
+    #[error("{0}. Start the server again; the data is kept")]
     MongodEnded(Ended),
     #[error(transparent)]
     Refused(#[from] StartupError),
@@ -77,7 +79,12 @@ fn main() -> ExitCode {
 
 fn start() -> Result<(), Failure> {
     let Arguments { routes } = Arguments::parse();
-    refuse_overlaps(&routes)?;
+    if let Some((one, other)) = ProductRoute::first_overlap(&routes) {
+        return Err(Failure::OverlappingRoutes(
+            one.to_string(),
+            other.to_string(),
+        ));
+    }
     // Before there are threads: it sets environment variables.
     let names = env_file::load(&std::env::current_dir()?)?;
     warn_of_unknown(&names);
@@ -87,22 +94,6 @@ fn start() -> Result<(), Failure> {
         .enable_all()
         .build()?
         .block_on(run(settings, routes))
-}
-
-/// Fails if two routes of the product overlap.
-fn refuse_overlaps(routes: &[ProductRoute]) -> Result<(), Failure> {
-    let overlap = |index: usize, route: &ProductRoute| {
-        let mut earlier = routes.iter().take(index);
-        earlier.any(|earlier| earlier.overlaps(route))
-    };
-    match routes
-        .iter()
-        .enumerate()
-        .any(|(index, route)| overlap(index, route))
-    {
-        true => Err(Failure::OverlappingRoutes),
-        false => Ok(()),
-    }
 }
 
 /// Names the lines of `.env` that change nothing. `AWS_…` configures the AWS SDK.
@@ -194,7 +185,7 @@ async fn serve(
         origins => router.layer(cors(origins)),
     };
     let router =
-        http::service(product_routes(products, &state), PRODUCT_TIMEOUT).fallback_service(router);
+        http::service(product_routes(products, &state)?, PRODUCT_TIMEOUT).fallback_service(router);
     tokio::spawn(purge_on_schedule(Arc::clone(&state)));
     let mongodb = own_uri.unwrap_or(match state.mongo.is_connected() {
         true => "as configured",

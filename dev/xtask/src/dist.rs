@@ -12,7 +12,7 @@ mod tools;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::functions::root;
 
@@ -181,6 +181,7 @@ fn output(command: &mut Command) -> Result<String, DistError> {
     let line = line(command);
     let output = command
         .current_dir(root())
+        .stderr(Stdio::inherit())
         .output()
         .map_err(io_error(line.clone()))?;
     match output.status.success() {

@@ -13,11 +13,12 @@ use xtask::generated;
 enum Task {
     /// Writes the generated parts of files, and the OpenAPI document.
     Generate,
-    /// Builds what a release publishes, in target/dist. Names the tools that are missing.
+    /// Builds what a release publishes, in target/dist. Names the tools that are missing. Removes what an earlier run
+    /// built there.
     Dist {
         /// What to build; everything by default.
         parts: Vec<Part>,
-        /// For what to build; for both by default.
+        /// Processor architecture to build for; both by default.
         #[arg(long)]
         architecture: Option<Architecture>,
     },

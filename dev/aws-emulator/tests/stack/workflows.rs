@@ -88,6 +88,21 @@ fn workflows_pin_actions_by_commit() {
     assert!(used > 0);
 }
 
+/// Otherwise the SAM CLI looks for samconfig.toml beside the template, and deploys without it.
+#[test]
+fn workflows_deploy_with_samconfig() {
+    let text = fs::read_to_string(root().join(".github/workflows/deploy.yml")).unwrap();
+    let deployments = text.lines().filter(|line| line.contains("--template-file"));
+    let deployments: Vec<&str> = deployments.collect();
+    assert_eq!(deployments.len(), 1);
+    for line in deployments {
+        assert!(
+            line.contains("--config-file \"$PWD/samconfig.toml\""),
+            "{line}"
+        );
+    }
+}
+
 /// Parameters passed to `sam deploy` replace all parameters of samconfig.toml.
 #[test]
 fn samconfig_sets_no_parameters_of_deployments() {

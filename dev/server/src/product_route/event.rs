@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName};
+use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, USER_AGENT};
 use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use lambda_http::aws_lambda_events::apigw::ApiGatewayV2CustomAuthorizerV2Request
 use serde_json::{Map, Value, json};
 use shared::http::{ClientAddress, RequestLog};
 
-/// They concern a connection (RFC 9110, section 7.6.1), or API Gateway removes them.
+/// Headers that concern a connection (RFC 9110, section 7.6.1). They are not passed on.
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
     "keep-alive",
@@ -32,20 +32,17 @@ pub struct RequestEvent(Map<String, Value>);
 
 impl RequestEvent {
     pub fn new(parts: &Parts, address: Option<ClientAddress>, body: &[u8]) -> Self {
-        let path = parts.uri.path();
+        let address = address
+            .map(|address| address.0.to_string())
+            .unwrap_or_default();
         let query = parts.uri.query().unwrap_or_default();
-        let host = text_of(&parts.headers, &HOST);
-        let (is_text, peer) = (
-            is_text(&parts.headers),
-            address.map(|address| address.0.to_string()),
-        );
         let mut event = Map::new();
         let mut set = |name: &str, value: Value| event.insert(name.to_owned(), value);
         set("version", "2.0".into());
         set("routeKey", ROUTE.into());
-        set("rawPath", path.into());
+        set("rawPath", parts.uri.path().into());
         set("rawQueryString", query.into());
-        set("headers", headers(&parts.headers, peer.as_deref()));
+        set("headers", headers(&parts.headers, &address));
         let cookies: Vec<&str> = text_of(&parts.headers, &COOKIE).split("; ").collect();
         if cookies != [""] {
             set("cookies", cookies.into());
@@ -53,48 +50,17 @@ impl RequestEvent {
         if !query.is_empty() {
             set("queryStringParameters", query_parameters(query));
         }
-        let request_id = parts
-            .extensions
-            .get::<RequestLog>()
-            .map(RequestLog::request_id);
-        let now = SystemTime::now();
-        let epoch = now
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_millis();
-        set(
-            "requestContext",
-            json!({
-                "accountId": "123456789012",
-                "apiId": "local",
-                "domainName": host,
-                "domainPrefix": host.split('.').next(),
-                "http": {
-                    "method": parts.method.as_str(),
-                    "path": path,
-                    "protocol": "HTTP/1.1",
-                    "sourceIp": peer.unwrap_or_default(),
-                    "userAgent": text_of(&parts.headers, &axum::http::header::USER_AGENT),
-                },
-                "requestId": request_id,
-                "routeKey": ROUTE,
-                "stage": "$default",
-                "time": common_log_time(now),
-                "timeEpoch": u64::try_from(epoch).unwrap_or_default(),
-            }),
-        );
+        set("requestContext", request_context(parts, &address));
         set("stageVariables", json!({ "authorizer_mode": "pass" }));
-        let text = std::str::from_utf8(body).ok().filter(|_| is_text);
+        let text = std::str::from_utf8(body).ok();
+        let text = text.filter(|_| is_text(&parts.headers));
         set(
             "isBase64Encoded",
             (text.is_none() && !body.is_empty()).into(),
         );
         if !body.is_empty() {
-            set(
-                "body",
-                text.map_or_else(|| STANDARD.encode(body), str::to_owned)
-                    .into(),
-            );
+            let encoded = || STANDARD.encode(body);
+            set("body", text.map_or_else(encoded, str::to_owned).into());
         }
         Self(event)
     }
@@ -123,8 +89,33 @@ pub fn authorizer_event(
     serde_json::from_value(event.into())
 }
 
+fn request_context(parts: &Parts, address: &str) -> Value {
+    let host = text_of(&parts.headers, &HOST);
+    let log = parts.extensions.get::<RequestLog>();
+    let now = SystemTime::now();
+    let epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    json!({
+        "accountId": "123456789012",
+        "apiId": "local",
+        "domainName": host,
+        "domainPrefix": host.split('.').next(),
+        "http": {
+            "method": parts.method.as_str(),
+            "path": parts.uri.path(),
+            "protocol": "HTTP/1.1",
+            "sourceIp": address,
+            "userAgent": text_of(&parts.headers, &USER_AGENT),
+        },
+        "requestId": log.map(RequestLog::request_id),
+        "routeKey": ROUTE,
+        "stage": "$default",
+        "time": common_log_time(now),
+        "timeEpoch": u64::try_from(epoch.as_millis()).unwrap_or_default(),
+    })
+}
+
 /// Names in lower case, several values joined by commas. Cookies are not among them.
-fn headers(headers: &HeaderMap, peer: Option<&str>) -> Value {
+fn headers(headers: &HeaderMap, address: &str) -> Value {
     let mut event = Map::new();
     for name in headers.keys() {
         if *name != COOKIE && !HOP_BY_HOP.contains(&name.as_str()) {
@@ -136,9 +127,9 @@ fn headers(headers: &HeaderMap, peer: Option<&str>) -> Value {
         }
     }
     let forwarded = event.get("x-forwarded-for").and_then(Value::as_str);
-    let forwarded = match (forwarded, peer) {
-        (Some(before), Some(peer)) => format!("{before}, {peer}"),
-        (_, peer) => peer.unwrap_or_default().to_owned(),
+    let forwarded = match forwarded {
+        Some(before) => format!("{before}, {address}"),
+        None => address.to_owned(),
     };
     event.insert("x-forwarded-for".to_owned(), forwarded.into());
     event.insert("x-forwarded-proto".to_owned(), "http".into());

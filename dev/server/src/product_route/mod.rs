@@ -28,33 +28,33 @@ use self::invocation::Function;
 
 /// How long a request of a product may take: API Gateway's 30 seconds for the function, and the authorizer.
 pub const PRODUCT_TIMEOUT: Duration = Duration::from_secs(40);
-/// Of a request: what Lambda takes.
+/// Maximum size of a request's body: Lambda's limit.
 const MAX_BODY: usize = 6 * 1024 * 1024;
-/// Questions to the authorizer at the same time: they share MongoDB's connections with the service's own routes.
-const QUESTIONS: usize = 10;
+/// Calls of the authorizer at the same time. They share MongoDB's connections with the service's own routes.
+const MAX_AUTHORIZER_CALLS: usize = 10;
 
 struct Product {
     state: Arc<AppState>,
     function: Function,
-    questions: Arc<Semaphore>,
+    authorizer_calls: Arc<Semaphore>,
 }
 
-/// The routes. Other paths belong to nobody here.
-pub fn product_routes(routes: &[ProductRoute], state: &Arc<AppState>) -> Router {
-    let questions = Arc::new(Semaphore::new(QUESTIONS));
+/// A router with the routes of products.
+pub fn product_routes(routes: &[ProductRoute], state: &Arc<AppState>) -> reqwest::Result<Router> {
+    let authorizer_calls = Arc::new(Semaphore::new(MAX_AUTHORIZER_CALLS));
     let mut router = Router::new();
     for route in routes {
         let product = Arc::new(Product {
             state: Arc::clone(state),
-            function: Function::new(route.function()),
-            questions: Arc::clone(&questions),
+            function: Function::new(route.function())?,
+            authorizer_calls: Arc::clone(&authorizer_calls),
         });
         for path in route.paths() {
             let handler = any(serve).with_state(Arc::clone(&product));
             router = router.route(&path, handler);
         }
     }
-    router
+    Ok(router)
 }
 
 async fn serve(State(product): State<Arc<Product>>, request: Request) -> Response {
@@ -80,7 +80,7 @@ async fn answer(product: &Product, request: Request) -> Result<Response, Problem
 /// The authorizer's context. A caller without a valid token has one that says so, as the stage variable asks for.
 async fn ask_authorizer(product: &Product, request: &RequestEvent) -> Result<Value, Problem> {
     let _permit = product
-        .questions
+        .authorizer_calls
         .acquire()
         .await
         .map_err(|_| Problem::internal())?;

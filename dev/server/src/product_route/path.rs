@@ -1,5 +1,6 @@
 //! The argument of `--route`.
 
+use std::fmt;
 use std::str::FromStr;
 
 use reqwest::Url;
@@ -34,7 +35,7 @@ impl ProductRoute {
         &self.function
     }
 
-    /// Of the router.
+    /// The paths to register in the router.
     pub(super) fn paths(&self) -> [String; 3] {
         let prefix = &self.prefix;
         [
@@ -44,10 +45,26 @@ impl ProductRoute {
         ]
     }
 
-    /// Of two routes with the same path, or one within the other, the second would never be asked.
-    pub fn overlaps(&self, other: &Self) -> bool {
+    /// Two of the routes of which one contains the other.
+    pub fn first_overlap(routes: &[Self]) -> Option<(&Self, &Self)> {
+        let mut rest = routes.iter();
+        while let Some(one) = rest.next() {
+            if let Some(other) = rest.clone().find(|other| one.overlaps(other)) {
+                return Some((one, other));
+            }
+        }
+        None
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
         let (one, other) = (format!("{}/", self.prefix), format!("{}/", other.prefix));
         one.starts_with(&other) || other.starts_with(&one)
+    }
+}
+
+impl fmt::Display for ProductRoute {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/*", self.prefix)
     }
 }
 
@@ -121,9 +138,17 @@ mod tests {
                 .parse::<ProductRoute>()
                 .unwrap()
         };
-        assert!(route("/erp/*").overlaps(&route("/erp/*")));
-        assert!(route("/erp/*").overlaps(&route("/erp/invoices/*")));
-        assert!(route("/erp/invoices/*").overlaps(&route("/erp/*")));
-        assert!(!route("/erp/*").overlaps(&route("/erp2/*")));
+        for (one, other, overlap) in [
+            ("/erp/*", "/erp/*", true),
+            ("/erp/*", "/erp/invoices/*", true),
+            ("/erp/invoices/*", "/erp/*", true),
+            ("/erp/*", "/erp2/*", false),
+        ] {
+            let routes = [route("/shop/*"), route(one), route(other)];
+            let found = ProductRoute::first_overlap(&routes);
+            let expected = overlap.then(|| (one.to_owned(), other.to_owned()));
+            let found = found.map(|(one, other)| (one.to_string(), other.to_string()));
+            assert_eq!(found, expected);
+        }
     }
 }

@@ -75,7 +75,10 @@ impl Product {
     async fn serve_with(service: &TestService, function: &str) -> String {
         let routes: [ProductRoute; 1] = [format!("/erp/*={function}").parse().unwrap()];
         let own = Router::new().route("/health", get(async || "own"));
-        let products = http::service(product_routes(&routes, &service.state), PRODUCT_TIMEOUT);
+        let products = http::service(
+            product_routes(&routes, &service.state).unwrap(),
+            PRODUCT_TIMEOUT,
+        );
         serve(products.fallback_service(own)).await
     }
 

@@ -1,6 +1,7 @@
 //! The functions of each architecture, and the packaged template that refers to them.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{
@@ -11,16 +12,18 @@ use crate::functions::{folders, root};
 pub fn package(release: &Release) -> Result<(), DistError> {
     let functions = folders().map_err(io_error("functions"))?;
     for architecture in &release.architectures {
-        build_and_package(release, *architecture, &functions)?;
+        let built = build(release, *architecture, &functions)?;
+        assemble(release, *architecture, &functions, &built)?;
     }
     Ok(())
 }
 
-fn build_and_package(
+/// Returns the folder with a folder for each function.
+fn build(
     release: &Release,
     architecture: Architecture,
     functions: &[String],
-) -> Result<(), DistError> {
+) -> Result<PathBuf, DistError> {
     let built = target().join("dist-functions").join(architecture.name());
     let mut build = command("cargo", release);
     build.args([
@@ -40,7 +43,16 @@ fn build_and_package(
         build.args(["--package", function]);
     }
     run(&mut build)?;
+    Ok(built)
+}
 
+/// Makes the archive.
+fn assemble(
+    release: &Release,
+    architecture: Architecture,
+    functions: &[String],
+    built: &Path,
+) -> Result<(), DistError> {
     let name = release.name(&format!("aws-{}", architecture.name()));
     let packaged = folder().join(&name);
     fs::create_dir_all(packaged.join("functions")).map_err(io_error(name.clone()))?;
@@ -60,9 +72,12 @@ fn build_and_package(
         ("dev/xtask/release/aws.md", "README.md"),
         (".github/smoke-test", "smoke-test"),
         ("samconfig.toml", "samconfig.toml"),
+        ("CHANGELOG.md", "CHANGELOG.md"),
         ("LICENSE", "LICENSE"),
     ] {
         copy(&root().join(file), &packaged.join(packaged_as))?;
     }
+    let mut copy_folders = command("cp", release);
+    run(copy_folders.args(["-R", "docs", "examples"]).arg(&packaged))?;
     archive::pack(&name)
 }

@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 
+use super::server::System;
 use super::{DistError, Release, command, copy, folder, io_error, run, server, target};
 use crate::functions::root;
 
@@ -13,7 +14,7 @@ pub fn package(release: &Release) -> Result<(), DistError> {
         let context = target().join("dist-image").join(architecture.name());
         fs::create_dir_all(context.join("out/data")).map_err(io_error("dist-image"))?;
         copy(
-            &server::build(release, *architecture)?,
+            &server::build(release, System::Linux, *architecture)?,
             &context.join("out/server"),
         )?;
         let dockerfile =

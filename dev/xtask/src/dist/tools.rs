@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::server::targets;
-use super::{Architecture, DistError, Part, output};
+use super::server::System;
+use super::{Architecture, DistError, Part};
 
 const PYTHON_TOOLS: &str = "in a Python environment: pip install --no-deps --require-hashes --requirement .github/requirements.txt";
 
@@ -24,7 +24,7 @@ pub fn check(parts: &[Part], architectures: &[Architecture]) -> Result<(), DistE
             PYTHON_TOOLS,
         );
     }
-    if needs(&[Part::Server, Part::Image]) && cfg!(target_os = "linux") {
+    if server_systems(parts).contains(&System::Linux) {
         check(
             runs("cargo", &["zigbuild", "--help"]),
             "cargo-zigbuild",
@@ -46,20 +46,33 @@ pub fn check(parts: &[Part], architectures: &[Architecture]) -> Result<(), DistE
             install,
         );
     }
-    if needs(&[Part::Functions, Part::Server, Part::Image]) {
-        for target in targets(architectures) {
-            let install = format!("rustup target add {target}");
-            check(
-                has_standard_library(&target),
-                "Rust's standard library",
-                &install,
-            );
-        }
+    let mut systems = server_systems(parts);
+    systems.extend(needs(&[Part::Functions]).then_some(System::Linux));
+    systems.dedup();
+    for target in systems
+        .iter()
+        .flat_map(|system| architectures.iter().map(|one| system.target(*one)))
+    {
+        let install = format!("rustup target add {target}");
+        check(
+            has_standard_library(&target),
+            "Rust's standard library",
+            &install,
+        );
     }
     match missing.is_empty() {
         true => Ok(()),
         false => Err(DistError::MissingTools(missing)),
     }
+}
+
+/// The operating systems that the local server is built for.
+fn server_systems(parts: &[Part]) -> Vec<System> {
+    let server = parts.contains(&Part::Server).then_some(System::HOST);
+    let image = parts.contains(&Part::Image).then_some(System::Linux);
+    let mut systems: Vec<System> = server.into_iter().chain(image).collect();
+    systems.dedup();
+    systems
 }
 
 fn runs(program: &str, arguments: &[&str]) -> bool {
@@ -72,7 +85,11 @@ fn runs(program: &str, arguments: &[&str]) -> bool {
 }
 
 fn has_standard_library(target: &str) -> bool {
-    let folder =
-        output(Command::new("rustc").args(["--print", "target-libdir", "--target", target]));
-    folder.is_ok_and(|folder| Path::new(&folder).is_dir())
+    let mut print = Command::new("rustc");
+    let print = print.args(["--print", "target-libdir", "--target", target]);
+    let folder = print.stderr(Stdio::null()).output();
+    folder.is_ok_and(|folder| {
+        let folder = String::from_utf8_lossy(&folder.stdout).trim().to_owned();
+        Path::new(&folder).is_dir()
+    })
 }
