@@ -7,8 +7,8 @@ use crate::ProductRoute;
 
 /// The organization service on this machine: all routes on one port, with MongoDB.
 ///
-/// Settings are variables of the environment, or lines of the file .env in the current folder. The repository's
-/// .env.example lists them with their defaults. Without MONGODB_URI it starts a MongoDB of its own. Data and generated
+/// Settings are variables of the environment, or lines of the file .env in the current folder. The file .env.example
+/// lists them with their defaults. Without MONGODB_URI it starts a MongoDB of its own. Data and generated
 /// secrets are kept in .local in the current folder.
 #[derive(Parser)]
 #[command(name = "organization-service", version = version_and_commit())]

@@ -184,8 +184,11 @@ async fn serve(
         origins if origins.is_empty() => router,
         origins => router.layer(cors(origins)),
     };
-    let router =
-        http::service(product_routes(products, &state)?, PRODUCT_TIMEOUT).fallback_service(router);
+    let router = match products {
+        [] => router,
+        products => http::service(product_routes(products, &state)?, PRODUCT_TIMEOUT)
+            .fallback_service(router),
+    };
     tokio::spawn(purge_on_schedule(Arc::clone(&state)));
     let mongodb = own_uri.unwrap_or(match state.mongo.is_connected() {
         true => "as configured",

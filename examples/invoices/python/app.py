@@ -47,7 +47,7 @@ def route(event):
         case "POST", ["invoices", id, "post"]:
             return post(tenant, id, caller["admin_id"])
         case _:
-            raise Refused(404, "not_found", "This path does not exist.")
+            raise Refused(404, "not_found", f"{method} {event['rawPath']} does not exist (BASE_PATH is {BASE_PATH!r}).")
 
 
 def add_draft(tenant, body):
@@ -71,7 +71,7 @@ def post(tenant, id, admin_id):
         if invoice is None:
             raise Refused(404, "not_found", "This invoice does not exist.")
         if invoice["state"] != "draft":
-            raise Refused(409, "already_posted", "This invoice is posted.")
+            raise Refused(409, "not_a_draft", f"This invoice is {invoice['state']}.")
         posted = {"state": "posted", "number": tenant.next_number("invoice")}
         invoices.set({"_id": id}, posted)
         line = {"_id": f"ledger:{id}", "amount_cents": invoice["amount_cents"], "posted_by": admin_id}

@@ -1,4 +1,4 @@
-"""The example over HTTP, behind the local server: SERVICE_URL=http://127.0.0.1:8000 python3 -m unittest"""
+"""The example over HTTP, behind the local server."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-SERVICE = os.environ["SERVICE_URL"]
+SERVICE = os.environ.get("SERVICE_URL", "http://127.0.0.1:8000")
 
 
 def call(method, path, body=None, token=None):

@@ -75,7 +75,7 @@ impl Function {
         let sending = self.client.post(self.url.clone()).body(event.to_string());
         let unreachable = |error: reqwest::Error| {
             tracing::error!(error = %error.without_url(), url = %self.url, "a product's function does not answer");
-            self.failed("does not answer: is it running?")
+            self.failed("does not answer. Is it running?")
         };
         let mut response = sending.send().await.map_err(unreachable)?;
         if !response.status().is_success() {
@@ -100,10 +100,9 @@ impl Function {
     }
 
     fn failed(&self, what: &str) -> Problem {
-        Problem::new(
-            Code::InternalError,
-            format!("The function at {} {what}.", self.url),
-        )
+        let stop = if what.ends_with('?') { "" } else { "." };
+        let detail = format!("The function at {} {what}{stop}", self.url);
+        Problem::new(Code::InternalError, detail)
     }
 }
 

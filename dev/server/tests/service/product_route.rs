@@ -227,7 +227,7 @@ async fn a_function_that_fails_is_a_problem_and_leaves_the_services_routes_alone
     let base = Product::serve_with(&product.service, &format!("http://127.0.0.1:{port}/")).await;
     let down = reqwest::get(format!("{base}/erp")).await.unwrap();
     assert_eq!(down.status(), StatusCode::INTERNAL_SERVER_ERROR);
-    assert!(down.text().await.unwrap().contains("is it running?"));
+    assert!(down.text().await.unwrap().contains("Is it running?"));
     let own = reqwest::get(format!("{base}/health")).await.unwrap();
     assert_eq!(own.text().await.unwrap(), "own");
 }

@@ -79,5 +79,8 @@ fn assemble(
     }
     let mut copy_folders = command("cp", release);
     run(copy_folders.args(["-R", "docs", "examples"]).arg(&packaged))?;
+    // It builds the local server.
+    let check = packaged.join("examples/invoices/check");
+    fs::remove_file(&check).map_err(io_error(check.display().to_string()))?;
     archive::pack(&name)
 }
