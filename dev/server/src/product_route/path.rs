@@ -82,11 +82,11 @@ impl FromStr for ProductRoute {
             !part.is_empty() && part.bytes().all(permitted)
         };
         let mut parts = path.split('/');
-        if !parts.clone().all(is_part) {
-            return Err(ProductRouteError::Path);
-        }
-        if let Some(own) = parts.next().filter(|first| OWN.contains(first)) {
+        if let Some(own) = parts.clone().next().filter(|first| OWN.contains(first)) {
             return Err(ProductRouteError::Own(own.to_owned()));
+        }
+        if !parts.all(is_part) {
+            return Err(ProductRouteError::Path);
         }
         let function = Url::parse(function).map_err(|_| ProductRouteError::Form)?;
         match function.scheme() {
