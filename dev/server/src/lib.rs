@@ -13,7 +13,7 @@ pub use api::{CONNECTIONS, connected, openapi_document, routes};
 pub use arguments::Arguments;
 pub use cors::cors;
 pub use local_secrets::{pepper, token_secret};
-pub use product_route::{PRODUCT_TIMEOUT, ProductRoute, product_routes};
+pub use product_route::{ProductRoute, with_product_routes};
 pub use purge_schedule::purge_on_schedule;
 pub use settings::LocalSettings;
 pub use welcome::welcome;

@@ -11,8 +11,8 @@ use clap::Parser;
 use env_file::EnvFileError;
 use mongod::{Ended, Mongod, NotFound, Purpose, StartError};
 use server::{
-    Arguments, LocalSettings, PRODUCT_TIMEOUT, ProductRoute, connected, cors, pepper,
-    product_routes, purge_on_schedule, routes, token_secret, welcome,
+    Arguments, LocalSettings, ProductRoute, connected, cors, pepper, purge_on_schedule, routes,
+    token_secret, welcome, with_product_routes,
 };
 use shared::config::{ConfigErrors, ConfiguredSecret};
 use shared::http::{self, REQUEST_TIMEOUT};
@@ -184,11 +184,7 @@ async fn serve(
         origins if origins.is_empty() => router,
         origins => router.layer(cors(origins)),
     };
-    let router = match products {
-        [] => router,
-        products => http::service(product_routes(products, &state)?, PRODUCT_TIMEOUT)
-            .fallback_service(router),
-    };
+    let router = with_product_routes(router, products, &state)?;
     tokio::spawn(purge_on_schedule(Arc::clone(&state)));
     let mongodb = own_uri.unwrap_or(match state.mongo.is_connected() {
         true => "as configured",

@@ -196,6 +196,14 @@ fn line(command: &Command) -> String {
     words.join(" ")
 }
 
+/// Copies files of the workspace, each with its path in `to`.
+fn copy_files(files: &[(&str, &str)], to: &Path) -> Result<(), DistError> {
+    for (file, copied_as) in files {
+        copy(&root().join(file), &to.join(copied_as))?;
+    }
+    Ok(())
+}
+
 fn copy(from: &Path, to: &Path) -> Result<(), DistError> {
     fs::copy(from, to).map_err(io_error(from.display().to_string()))?;
     Ok(())

@@ -27,7 +27,7 @@ pub enum AuthorizerContext {
     Authenticated(AuthenticatedContext),
     /// Of a caller without a valid token, if the API lets it through. The service has to refuse it.
     Unauthenticated {
-        /// `"false"`, as text, because languages disagree on the truth of other values.
+        /// Always the string `"false"`.
         authenticated: &'static str,
     },
 }

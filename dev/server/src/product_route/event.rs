@@ -149,7 +149,7 @@ fn query_parameters(query: &str) -> Value {
     parameters.into()
 }
 
-/// Whether API Gateway hands a body of this type on as text.
+/// Whether API Gateway passes on a body of this type as text, without Base64.
 fn is_text(headers: &HeaderMap) -> bool {
     let kind = text_of(headers, &CONTENT_TYPE);
     let kind = kind.split(';').next().unwrap_or_default().trim();

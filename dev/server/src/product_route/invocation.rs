@@ -53,7 +53,7 @@ enum HeaderText {
 }
 
 impl Function {
-    /// The client takes no proxy: events contain tokens.
+    /// Its client ignores proxies, because events contain tokens.
     pub fn new(url: &Url) -> reqwest::Result<Self> {
         let client = reqwest::Client::builder().no_proxy();
         let client = client.redirect(Policy::none()).build()?;
@@ -67,8 +67,7 @@ impl Function {
             let detail = format!("{} did not answer within 30 seconds.", self.url);
             Err(Problem::new(Code::ServiceUnavailable, detail))
         })?;
-        response(&result)
-            .ok_or_else(|| self.failed("returned what is no response of payload format 2.0"))
+        response(&result).ok_or_else(|| self.failed("returned no response of payload format 2.0."))
     }
 
     async fn result(&self, event: &Value) -> Result<Value, Problem> {
@@ -80,7 +79,7 @@ impl Function {
         let mut response = sending.send().await.map_err(unreachable)?;
         if !response.status().is_success() {
             return Err(self.failed(&format!(
-                "answered with status {}",
+                "answered with status {}.",
                 response.status().as_u16()
             )));
         }
@@ -89,24 +88,23 @@ impl Function {
         while let Some(part) = response.chunk().await.map_err(unreachable)? {
             text.extend_from_slice(&part);
             if text.len() > MAX_RESULT {
-                return Err(self.failed("returned more than 6 MiB"));
+                return Err(self.failed("returned more than 6 MiB."));
             }
         }
         if has_failed {
             tracing::error!(url = %self.url, error = %String::from_utf8_lossy(&text), "a product's function failed");
-            return Err(self.failed("failed: its output and the log have the reason"));
+            return Err(self.failed("failed: its output and the log have the reason."));
         }
-        serde_json::from_slice(&text).map_err(|_| self.failed("returned no JSON"))
+        serde_json::from_slice(&text).map_err(|_| self.failed("returned no JSON."))
     }
 
     fn failed(&self, what: &str) -> Problem {
-        let stop = if what.ends_with('?') { "" } else { "." };
-        let detail = format!("The function at {} {what}{stop}", self.url);
+        let detail = format!("The function at {} {what}", self.url);
         Problem::new(Code::InternalError, detail)
     }
 }
 
-/// None if the result is no response. A result without `statusCode` is the body of a response with status 200.
+/// Returns None if the result is invalid. A result without `statusCode` is the body of a response with status 200.
 fn response(result: &Value) -> Option<Response> {
     if result.get("statusCode").is_none() {
         let body = Body::from(result.to_string());

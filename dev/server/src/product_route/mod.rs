@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use lambda_http::Context;
 use serde_json::Value;
-use shared::http::ClientAddress;
+use shared::http::{self, ClientAddress};
 use shared::problem::{Code, Problem};
 use shared::state::AppState;
 use tokio::sync::Semaphore;
@@ -27,7 +27,7 @@ use self::event::{RequestEvent, authorizer_event};
 use self::invocation::Function;
 
 /// How long a request of a product may take: API Gateway's 30 seconds for the function, and the authorizer.
-pub const PRODUCT_TIMEOUT: Duration = Duration::from_secs(40);
+const TIMEOUT: Duration = Duration::from_secs(40);
 /// Maximum size of a request's body: Lambda's limit.
 const MAX_BODY: usize = 6 * 1024 * 1024;
 /// Calls of the authorizer at the same time. They share MongoDB's connections with the service's own routes.
@@ -39,10 +39,17 @@ struct Product {
     authorizer_calls: Arc<Semaphore>,
 }
 
-/// A router with the routes of products.
-pub fn product_routes(routes: &[ProductRoute], state: &Arc<AppState>) -> reqwest::Result<Router> {
+/// `service` with the routes of products before its own.
+pub fn with_product_routes(
+    service: Router,
+    routes: &[ProductRoute],
+    state: &Arc<AppState>,
+) -> reqwest::Result<Router> {
+    if routes.is_empty() {
+        return Ok(service);
+    }
     let authorizer_calls = Arc::new(Semaphore::new(MAX_AUTHORIZER_CALLS));
-    let mut router = Router::new();
+    let mut products = Router::new();
     for route in routes {
         let product = Arc::new(Product {
             state: Arc::clone(state),
@@ -51,10 +58,10 @@ pub fn product_routes(routes: &[ProductRoute], state: &Arc<AppState>) -> reqwest
         });
         for path in route.paths() {
             let handler = any(serve).with_state(Arc::clone(&product));
-            router = router.route(&path, handler);
+            products = products.route(&path, handler);
         }
     }
-    Ok(router)
+    Ok(http::service(products, TIMEOUT).fallback_service(service))
 }
 
 async fn serve(State(product): State<Arc<Product>>, request: Request) -> Response {

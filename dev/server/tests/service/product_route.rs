@@ -10,8 +10,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use server::{PRODUCT_TIMEOUT, ProductRoute, connected, product_routes};
-use shared::http;
+use server::{ProductRoute, connected, with_product_routes};
 use testkit::TestService;
 use tokio::net::TcpListener;
 
@@ -75,11 +74,8 @@ impl Product {
     async fn serve_with(service: &TestService, function: &str) -> String {
         let routes: [ProductRoute; 1] = [format!("/erp/*={function}").parse().unwrap()];
         let own = Router::new().route("/health", get(async || "own"));
-        let products = http::service(
-            product_routes(&routes, &service.state).unwrap(),
-            PRODUCT_TIMEOUT,
-        );
-        serve(products.fallback_service(own)).await
+        let routed = with_product_routes(own, &routes, &service.state);
+        serve(routed.unwrap()).await
     }
 
     async fn call(&self, token: Option<&str>) -> reqwest::Response {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::{DistError, folder, io_error, run};
 
-/// Their files belong to root, whoever unpacks them.
+/// The owner of the archived files is root.
 const OWNER: &[&str] = match cfg!(target_os = "macos") {
     true => &["--uid=0", "--gid=0", "--uname=", "--gname="],
     false => &["--owner=0", "--group=0"],

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{
-    Architecture, DistError, Release, archive, command, copy, folder, io_error, output, run, target,
+    Architecture, DistError, Release, archive, command, copy, copy_files, folder, io_error, output,
+    run, target,
 };
 use crate::functions::{folders, root};
 
@@ -68,19 +69,26 @@ fn assemble(
     ]);
     let template = output(&mut script)? + "\n";
     fs::write(packaged.join("template.yaml"), template).map_err(io_error("template.yaml"))?;
-    for (file, packaged_as) in [
+    let files = [
         ("dev/xtask/release/aws.md", "README.md"),
         (".github/smoke-test", "smoke-test"),
         ("samconfig.toml", "samconfig.toml"),
         ("CHANGELOG.md", "CHANGELOG.md"),
         ("LICENSE", "LICENSE"),
-    ] {
-        copy(&root().join(file), &packaged.join(packaged_as))?;
-    }
-    let mut copy_folders = command("cp", release);
-    run(copy_folders.args(["-R", "docs", "examples"]).arg(&packaged))?;
-    // It builds the local server.
-    let check = packaged.join("examples/invoices/check");
-    fs::remove_file(&check).map_err(io_error(check.display().to_string()))?;
+    ];
+    copy_files(&files, &packaged)?;
+    copy_folders(&["docs", "examples"], &packaged)?;
     archive::pack(&name)
+}
+
+/// Copies what Git knows of these folders: a build or a Python environment may lie in them. `check` needs the repository.
+fn copy_folders(folders: &[&str], to: &Path) -> Result<(), DistError> {
+    let files = output(Command::new("git").arg("ls-files").args(folders))?;
+    for file in files.lines().filter(|file| !file.ends_with("/check")) {
+        let copied = to.join(file);
+        let folder = copied.parent().unwrap_or(to);
+        fs::create_dir_all(folder).map_err(io_error(file))?;
+        copy(&root().join(file), &copied)?;
+    }
+    Ok(())
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::{
-    Architecture, DistError, Release, archive, command, copy, folder, io_error, run, target,
+    Architecture, DistError, Release, archive, command, copy, copy_files, folder, io_error, run,
+    target,
 };
-use crate::functions::root;
 
 /// The oldest glibc that it runs with: that of Debian 10 and RHEL 8.
 const GLIBC: &str = "2.28";
@@ -51,13 +51,12 @@ pub fn package(release: &Release) -> Result<(), DistError> {
         let packaged = folder().join(&name);
         fs::create_dir_all(&packaged).map_err(io_error(name.clone()))?;
         copy(&server, &packaged.join("server"))?;
-        for (file, packaged_as) in [
+        let files = [
             ("dev/xtask/release/server.md", "README.md"),
             (".env.example", ".env.example"),
             ("LICENSE", "LICENSE"),
-        ] {
-            copy(&root().join(file), &packaged.join(packaged_as))?;
-        }
+        ];
+        copy_files(&files, &packaged)?;
         archive::pack(&name)?;
     }
     Ok(())

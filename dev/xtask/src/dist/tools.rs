@@ -10,14 +10,13 @@ const PYTHON_TOOLS: &str = "in a Python environment: pip install --no-deps --req
 
 /// Names all that are missing at once.
 pub fn check(parts: &[Part], architectures: &[Architecture]) -> Result<(), DistError> {
-    let needs = |wanted: &[Part]| parts.iter().any(|part| wanted.contains(part));
     let mut missing = Vec::new();
     let mut check = |runs: bool, name: &str, install: &str| {
         if !runs {
             missing.push(format!("- {name} ({install})"));
         }
     };
-    if needs(&[Part::Functions]) {
+    if parts.contains(&Part::Functions) {
         check(
             runs("cargo", &["lambda", "--version"]),
             "cargo-lambda",
@@ -31,14 +30,14 @@ pub fn check(parts: &[Part], architectures: &[Architecture]) -> Result<(), DistE
             PYTHON_TOOLS,
         );
     }
-    if needs(&[Part::Image]) {
+    if parts.contains(&Part::Image) {
         check(
             runs("docker", &["info"]),
             "a Docker engine",
             "https://docs.docker.com/engine/install",
         );
     }
-    if needs(&[Part::Sbom]) {
+    if parts.contains(&Part::Sbom) {
         let install = "cargo install --locked cargo-cyclonedx@0.5.9";
         check(
             runs("cargo", &["cyclonedx", "--version"]),
@@ -47,7 +46,7 @@ pub fn check(parts: &[Part], architectures: &[Architecture]) -> Result<(), DistE
         );
     }
     let mut systems = server_systems(parts);
-    systems.extend(needs(&[Part::Functions]).then_some(System::Linux));
+    systems.extend(parts.contains(&Part::Functions).then_some(System::Linux));
     systems.dedup();
     for target in systems
         .iter()
@@ -70,9 +69,7 @@ pub fn check(parts: &[Part], architectures: &[Architecture]) -> Result<(), DistE
 fn server_systems(parts: &[Part]) -> Vec<System> {
     let server = parts.contains(&Part::Server).then_some(System::HOST);
     let image = parts.contains(&Part::Image).then_some(System::Linux);
-    let mut systems: Vec<System> = server.into_iter().chain(image).collect();
-    systems.dedup();
-    systems
+    server.into_iter().chain(image).collect()
 }
 
 fn runs(program: &str, arguments: &[&str]) -> bool {
