@@ -79,6 +79,11 @@ impl Mongod {
         let started = Instant::now();
         let mut kept_port = kept_port(folder, purpose);
         loop {
+            // The mongod of a killed server may still listen there. It would be taken for the new one.
+            while kept_port.is_some_and(|port| !is_free(port)) {
+                kept_port = kept_port.filter(|_| started.elapsed() < PORT_TIMEOUT);
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
             let port = kept_port.map_or_else(free_port, Ok)?;
             let log = RunLog::new(folder);
             let watchdog = spawn(binary, folder, purpose, port, &log)?;
@@ -164,6 +169,10 @@ impl Mongod {
             }
         }
     }
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 /// A port that is free now. Another process may take it before it is used.
