@@ -194,11 +194,14 @@ fn variant_name(kind: &ErrorKind) -> String {
         .collect()
 }
 
-fn code(error: &Error) -> Option<i32> {
+/// MongoDB's error code. Of several failed writes, that of one of them.
+pub(crate) fn code(error: &Error) -> Option<i32> {
     match error.kind.as_ref() {
         ErrorKind::Command(command) => Some(command.code),
         ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
         ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Some(concern.code),
+        ErrorKind::InsertMany(failed) => Some(failed.write_errors.as_ref()?.first()?.code),
+        ErrorKind::BulkWrite(failed) => Some(failed.write_errors.values().next()?.code),
         _ => None,
     }
 }

@@ -6,11 +6,13 @@
 
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use mongodb::bson::doc;
 use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR, UNKNOWN_TRANSACTION_COMMIT_RESULT};
 use mongodb::{Client, ClientSession};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::errors::describe;
@@ -78,48 +80,83 @@ impl Scope<'_, '_> {
     }
 }
 
-/// Runs `run` in a transaction and commits it. Retries transient errors until shortly before `deadline`, so `run` may
-/// be called several times. Either all writes of one call are committed, or none.
-///
-/// If any transaction writes a document, every request must write it in a transaction. Two conflicting transactions
-/// never wait for each other: the later one is retried. A single write would wait for the transaction, and hold a
-/// connection that the transaction may need for its commit. The purge waits: its writes are not those of a request.
+/// The session of a running transaction. It runs one statement at a time.
+#[derive(Clone, Debug)]
+pub struct TransactionSession(Weak<Mutex<ClientSession>>);
+
+impl TransactionSession {
+    /// Waits for the statement in progress. None if the transaction has ended.
+    pub async fn lock(&self) -> Option<OwnedMutexGuard<ClientSession>> {
+        Some(self.0.upgrade()?.lock_owned().await)
+    }
+}
+
+/// Like [`run_in_session`], for a closure that borrows the session.
 pub async fn run_transaction<'env, T, E>(
     client: &Client,
     deadline: Instant,
     run: impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, E> + Sync,
 ) -> Result<T, TransactionError<E>> {
+    let run = &run;
+    let run_borrowing = async move |session: TransactionSession| {
+        let session = session.lock().await;
+        let mut session = session.ok_or(TransactionError::DeadlineExceeded)?;
+        run(&mut session, Scope::new()).await
+    };
+    run_in_session(client, deadline, run_borrowing).await
+}
+
+/// Runs `run` in a transaction and commits it. Retries transient errors until shortly before `deadline`, so `run` may
+/// be called several times. Either all writes of one call are committed, or none.
+///
+/// If any transaction writes a document of the control plane, every request must write it in a transaction. Two
+/// conflicting transactions never wait for each other: the later one is retried. A single write would wait for the
+/// transaction, and hold a connection that the transaction may need for its commit. The purge waits: its writes are not
+/// those of a request.
+pub async fn run_in_session<T, E, F>(
+    client: &Client,
+    deadline: Instant,
+    run: impl Fn(TransactionSession) -> F,
+) -> Result<T, TransactionError<E>>
+where
+    F: Future<Output = Result<T, TransactionError<E>>> + Send,
+{
     let stop_at = deadline.checked_sub(TIME_TO_END).unwrap_or(deadline);
     let starting = timeout_at(stop_at, client.start_session());
     let started = starting
         .await
         .map_err(|_| TransactionError::DeadlineExceeded)?;
-    let mut session = started.map_err(TransactionError::Mongo)?;
+    let session = Arc::new(Mutex::new(started.map_err(TransactionError::Mongo)?));
     // `timeout_at` polls the future once even after the time.
     if Instant::now() >= stop_at {
         return Err(TransactionError::DeadlineExceeded);
     }
-    let running = run_until_committed(&mut session, &run, stop_at);
+    let running = run_until_committed(&session, &run, stop_at);
     if let Ok(result) = timeout_at(stop_at, running).await {
         return result;
     }
-    let _ = timeout(TIME_TO_END, end(client, &mut session)).await;
+    let _ = timeout(TIME_TO_END, async {
+        end(client, &mut *session.lock().await).await;
+    })
+    .await;
     Err(TransactionError::DeadlineExceeded)
 }
 
-async fn run_until_committed<'env, T, E>(
-    session: &mut ClientSession,
-    run: &(impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, E> + Sync),
+async fn run_until_committed<T, E, F>(
+    session: &Arc<Mutex<ClientSession>>,
+    run: &impl Fn(TransactionSession) -> F,
     stop_at: Instant,
-) -> Result<T, TransactionError<E>> {
+) -> Result<T, TransactionError<E>>
+where
+    F: Future<Output = Result<T, TransactionError<E>>> + Send,
+{
     let mut backoff = Backoff::default();
     loop {
-        // No request waits for the commit after that time, so the server may abandon it.
-        let left = stop_at.saturating_duration_since(Instant::now());
-        let starting = session.start_transaction();
-        starting.max_commit_time(left.max(MIN_COMMIT_TIME)).await?;
-        let result = match run(session, Scope::new()).await {
-            Ok(output) => commit(session, &mut backoff)
+        start(&mut *session.lock().await, stop_at).await?;
+        let result = run(TransactionSession(Arc::downgrade(session))).await;
+        let mut session = session.lock().await;
+        let result = match result {
+            Ok(output) => commit(&mut session, &mut backoff)
                 .await
                 .map(|()| output)
                 .map_err(TransactionError::Mongo),
@@ -129,6 +166,7 @@ async fn run_until_committed<'env, T, E>(
                 Err(error)
             }
         };
+        drop(session);
         match result {
             Err(TransactionError::Mongo(error))
                 if error.contains_label(TRANSIENT_TRANSACTION_ERROR) =>
@@ -139,6 +177,13 @@ async fn run_until_committed<'env, T, E>(
             result => return result,
         }
     }
+}
+
+async fn start(session: &mut ClientSession, stop_at: Instant) -> Result<(), Error> {
+    // No request waits for the commit after that time, so the server may abandon it.
+    let left = stop_at.saturating_duration_since(Instant::now());
+    let starting = session.start_transaction();
+    starting.max_commit_time(left.max(MIN_COMMIT_TIME)).await
 }
 
 /// Retries a commit whose result is unknown. The server commits a transaction only once.
