@@ -14,7 +14,7 @@ use axum::extract::Request;
 use axum::extract::connect_info::{ConnectInfo, IntoMakeServiceWithConnectInfo};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use shared::http::{ClientAddress, exceeds_limit_by_length, receive};
+use shared::http::{ClientAddress, MAX_KIB, exceeds_limit_by_length, receive};
 use shared::problem::{Problem, complete_document};
 use shared::state::AppState;
 use tokio::time::timeout;
@@ -55,7 +55,7 @@ async fn receive_body(request: Request, next: Next) -> Response {
     if exceeds_limit_by_length(&body) {
         return next.run(Request::from_parts(parts, body)).await;
     }
-    let received = timeout(BODY_TIMEOUT, receive(body)).await;
+    let received = timeout(BODY_TIMEOUT, receive(body, MAX_KIB)).await;
     let late = || Err(Problem::malformed("The body did not arrive in time."));
     match received.unwrap_or_else(|_| late()) {
         Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,

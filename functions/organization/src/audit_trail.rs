@@ -2,6 +2,7 @@
 
 use axum::Json;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use shared::audit;
 use shared::auth::Caller;
 use shared::clock::date_time;
@@ -43,13 +44,14 @@ pub struct AuditEvent {
     #[schema(example = "2026-11-24T12:00:00.123Z", format = DateTime)]
     at: String,
     /// What was done: `organization_created`, `organization_renamed`, `organization_deleted`, `organization_restored`,
-    /// `login`, `login_refused`, `password_changed`, `session_ended`. More may be added.
+    /// `login`, `login_refused`, `password_changed`, `session_ended`. More may be added. An action of a product is
+    /// `<product>.<action>`, such as `invoices.invoice_posted`.
     #[schema(example = "organization_renamed")]
-    action: &'static str,
+    action: String,
     /// Absent if the action has none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    details: Option<AuditDetails>,
+    #[schema(value_type = Option<AuditDetails>, nullable = false)]
+    details: Option<Details>,
     #[schema(
         example = "6744a1f0c3b2a1908f7e6d5d",
         pattern = "^[0-9a-f]{24}$",
@@ -72,7 +74,14 @@ pub struct AuditEvent {
     sessions_ended: Option<i64>,
 }
 
-/// The details of all actions. An event has those of its action.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Details {
+    Service(AuditDetails),
+    Product(Map<String, Value>),
+}
+
+/// The details of all actions. An event has those of its action. An action of a product has the product's own.
 #[derive(Default, Serialize, ToSchema)]
 pub struct AuditDetails {
     /// Of `organization_created`.
@@ -93,30 +102,31 @@ pub struct AuditDetails {
     reason: Option<&'static str>,
 }
 
-impl AuditDetails {
+impl Details {
     /// None if the action has none.
     fn of(action: Action) -> Option<Self> {
         let details = match action {
-            Action::OrganizationCreated { organization_name } => Self {
+            Action::OrganizationCreated { organization_name } => AuditDetails {
                 organization_name: Some(organization_name),
-                ..Self::default()
+                ..AuditDetails::default()
             },
-            Action::OrganizationRenamed { from, to } => Self {
+            Action::OrganizationRenamed { from, to } => AuditDetails {
                 from: Some(from),
                 to: Some(to),
-                ..Self::default()
+                ..AuditDetails::default()
             },
-            Action::SessionEnded { reason } => Self {
+            Action::SessionEnded { reason } => AuditDetails {
                 reason: Some(reason.name()),
-                ..Self::default()
+                ..AuditDetails::default()
             },
+            Action::Product { details, .. } => return Some(Self::Product(details)),
             Action::OrganizationDeleted
             | Action::OrganizationRestored
             | Action::Login
             | Action::LoginRefused
             | Action::PasswordChanged => return None,
         };
-        Some(details)
+        Some(Self::Service(details))
     }
 }
 
@@ -125,8 +135,8 @@ impl AuditEvent {
         Self {
             id: event.id.to_hex(),
             at: date_time(event.at),
-            action: event.action.name(),
-            details: AuditDetails::of(event.action),
+            action: event.action.name().to_owned(),
+            details: Details::of(event.action),
             admin_id: event.account_id.map(|id| id.to_hex()),
             session_id: event.session_id.map(|id| id.to_hex()),
             address: event.address,

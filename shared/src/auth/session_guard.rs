@@ -5,6 +5,7 @@
 //! again, and locks what [`locks`](crate::store::locks) lists for it.
 
 use mongodb::ClientSession;
+use mongodb::bson::doc;
 
 use super::{Caller, Reauthenticated};
 use crate::model::{Principal, Session};
@@ -154,6 +155,27 @@ async fn lock_account<'t>(
     };
     check_again(caller, check, &session, &principal)?;
     Ok(locked)
+}
+
+impl Caller {
+    /// Checks the caller within a transaction on tenant data, and locks nothing. So such transactions of one session do not
+    /// conflict, and one that runs while the session ends may still be committed.
+    pub(crate) async fn check_again(
+        &self,
+        transaction: &mut ClientSession,
+    ) -> Result<(), TransactionError<Problem>> {
+        let databases = self.databases();
+        let reading = databases
+            .sessions
+            .find_one(doc! { "_id": self.session_id() });
+        let session = reading.session(&mut *transaction).await?;
+        let (account, organization) = (self.account().id, self.organization().id);
+        let reading = databases.read_principal(account, organization, transaction);
+        let (Some(session), Some(principal)) = (session, reading.await?) else {
+            return Err(Problem::not_active().into());
+        };
+        Ok(check_again(self, Check::Session, &session, &principal)?)
+    }
 }
 
 /// Fails unless the session is alive, and the password the one that was confirmed.

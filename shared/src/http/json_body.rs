@@ -1,4 +1,4 @@
-//! Strict JSON bodies: the declared media type, one object, no unknown or duplicate fields, at most 16 KiB.
+//! Strict JSON bodies: the declared media type, one object, no unknown or duplicate fields, and a limited size.
 //!
 //! Responses never quote the body, because it may contain a password.
 
@@ -12,21 +12,24 @@ use serde_json::error::Category;
 
 use crate::problem::{Code, Problem};
 
-const MAX_BYTES: usize = 16 * 1024;
+/// The size limit of all bodies of the service, in KiB.
+pub const MAX_KIB: usize = 16;
 /// Oversized bodies are read and discarded up to this size, so that the client gets a response instead of a closed
 /// connection.
 const READ_BYTES: usize = 10 * 1024 * 1024;
 
-/// `T` must derive `Deserialize` with `deny_unknown_fields`.
-pub struct JsonBody<T>(pub T);
+/// A body of at most `KIB` KiB. `T` must derive `Deserialize` with `deny_unknown_fields`.
+///
+/// API Gateway passes at most 10 MB on, and Lambda takes events of at most 6 MB.
+pub struct JsonBody<T, const KIB: usize = MAX_KIB>(pub T);
 
-impl<T: DeserializeOwned, S: Sync> FromRequest<S> for JsonBody<T> {
+impl<T: DeserializeOwned, S: Sync, const KIB: usize> FromRequest<S> for JsonBody<T, KIB> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         expect_json(&parts.headers)?;
-        parse(&read(body).await?).map(Self)
+        parse(&read(body, KIB).await?).map(Self)
     }
 }
 
@@ -55,13 +58,16 @@ fn is_json(content_type: &HeaderValue) -> bool {
     media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
-async fn read(body: Body) -> Result<Bytes, Problem> {
-    let too_large = || Problem::new(Code::PayloadTooLarge, "The body must have at most 16 KiB.");
+async fn read(body: Body, max_kib: usize) -> Result<Bytes, Problem> {
+    let too_large = || {
+        let detail = format!("The body must have at most {max_kib} KiB.");
+        Problem::new(Code::PayloadTooLarge, detail)
+    };
     if exceeds_limit_by_length(&body) {
         return Err(too_large());
     }
-    let bytes = receive(body).await?;
-    match bytes.len() > MAX_BYTES {
+    let bytes = receive(body, max_kib).await?;
+    match bytes.len() > max_kib * 1024 {
         true => Err(too_large()),
         false => Ok(bytes),
     }
@@ -72,8 +78,8 @@ pub fn exceeds_limit_by_length(body: &Body) -> bool {
     body.size_hint().lower() > READ_BYTES as u64
 }
 
-/// Receives the body, at most `READ_BYTES`. The result of an oversized body is one byte longer than the limit.
-pub async fn receive(mut body: Body) -> Result<Bytes, Problem> {
+/// Receives the body. The result of one that exceeds `max_kib` is one byte longer than that.
+pub async fn receive(mut body: Body, max_kib: usize) -> Result<Bytes, Problem> {
     let (mut kept, mut received) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::malformed("The body is incomplete."))?;
@@ -81,7 +87,7 @@ pub async fn receive(mut body: Body) -> Result<Bytes, Problem> {
             continue;
         };
         received += data.len();
-        let room = (MAX_BYTES + 1).saturating_sub(kept.len());
+        let room = (max_kib * 1024 + 1).saturating_sub(kept.len());
         kept.extend_from_slice(data.get(..room).unwrap_or(&data));
         if received > READ_BYTES {
             break;

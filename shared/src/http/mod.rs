@@ -11,7 +11,7 @@ mod service;
 pub use client_address::ClientAddress;
 pub use deadline::{Deadline, REQUEST_TIMEOUT, remaining_time};
 pub use idempotency_key::IdempotencyKey;
-pub use json_body::{JsonBody, exceeds_limit_by_length, receive};
+pub use json_body::{JsonBody, MAX_KIB, exceeds_limit_by_length, receive};
 pub use query::Query;
 pub use request_log::RequestLog;
 pub use service::service;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use mongodb::bson::DateTime;
 use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{Account, AccountId, OrganizationId, SessionId};
 use crate::clock::after;
@@ -59,6 +60,12 @@ pub enum Action {
     SessionEnded {
         reason: EndReason,
     },
+    /// An action of a product, with the product's own name and details.
+    #[serde(untagged)]
+    Product {
+        action: String,
+        details: Map<String, Value>,
+    },
 }
 
 /// Why a session ended before it expired.
@@ -75,7 +82,7 @@ pub enum EndReason {
 
 impl Action {
     /// The name in the API and in the database.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::OrganizationCreated { .. } => "organization_created",
             Self::OrganizationRenamed { .. } => "organization_renamed",
@@ -85,6 +92,7 @@ impl Action {
             Self::LoginRefused => "login_refused",
             Self::PasswordChanged => "password_changed",
             Self::SessionEnded { .. } => "session_ended",
+            Self::Product { action, .. } => action,
         }
     }
 }
@@ -211,9 +219,15 @@ mod tests {
             Action::PasswordChanged,
         ];
         actions.extend(reasons.map(|reason| Action::SessionEnded { reason }));
+        actions.push(Action::Product {
+            action: "invoices.invoice_posted".to_owned(),
+            details: Map::from_iter([("number".to_owned(), 7.into())]),
+        });
         for action in actions {
             let stored = serde_json::to_value(&action).unwrap();
             assert_eq!(stored["action"], action.name());
+            let read: Action = serde_json::from_value(stored.clone()).unwrap();
+            assert_eq!(read, action);
             if let Action::SessionEnded { reason } = action {
                 assert_eq!(stored["details"]["reason"], reason.name());
             }

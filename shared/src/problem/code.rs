@@ -2,6 +2,8 @@
 
 use axum::http::StatusCode;
 
+use crate::values::is_product_name;
+
 /// Kinds of problems. Their names are part of the API: names may be added, but never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
@@ -23,6 +25,63 @@ pub enum Code {
     InternalError,
     ServiceUnavailable,
     CapacityReached,
+    /// A kind of problem that a product has.
+    Product(&'static ProductCode),
+}
+
+/// A kind of problem of a product.
+///
+/// ```
+/// use shared::problem::{Problem, ProductCode};
+///
+/// static NOT_A_DRAFT: ProductCode =
+///     ProductCode::new(409, "invoices.not_a_draft", "The invoice is not a draft");
+///
+/// fn refuse() -> Problem {
+///     Problem::new(&NOT_A_DRAFT, "The invoice has been posted already.")
+/// }
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProductCode {
+    status: u16,
+    code: &'static str,
+    title: &'static str,
+}
+
+impl ProductCode {
+    /// `code` is `<product>.<kind of problem>`, each 1 to 60 of `a-z`, `0-9` and `_`, the first one a letter.
+    ///
+    /// # Panics
+    ///
+    /// If `status` is not that of an error, 400 to 599, or `code` has another form. In a `static`, this does not compile.
+    pub const fn new(status: u16, code: &'static str, title: &'static str) -> Self {
+        assert!(
+            is_product_name(code),
+            "a product's code is <product>.<kind of problem>"
+        );
+        assert!(
+            400 <= status && status <= 599,
+            "the status of a problem is 400 to 599"
+        );
+        Self {
+            status,
+            code,
+            title,
+        }
+    }
+
+    const fn status(&self) -> StatusCode {
+        match StatusCode::from_u16(self.status) {
+            Ok(status) => status,
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl From<&'static ProductCode> for Code {
+    fn from(code: &'static ProductCode) -> Self {
+        Self::Product(code)
+    }
 }
 
 impl Code {
@@ -112,6 +171,7 @@ impl Code {
                 "capacity_reached",
                 "Capacity reached",
             ),
+            Self::Product(product) => (product.status(), product.code, product.title),
         }
     }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use crate::values::FieldError;
-pub use code::Code;
+pub use code::{Code, ProductCode};
 pub use openapi::{complete_document, openapi_responses};
 
 /// Media type of an error body (RFC 9457, section 3).
@@ -52,7 +52,8 @@ pub struct ProblemBody<'a> {
     /// Stable and snake_case, for programs: `malformed_request`, `invalid_credentials`, `invalid_token`, `not_found`,
     /// `method_not_allowed`, `organization_name_taken`, `email_taken`, `request_in_flight`, `organization_deleted`,
     /// `payload_too_large`, `unsupported_media_type`, `validation_failed`, `idempotency_key_reused`, `too_many_attempts`,
-    /// `quota_exceeded`, `internal_error`, `service_unavailable`, `capacity_reached`. More may be added.
+    /// `quota_exceeded`, `internal_error`, `service_unavailable`, `capacity_reached`. More may be added. A
+    /// product's own are `<product>.<kind of problem>`.
     code: &'a str,
     /// Quote it when you report an error. The service's log has it.
     request_id: &'a str,
@@ -63,9 +64,9 @@ pub struct ProblemBody<'a> {
 }
 
 impl Problem {
-    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+    pub fn new(code: impl Into<Code>, detail: impl Into<String>) -> Self {
         Self {
-            code,
+            code: code.into(),
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,

@@ -157,6 +157,7 @@ impl Problem {
             }
             Code::InvalidToken => Self::invalid_token("The token has expired."),
             Code::RequestInFlight => Self::request_in_flight(),
+            Code::Product(_) => Self::new(code, format!("{}.", code.title())),
             Code::IdempotencyKeyReused => {
                 Self::new(code, "The key was used with other values of the fields.")
             }

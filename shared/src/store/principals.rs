@@ -114,6 +114,26 @@ impl Databases {
         Ok(membership.zip(organization.session(transaction).await?))
     }
 
+    /// Like [`Self::find_principal`], as the transaction sees it.
+    pub(crate) async fn read_principal(
+        &self,
+        account: AccountId,
+        organization: OrganizationId,
+        transaction: &mut ClientSession,
+    ) -> Result<Option<Principal>, Error> {
+        let reading = self.accounts.find_one(doc! { "_id": account });
+        let read = reading.session(&mut *transaction).await?;
+        let place = self.read_membership(account, organization, transaction);
+        let Some((account, (membership, organization))) = read.zip(place.await?) else {
+            return Ok(None);
+        };
+        Ok(Some(Principal {
+            account,
+            membership,
+            organization,
+        }))
+    }
+
     /// The organizations that the account has a membership in, as the transaction sees them.
     pub(crate) async fn organizations_of(
         &self,

@@ -77,6 +77,10 @@ impl TenantLocation {
         self.database.name()
     }
 
+    pub fn collection_name(&self) -> &str {
+        self.collection_name.as_str()
+    }
+
     pub fn collection<T: Send + Sync>(&self) -> Collection<T> {
         self.database.collection(self.collection_name.as_str())
     }

@@ -6,6 +6,7 @@ mod field_error;
 mod organization_name;
 mod password;
 mod password_hash;
+mod product_name;
 mod text;
 
 pub use collection_name::{CollectionName, CollectionNameHash};
@@ -14,3 +15,4 @@ pub use field_error::FieldError;
 pub use organization_name::OrganizationName;
 pub use password::{Password, PasswordPolicy};
 pub use password_hash::PasswordHash;
+pub use product_name::is_product_name;

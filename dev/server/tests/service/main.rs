@@ -32,6 +32,7 @@ mod login;
 mod logs;
 mod memberships;
 mod outages;
+mod product_function;
 mod product_route;
 mod properties;
 mod purge;

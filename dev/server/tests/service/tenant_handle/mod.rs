@@ -1,4 +1,4 @@
-//! The tenant handle gives access to the admin's own collection only.
+//! The tenant's handle: what it reaches, and what it offers.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -7,13 +7,20 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::Request;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::Document;
+use serde::{Deserialize, Serialize};
 use shared::auth::Caller;
 use shared::http::{ClientAddress, Deadline, RequestLog};
+use shared::tenant::Kind;
 use tokio::time::Instant;
 
 use crate::isolation::Tenant;
-use testkit::TestService;
+use testkit::{TestService, all};
+
+mod indexes;
+mod kinds;
+mod methods;
+mod transactions;
 
 async fn service_with_two_tenants() -> (TestService, Tenant, Tenant) {
     let service = TestService::start().await;
@@ -23,12 +30,15 @@ async fn service_with_two_tenants() -> (TestService, Tenant, Tenant) {
 }
 
 async fn authenticated(service: &TestService, tenant: &Tenant) -> Caller {
+    authenticated_until(service, tenant, Duration::from_secs(20)).await
+}
+
+async fn authenticated_until(service: &TestService, tenant: &Tenant, time: Duration) -> Caller {
     let request = Request::builder().header("authorization", format!("Bearer {}", tenant.token));
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
     let address = ClientAddress(Ipv4Addr::LOCALHOST.into());
     parts.extensions.insert(address);
-    let soon = Instant::now() + Duration::from_secs(10);
-    parts.extensions.insert(Deadline(soon));
+    parts.extensions.insert(Deadline(Instant::now() + time));
     parts.extensions.insert(RequestLog::new("test".to_owned()));
     let state = service.state.clone();
     Caller::from_request_parts(&mut parts, &state)
@@ -36,66 +46,72 @@ async fn authenticated(service: &TestService, tenant: &Tenant) -> Caller {
         .unwrap()
 }
 
-#[tokio::test]
-async fn a_handle_reaches_only_the_tenants_collection() {
+/// Both tenants have a draft, its lines and a document of no kind, with equal values.
+async fn two_tenants_with_documents() -> (TestService, Tenant, Tenant) {
     let (service, one, other) = service_with_two_tenants().await;
-    let invoices = authenticated(&service, &one)
-        .await
-        .tenant()
-        .collection::<Document>();
-    assert_eq!(invoices.name(), one.collection);
-    let more = doc! { "_id": 7, "invoice": "another", "amount": 3 };
-    invoices.insert_one(&more).await.unwrap();
-    let raised = doc! { "$inc": { "amount": 1 } };
-    invoices
-        .update_one(doc! { "_id": 7 }, raised)
-        .await
-        .unwrap();
-    let found = invoices.find_one(doc! { "_id": 7 }).await.unwrap().unwrap();
-    assert_eq!(found.get_i32("amount").unwrap(), 4);
-    assert_eq!(invoices.count_documents(doc! {}).await.unwrap(), 2);
-    let total = doc! { "$group": { "_id": null, "total": { "$sum": "$amount" } } };
-    let mut totals = invoices.aggregate([total]).unwrap().await.unwrap();
-    assert!(totals.advance().await.unwrap());
-    assert_eq!(
-        totals
-            .deserialize_current()
-            .unwrap()
-            .get_i32("total")
-            .unwrap(),
-        4
-    );
-    let others = authenticated(&service, &other)
-        .await
-        .tenant()
-        .collection::<Document>();
-    assert_eq!(others.count_documents(doc! {}).await.unwrap(), 1);
-    assert_eq!(others.find_one(doc! { "_id": 7 }).await.unwrap(), None);
+    for tenant in [&one, &other] {
+        let caller = authenticated(&service, tenant).await;
+        let data = caller.tenant();
+        let invoices = [Invoice::new("a", 1), Invoice::new("b", 2)];
+        data.kind::<Invoice>().insert_many(&invoices).await.unwrap();
+        for invoice in &invoices {
+            let line = Line::of(invoice);
+            data.kind::<Line>().insert_one(&line).await.unwrap();
+        }
+    }
+    (service, one, other)
 }
 
-#[tokio::test]
-async fn an_aggregation_cannot_leave_the_tenants_collection() {
-    let (service, one, other) = service_with_two_tenants().await;
-    let invoices = authenticated(&service, &one)
-        .await
-        .tenant()
-        .collection::<Document>();
-    let from = &other.collection;
-    let inner = doc! { "$unionWith": from };
-    for stage in [
-        doc! { "$lookup": { "from": from, "pipeline": [], "as": "stolen" } },
-        doc! { "$graphLookup": { "from": from, "startWith": "$x", "connectFromField": "x", "connectToField": "y", "as": "z" } },
-        doc! { "$unionWith": from },
-        doc! { "$facet": { "stolen": [inner] } },
-        doc! { "$out": from },
-        doc! { "$merge": { "into": from } },
-        doc! { "$collStats": { "count": {} } },
-        doc! { "$newStageOfTomorrow": {} },
-    ] {
-        let name = stage.keys().next().unwrap().clone();
-        let refused = invoices.aggregate([doc! { "$match": {} }, stage]);
-        assert!(refused.is_err(), "{name} was let through");
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Invoice {
+    #[serde(rename = "_id")]
+    id: String,
+    total: i64,
+}
+
+impl Invoice {
+    fn new(id: &str, total: i64) -> Self {
+        Self {
+            id: id.to_owned(),
+            total,
+        }
     }
+}
+
+impl Kind for Invoice {
+    const KIND: &'static str = "invoice";
+}
+
+/// Has the fields that an invoice has, so that only its kind tells it apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    #[serde(rename = "_id")]
+    id: String,
+    total: i64,
+    invoice: String,
+}
+
+impl Line {
+    fn of(invoice: &Invoice) -> Self {
+        Self {
+            id: format!("line of {}", invoice.id),
+            total: invoice.total,
+            invoice: invoice.id.clone(),
+        }
+    }
+}
+
+impl Kind for Line {
+    const KIND: &'static str = "line";
+}
+
+/// The stored documents of a tenant, those of all kinds.
+async fn stored(service: &TestService, tenant: &Tenant) -> Vec<Document> {
+    let mut documents = all(service.tenants().collection(&tenant.collection)).await;
+    documents.sort_by_key(ToString::to_string);
+    documents
 }
 
 /// Rust files below `folder`.

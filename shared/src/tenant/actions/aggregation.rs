@@ -1,0 +1,42 @@
+//! Aggregations.
+
+use std::pin::Pin;
+
+use mongodb::bson::Document;
+use mongodb::options::{AggregateOptions, Collation, Hint};
+
+use super::{await_sends, options};
+use crate::tenant::target::Target;
+use crate::tenant::{TenantCursor, TenantError};
+
+/// Made by [`aggregate`](crate::tenant::TenantCollection::aggregate).
+#[must_use = "a statement is sent when it is awaited"]
+pub struct Aggregate<'a, T> {
+    pub(in crate::tenant) target: &'a Target<T>,
+    pub(in crate::tenant) pipeline: Vec<Document>,
+    pub(in crate::tenant) options: AggregateOptions,
+}
+
+impl<'a, T: Send + Sync> Aggregate<'a, T> {
+    options! {
+        allow_disk_use: bool,
+        batch_size: u32,
+        hint: Hint,
+        collation: Collation,
+        let_vars: Document,
+    }
+
+    async fn send(self) -> Result<TenantCursor<Document>, TenantError> {
+        let pipeline = self.target.pipeline(self.pipeline)?;
+        let aggregate = self.target.stored().aggregate(pipeline);
+        let aggregate = aggregate.with_options(self.options).with_type();
+        match self.target.session().await? {
+            Some(mut session) => {
+                let cursor = aggregate.session(&mut *session).await?;
+                self.target.cursor_in_transaction(cursor)
+            }
+            None => Ok(TenantCursor::new(aggregate.await?)),
+        }
+    }
+}
+await_sends!(Aggregate<'a, T> -> TenantCursor<Document>);

@@ -1,0 +1,160 @@
+//! Several writes in one call.
+
+use std::pin::Pin;
+
+use mongodb::bson::Document;
+use mongodb::options::UpdateModifications;
+use mongodb::results::UpdateResult;
+use serde::Serialize;
+
+use super::await_sends;
+use crate::tenant::target::Target;
+use crate::tenant::{TenantCollection, TenantError};
+
+/// One write of a [`bulk_write`](TenantCollection::bulk_write).
+#[derive(Clone, Debug)]
+pub enum WriteModel<'a, T> {
+    InsertOne {
+        document: &'a T,
+    },
+    UpdateOne {
+        filter: Document,
+        update: UpdateModifications,
+        upsert: bool,
+    },
+    UpdateMany {
+        filter: Document,
+        update: UpdateModifications,
+        upsert: bool,
+    },
+    ReplaceOne {
+        filter: Document,
+        replacement: &'a T,
+        upsert: bool,
+    },
+    DeleteOne {
+        filter: Document,
+    },
+    DeleteMany {
+        filter: Document,
+    },
+}
+
+/// What a [`bulk_write`](TenantCollection::bulk_write) did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BulkWriteResult {
+    pub inserted_count: u64,
+    pub matched_count: u64,
+    pub modified_count: u64,
+    pub upserted_count: u64,
+    pub deleted_count: u64,
+}
+
+/// Made by [`bulk_write`](TenantCollection::bulk_write).
+#[must_use = "a statement is sent when it is awaited"]
+pub struct BulkWrite<'a, T> {
+    pub(in crate::tenant) collection: &'a TenantCollection<T>,
+    pub(in crate::tenant) models: Vec<WriteModel<'a, T>>,
+}
+
+impl BulkWriteResult {
+    fn add_update(&mut self, updated: &UpdateResult) {
+        self.matched_count += updated.matched_count;
+        self.modified_count += updated.modified_count;
+        self.upserted_count += u64::from(updated.upserted_id.is_some());
+    }
+}
+
+impl<'a, T: Serialize + Send + Sync> BulkWrite<'a, T> {
+    async fn send(self) -> Result<BulkWriteResult, TenantError> {
+        // A write that is refused must not follow others.
+        for model in &self.models {
+            model.check(self.collection.target())?;
+        }
+        let mut result = BulkWriteResult::default();
+        let mut models = self.models.into_iter().peekable();
+        while let Some(model) = models.next() {
+            if let WriteModel::InsertOne { document } = model {
+                let mut documents = vec![document];
+                while let Some(WriteModel::InsertOne { document }) =
+                    models.next_if(|next| matches!(next, WriteModel::InsertOne { .. }))
+                {
+                    documents.push(document);
+                }
+                let inserted = self.collection.insert_many(documents).await?;
+                result.inserted_count += inserted.inserted_ids.len() as u64;
+            } else {
+                model.send(self.collection, &mut result).await?;
+            }
+        }
+        Ok(result)
+    }
+}
+await_sends!(BulkWrite<'a, T> -> BulkWriteResult where T: Serialize);
+
+impl<T: Serialize + Send + Sync> WriteModel<'_, T> {
+    fn check(&self, target: &Target<T>) -> Result<(), TenantError> {
+        match self {
+            Self::InsertOne { document } => target.to_stored(document).map(drop),
+            Self::UpdateOne { filter, update, .. } | Self::UpdateMany { filter, update, .. } => {
+                target.filter(filter.clone())?;
+                target.update(update.clone()).map(drop)
+            }
+            Self::ReplaceOne {
+                filter,
+                replacement,
+                ..
+            } => {
+                target.filter(filter.clone())?;
+                target.to_stored(replacement).map(drop)
+            }
+            Self::DeleteOne { filter } | Self::DeleteMany { filter } => {
+                target.filter(filter.clone()).map(drop)
+            }
+        }
+    }
+
+    async fn send(
+        self,
+        collection: &TenantCollection<T>,
+        result: &mut BulkWriteResult,
+    ) -> Result<(), TenantError> {
+        match self {
+            Self::InsertOne { document } => {
+                collection.insert_one(document).await?;
+                result.inserted_count += 1;
+            }
+            Self::UpdateOne {
+                filter,
+                update,
+                upsert,
+            } => {
+                let update = collection.update_one(filter, update);
+                result.add_update(&update.upsert(upsert).await?);
+            }
+            Self::UpdateMany {
+                filter,
+                update,
+                upsert,
+            } => {
+                let update = collection.update_many(filter, update);
+                result.add_update(&update.upsert(upsert).await?);
+            }
+            Self::ReplaceOne {
+                filter,
+                replacement,
+                upsert,
+            } => {
+                let replace = collection.replace_one(filter, replacement);
+                result.add_update(&replace.upsert(upsert).await?);
+            }
+            Self::DeleteOne { filter } => {
+                result.deleted_count += collection.delete_one(filter).await?.deleted_count;
+            }
+            Self::DeleteMany { filter } => {
+                result.deleted_count += collection.delete_many(filter).await?.deleted_count;
+            }
+        }
+        Ok(())
+    }
+}

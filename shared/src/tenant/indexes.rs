@@ -1,0 +1,145 @@
+//! Indexes of a tenant's collection.
+//!
+//! Kinds share the collection, so an index of a kind has a partial filter on the kind. It then contains, and its `unique`
+//! compares, only documents of the kind. Its keys begin with the kind too, unless it is of a type that cannot have a key
+//! before its own. Its name begins with the kind, so two kinds can have indexes with the same keys.
+
+use mongodb::IndexModel;
+use mongodb::bson::{Bson, Document, doc};
+
+use super::kind::{KIND_FIELD, Reach};
+use super::{Refused, TenantCollection, TenantError};
+
+/// Types of keys that must be the first key of their index.
+const FIRST_KEYS: [&str; 2] = ["text", "2d"];
+
+impl<T: Send + Sync> TenantCollection<T> {
+    /// Creates an index, unless it exists. Returns its name.
+    ///
+    /// The index of a kind cannot be `sparse`: give it a `partial_filter_expression`. Each index counts towards the limits of
+    /// the cluster, once per tenant: see "Tenants per tier" in `docs/performance.md`.
+    pub async fn create_index(&self, index: IndexModel) -> Result<String, TenantError> {
+        let names = self.create_indexes([index]).await?;
+        Ok(names.into_iter().next().unwrap_or_default())
+    }
+
+    /// Creates indexes, unless they exist. Returns their names.
+    pub async fn create_indexes(
+        &self,
+        indexes: impl IntoIterator<Item = IndexModel>,
+    ) -> Result<Vec<String>, TenantError> {
+        let reach = self.target().reach();
+        let (mut names, mut bound) = (Vec::new(), Vec::new());
+        for index in indexes {
+            let name = name_of(&index);
+            bound.push(bind(reach, index, &name)?);
+            names.push(name);
+        }
+        self.target().stored().create_indexes(bound).await?;
+        Ok(names)
+    }
+
+    /// The indexes of the kind as they are stored, with `_kind` in their names, keys and partial filters. Without a kind, all
+    /// indexes that are not of a kind.
+    pub async fn list_indexes(&self) -> Result<Vec<IndexModel>, TenantError> {
+        let mut cursor = self.target().stored().list_indexes().await?;
+        let mut indexes = Vec::new();
+        while cursor.advance().await? {
+            let index: IndexModel = cursor.deserialize_current()?;
+            if is_of(self.target().reach(), &index) {
+                indexes.push(index);
+            }
+        }
+        Ok(indexes)
+    }
+
+    /// The names that [`Self::create_indexes`] returned.
+    pub async fn list_index_names(&self) -> Result<Vec<String>, TenantError> {
+        let reach = self.target().reach();
+        let indexes = self.list_indexes().await?.into_iter();
+        Ok(indexes.map(|index| name_within(reach, &index)).collect())
+    }
+
+    pub async fn drop_index(&self, name: &str) -> Result<(), TenantError> {
+        let name = stored_name(self.target().reach(), name);
+        Ok(self.target().stored().drop_index(name).await?)
+    }
+}
+
+/// The given name, or the keys joined as the driver does.
+fn name_of(index: &IndexModel) -> String {
+    let given = index
+        .options
+        .as_ref()
+        .and_then(|options| options.name.clone());
+    given.unwrap_or_else(|| {
+        let keys = index.keys.iter().map(|(field, value)| match value {
+            Bson::String(kind) => format!("{field}_{kind}"),
+            value => format!("{field}_{value}"),
+        });
+        keys.collect::<Vec<_>>().join("_")
+    })
+}
+
+fn bind(reach: Reach, mut index: IndexModel, name: &str) -> Result<IndexModel, Refused> {
+    let mut options = index.options.take().unwrap_or_default();
+    options.name = Some(stored_name(reach, name));
+    if let Reach::Kind(_) = reach {
+        if options.sparse == Some(true) {
+            return Err(Refused::Index("sparse: give it a partial filter"));
+        }
+        if options.expire_after.is_none() && !index.keys.iter().any(must_be_first) {
+            let mut keys = doc! { KIND_FIELD: 1 };
+            keys.extend(index.keys);
+            index.keys = keys;
+        }
+        let filter = options.partial_filter_expression.take();
+        options.partial_filter_expression = Some(reach.and(filter.unwrap_or_default()));
+    }
+    index.options = Some(options);
+    Ok(index)
+}
+
+fn must_be_first((field, value): (&String, &Bson)) -> bool {
+    let is_wildcard = field == "$**" || field.ends_with(".$**");
+    is_wildcard
+        || value
+            .as_str()
+            .is_some_and(|value| FIRST_KEYS.contains(&value))
+}
+
+fn stored_name(reach: Reach, name: &str) -> String {
+    match reach {
+        Reach::Kind(kind) => format!("{kind}.{name}"),
+        Reach::NoKind => name.to_owned(),
+    }
+}
+
+fn is_of(reach: Reach, index: &IndexModel) -> bool {
+    match (reach, kind_of(index)) {
+        (Reach::Kind(kind), Some(of)) => kind == of,
+        (Reach::NoKind, of) => of.is_none(),
+        (Reach::Kind(_), None) => false,
+    }
+}
+
+/// The kind in the index's partial filter.
+fn kind_of(index: &IndexModel) -> Option<&str> {
+    let filter: &Document = index.options.as_ref()?.partial_filter_expression.as_ref()?;
+    filter.get_str(KIND_FIELD).ok()
+}
+
+fn name_within(reach: Reach, index: &IndexModel) -> String {
+    let name = index
+        .options
+        .as_ref()
+        .and_then(|options| options.name.clone());
+    let name = name.unwrap_or_default();
+    match reach {
+        Reach::Kind(kind) => name
+            .strip_prefix(kind)
+            .and_then(|name| name.strip_prefix('.'))
+            .map_or(name.clone(), str::to_owned),
+        Reach::NoKind => name,
+    }
+}

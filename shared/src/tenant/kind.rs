@@ -1,0 +1,152 @@
+//! Kinds of documents within a tenant's collection.
+
+use mongodb::bson::raw::{CStr, cstr};
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Refused, TenantError};
+
+/// The field that stores the kind. Only this crate writes it.
+pub(super) const KIND_FIELD: &str = "_kind";
+const KIND_KEY: &CStr = cstr!("_kind");
+/// The kind of [counters](super::TenantTransaction::next_number).
+pub(super) const COUNTER: &str = "counter";
+pub(super) const MAX_NAME: usize = 60;
+/// MongoDB's limit.
+const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
+
+/// A type of documents that shares the tenant's collection with other kinds.
+///
+/// [`Tenant::kind`](super::Tenant::kind) gives access to its documents. Their field `_kind` has [`Self::KIND`]. It is
+/// added on writing and removed on reading, so the type has no such field. `_id` is unique over all kinds of a tenant.
+///
+/// ```
+/// use mongodb::bson::oid::ObjectId;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Invoice {
+///     #[serde(rename = "_id")]
+///     id: ObjectId,
+///     cents: i64,
+/// }
+///
+/// impl shared::tenant::Kind for Invoice {
+///     const KIND: &'static str = "invoice";
+/// }
+/// ```
+pub trait Kind: Serialize + DeserializeOwned + Send + Sync {
+    /// 1 to 60 of `a-z`, `0-9` and `_`, the first one a letter. Names that begin with `org_`, as collections of tenants do,
+    /// and `counter`, which the service uses, do not compile.
+    const KIND: &'static str;
+}
+
+/// Whether documents can have this kind.
+pub(super) const fn is_kind_name(name: &str) -> bool {
+    let mut rest = name.as_bytes();
+    if matches!(rest, b"counter" | [b'o', b'r', b'g', b'_', ..]) || rest.len() > MAX_NAME {
+        return false;
+    }
+    if !matches!(rest, [b'a'..=b'z', ..]) {
+        return false;
+    }
+    while let [first, more @ ..] = rest {
+        if !matches!(first, b'a'..=b'z' | b'0'..=b'9' | b'_') {
+            return false;
+        }
+        rest = more;
+    }
+    true
+}
+
+/// Whether the field of this path is the kind, or within it.
+pub(super) fn is_kind_field(path: &str) -> bool {
+    path.split('.').next() == Some(KIND_FIELD)
+}
+
+/// The documents that a handle reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Those of one kind.
+    Kind(&'static str),
+    /// Those of no kind.
+    NoKind,
+}
+
+impl Reach {
+    /// What these documents, and no others, match.
+    pub fn condition(self) -> Document {
+        match self {
+            Self::Kind(name) => doc! { KIND_FIELD: name },
+            Self::NoKind => doc! { KIND_FIELD: { "$exists": false } },
+        }
+    }
+
+    /// The documents of these that also match `filter`.
+    pub fn and(self, filter: Document) -> Document {
+        let mut condition = self.condition();
+        if !filter.is_empty() {
+            condition.insert("$and", [filter]);
+        }
+        condition
+    }
+
+    /// The stage that gives an updated document its kind again.
+    pub fn restoring_stage(self) -> Document {
+        match self {
+            Self::Kind(name) => doc! { "$set": { KIND_FIELD: { "$literal": name } } },
+            Self::NoKind => doc! { "$unset": KIND_FIELD },
+        }
+    }
+
+    /// The stored form of a document.
+    pub fn to_stored<T: Serialize>(self, document: &T) -> Result<RawDocumentBuf, TenantError> {
+        let mut stored = mongodb::bson::serialize_to_raw_document_buf(document)?;
+        if stored.as_bytes().len() > MAX_DOCUMENT {
+            return Err(TenantError::DocumentTooLarge);
+        }
+        for element in stored.iter() {
+            match element?.0.as_str() {
+                KIND_FIELD => return Err(Refused::Kind.into()),
+                field if field.starts_with('$') => return Err(Refused::DollarField.into()),
+                _ => {}
+            }
+        }
+        if let Self::Kind(name) = self {
+            stored.append(KIND_KEY, name);
+        }
+        Ok(stored)
+    }
+}
+
+/// Reads a stored document, or a result of an aggregation.
+pub(super) fn from_stored<T: DeserializeOwned>(stored: &RawDocumentBuf) -> Result<T, TenantError> {
+    let mut without_kind = RawDocumentBuf::new();
+    for element in stored.iter() {
+        let (field, value) = element?;
+        if field != KIND_KEY {
+            without_kind.append(field, value);
+        }
+    }
+    Ok(mongodb::bson::deserialize_from_slice(
+        without_kind.as_bytes(),
+    )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_kinds() {
+        for name in ["invoice", "a", "line_2", &"a".repeat(MAX_NAME)] {
+            assert!(is_kind_name(name), "{name}");
+        }
+        let long = "a".repeat(MAX_NAME + 1);
+        for name in [
+            "", "Invoice", "2nd", "_kind", "a.b", "a$", "org_acme", "counter", &long,
+        ] {
+            assert!(!is_kind_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What the statements of a tenant's handle may contain.
+//!
+//! A statement names no collection, so filters and updates stay in the tenant's. Pipelines could leave it, and are bound
+//! to it.
+
+mod filter;
+mod pipeline;
+mod update;
+
+pub(super) use filter::{check_filter, refuse_javascript};
+pub(super) use pipeline::bind_pipeline;
+pub(super) use update::bind_update;

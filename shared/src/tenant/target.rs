@@ -1,0 +1,98 @@
+//! Where the statements of a handle go.
+
+use std::marker::PhantomData;
+
+use mongodb::bson::{Document, RawDocumentBuf};
+use mongodb::options::UpdateModifications;
+use mongodb::{ClientSession, Collection, SessionCursor};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::OwnedMutexGuard;
+
+use super::kind::Reach;
+use super::permitted::{bind_pipeline, bind_update, check_filter};
+use super::{TenantCursor, TenantError};
+use crate::mongo::TransactionSession;
+
+/// The tenant's collection, which of its documents a handle reaches, and the transaction of its statements.
+#[derive(Debug)]
+pub(super) struct Target<T> {
+    collection: Collection<RawDocumentBuf>,
+    reach: Reach,
+    transaction: Option<TransactionSession>,
+    documents: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Target<T> {
+    fn clone(&self) -> Self {
+        Self {
+            collection: self.collection.clone(),
+            transaction: self.transaction.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<T> Target<T> {
+    pub fn new(
+        collection: Collection<RawDocumentBuf>,
+        reach: Reach,
+        transaction: Option<TransactionSession>,
+    ) -> Self {
+        Self {
+            collection,
+            reach,
+            transaction,
+            documents: PhantomData,
+        }
+    }
+
+    /// The collection with the stored documents, those of all kinds.
+    pub fn stored(&self) -> &Collection<RawDocumentBuf> {
+        &self.collection
+    }
+
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    pub fn filter(&self, filter: Document) -> Result<Document, TenantError> {
+        check_filter(&filter)?;
+        Ok(self.reach.and(filter))
+    }
+
+    pub fn update(&self, update: UpdateModifications) -> Result<UpdateModifications, TenantError> {
+        Ok(bind_update(self.reach, update)?)
+    }
+
+    pub fn pipeline(&self, stages: Vec<Document>) -> Result<Vec<Document>, TenantError> {
+        let condition = self.reach.condition();
+        Ok(bind_pipeline(self.collection.name(), condition, stages)?)
+    }
+
+    pub fn to_stored(&self, document: &T) -> Result<RawDocumentBuf, TenantError>
+    where
+        T: Serialize,
+    {
+        self.reach.to_stored(document)
+    }
+
+    /// The transaction's session, once no other statement uses it. None without a transaction.
+    pub async fn session(&self) -> Result<Option<OwnedMutexGuard<ClientSession>>, TenantError> {
+        let Some(transaction) = &self.transaction else {
+            return Ok(None);
+        };
+        let session = transaction.lock().await;
+        session.map(Some).ok_or(TenantError::TransactionEnded)
+    }
+
+    /// The cursor of a statement in the transaction.
+    pub fn cursor_in_transaction<R: DeserializeOwned>(
+        &self,
+        cursor: SessionCursor<RawDocumentBuf>,
+    ) -> Result<TenantCursor<R>, TenantError> {
+        let transaction = self.transaction.clone();
+        let transaction = transaction.ok_or(TenantError::TransactionEnded)?;
+        Ok(TenantCursor::in_transaction(cursor, transaction))
+    }
+}
