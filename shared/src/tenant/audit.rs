@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{TenantError, TenantTransaction};
+use super::error::{DetailsError, TenantError};
+use super::transaction::TenantTransaction;
 use crate::model::Action;
 use crate::values::is_product_name;
 
@@ -29,19 +30,6 @@ impl AuditAction {
         );
         Self(name)
     }
-}
-
-/// Why details cannot be stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DetailsError {
-    #[error("the details of an action must be a JSON object")]
-    NotAnObject,
-    #[error("the details of an action must have at most 4 KiB as JSON")]
-    TooLarge,
-    #[error("the detail `{0}` must be a string, as in the service's own actions")]
-    NotAString(&'static str),
-    #[error("the name of a detail cannot be empty, begin with `$`, or contain `.` or NUL")]
-    Name,
 }
 
 impl TenantTransaction<'_> {

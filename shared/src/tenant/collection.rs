@@ -12,9 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::actions::{
-    Aggregate, BulkWrite, CountDocuments, Delete, Distinct, Find, FindOne, FindOneAndDelete,
+    Aggregate, CountDocuments, Delete, Distinct, Find, FindOne, FindOneAndDelete,
     FindOneAndReplace, FindOneAndUpdate, InsertMany, InsertOne, Matching, ReplaceOne, Update,
-    WriteModel,
 };
 use super::target::Target;
 
@@ -203,18 +202,6 @@ impl<T: Serialize + Send + Sync> TenantCollection<T> {
             filter,
             replacement: self.target.to_stored(replacement),
             options: ReplaceOptions::default(),
-        }
-    }
-
-    /// Several writes, in this order, until one fails. Insertions that follow each other are one statement, and each other
-    /// write is one. (The driver's own bulk write, a single statement, requires MongoDB 8.0.)
-    pub fn bulk_write<'a>(
-        &'a self,
-        models: impl IntoIterator<Item = WriteModel<'a, T>>,
-    ) -> BulkWrite<'a, T> {
-        BulkWrite {
-            collection: self,
-            models: models.into_iter().collect(),
         }
     }
 }

@@ -6,7 +6,7 @@ use mongodb::bson::RawDocumentBuf;
 use mongodb::{Cursor, SessionCursor};
 use serde::de::DeserializeOwned;
 
-use super::TenantError;
+use super::error::TenantError;
 use super::kind::from_stored;
 use crate::mongo::TransactionSession;
 

@@ -2,8 +2,6 @@
 
 use mongodb::error::{Error, TRANSIENT_TRANSACTION_ERROR};
 
-use super::DetailsError;
-use super::kind::MAX_NAME;
 use crate::mongo::{TransactionError, error_code, is_duplicate, log_error};
 use crate::problem::{Code, Problem};
 
@@ -75,9 +73,7 @@ pub enum Refused {
     )]
     MalformedStage,
     /// `from` or `coll` of a stage.
-    #[error(
-        "the stage `{0}` must name a kind: 1 to {MAX_NAME} of a-z, 0-9 and _, the first one a letter, without `org_` at the beginning"
-    )]
+    #[error("the stage `{0}` must name a kind of the tenant's documents")]
     NotAKind(&'static str),
     #[error("`_kind` cannot be written or compared: the handle sets it")]
     Kind,
@@ -87,6 +83,19 @@ pub enum Refused {
     NotAnUpdate,
     #[error("an index of a kind cannot be {0}")]
     Index(&'static str),
+}
+
+/// Why details cannot be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DetailsError {
+    #[error("the details of an action must be a JSON object")]
+    NotAnObject,
+    #[error("the details of an action must have at most 4 KiB as JSON")]
+    TooLarge,
+    #[error("the detail `{0}` must be a string, as in the service's own actions")]
+    NotAString(&'static str),
+    #[error("the name of a detail cannot be empty, begin with `$`, or contain `.` or NUL")]
+    Name,
 }
 
 impl TenantError {

@@ -7,8 +7,9 @@
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, doc};
 
+use super::collection::TenantCollection;
+use super::error::{Refused, TenantError};
 use super::kind::{KIND_FIELD, Reach};
-use super::{Refused, TenantCollection, TenantError};
 
 /// Types of keys that must be the first key of their index.
 const FIRST_KEYS: [&str; 2] = ["text", "2d"];

@@ -5,14 +5,14 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Refused, TenantError};
+use super::error::{Refused, TenantError};
 
 /// The field that stores the kind. Only this crate writes it.
 pub(super) const KIND_FIELD: &str = "_kind";
 const KIND_KEY: &CStr = cstr!("_kind");
 /// The kind of [counters](super::TenantTransaction::next_number).
 pub(super) const COUNTER: &str = "counter";
-pub(super) const MAX_NAME: usize = 60;
+const MAX_NAME: usize = 60;
 /// MongoDB's limit.
 const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
 

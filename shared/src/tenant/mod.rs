@@ -1,4 +1,4 @@
-//! The tenant's data, which is reached only through a handle that [`Caller::tenant`] returns.
+//! The tenant's data, which is reached only through a handle that [`Caller::tenant`](crate::auth::Caller::tenant) returns.
 //!
 //! ```
 //! # use axum::http::StatusCode;
@@ -44,89 +44,22 @@
 
 pub mod actions;
 mod audit;
+mod bulk_write;
 mod collection;
 mod cursor;
 mod error;
+mod handle;
 mod indexes;
 mod kind;
 mod permitted;
 mod target;
 mod transaction;
 
-use std::fmt;
-
-use mongodb::bson::RawDocumentBuf;
-
-pub use audit::{AuditAction, DetailsError};
+pub use audit::AuditAction;
+pub use bulk_write::{BulkWriteResult, WriteModel};
 pub use collection::TenantCollection;
 pub use cursor::TenantCursor;
-pub use error::{Refused, TenantError};
+pub use error::{DetailsError, Refused, TenantError};
+pub use handle::Tenant;
 pub use kind::Kind;
 pub use transaction::TenantTransaction;
-
-use crate::auth::Caller;
-use crate::mongo::TransactionSession;
-use crate::store::TenantLocation;
-use kind::{Reach, is_kind_name};
-use target::Target;
-
-/// The data of one tenant.
-#[derive(Clone)]
-pub struct Tenant<'a> {
-    caller: &'a Caller,
-    location: TenantLocation,
-}
-
-impl fmt::Debug for Tenant<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tenant")
-            .field("collection_name", &self.collection_name())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Caller {
-    /// The data of the caller's organization.
-    pub fn tenant(&self) -> Tenant<'_> {
-        Tenant {
-            caller: self,
-            location: self.databases().location_of(self.organization()),
-        }
-    }
-}
-
-impl Tenant<'_> {
-    /// The database of the tenant's collection.
-    pub fn database_name(&self) -> &str {
-        self.location.database_name()
-    }
-
-    /// The name of the tenant's collection.
-    pub fn collection_name(&self) -> &str {
-        self.location.collection_name()
-    }
-
-    /// The tenant's documents of a kind.
-    pub fn kind<T: Kind>(&self) -> TenantCollection<T> {
-        self.of_kind(None)
-    }
-
-    /// The tenant's documents of no kind.
-    pub fn collection<T: Send + Sync>(&self) -> TenantCollection<T> {
-        self.reaching(Reach::NoKind, None)
-    }
-
-    fn of_kind<T: Kind>(&self, transaction: Option<TransactionSession>) -> TenantCollection<T> {
-        const { assert!(is_kind_name(T::KIND), "KIND is not permitted: see `Kind`") };
-        self.reaching(Reach::Kind(T::KIND), transaction)
-    }
-
-    fn reaching<T>(
-        &self,
-        reach: Reach,
-        transaction: Option<TransactionSession>,
-    ) -> TenantCollection<T> {
-        let collection = self.location.collection::<RawDocumentBuf>();
-        TenantCollection::new(Target::new(collection, reach, transaction))
-    }
-}

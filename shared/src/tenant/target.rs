@@ -9,9 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedMutexGuard;
 
+use super::cursor::TenantCursor;
+use super::error::TenantError;
 use super::kind::Reach;
 use super::permitted::{bind_pipeline, bind_update, check_filter};
-use super::{TenantCursor, TenantError};
 use crate::mongo::TransactionSession;
 
 /// The tenant's collection, which of its documents a handle reaches, and the transaction of its statements.

@@ -6,8 +6,11 @@ use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 use tokio::sync::OwnedMutexGuard;
 
-use super::kind::{COUNTER, KIND_FIELD, Reach};
-use super::{Kind, Tenant, TenantCollection, TenantError};
+use super::collection::TenantCollection;
+use super::error::TenantError;
+use super::handle::Tenant;
+use super::kind::{COUNTER, KIND_FIELD, Kind, Reach};
+
 use crate::auth::Caller;
 use crate::mongo::{TransactionError, TransactionSession, run_in_session};
 use crate::problem::Problem;

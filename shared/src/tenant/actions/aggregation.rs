@@ -6,8 +6,9 @@ use mongodb::bson::Document;
 use mongodb::options::{AggregateOptions, Collation, Hint};
 
 use super::{await_sends, options};
+use crate::tenant::cursor::TenantCursor;
+use crate::tenant::error::TenantError;
 use crate::tenant::target::Target;
-use crate::tenant::{TenantCursor, TenantError};
 
 /// Made by [`aggregate`](crate::tenant::TenantCollection::aggregate).
 #[must_use = "a statement is sent when it is awaited"]

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::read::check_projection;
 use super::{await_sends, options, send};
-use crate::tenant::TenantError;
+use crate::tenant::error::TenantError;
 use crate::tenant::kind::from_stored;
 use crate::tenant::target::Target;
 

@@ -4,13 +4,11 @@
 //! promises, such as read and write concerns, are not offered.
 
 mod aggregation;
-mod bulk_write;
 mod find_and_modify;
 mod read;
 mod write;
 
 pub use aggregation::Aggregate;
-pub use bulk_write::{BulkWrite, BulkWriteResult, WriteModel};
 pub use find_and_modify::{FindOneAndDelete, FindOneAndReplace, FindOneAndUpdate};
 pub use read::{CountDocuments, Distinct, Find, FindOne};
 pub(super) use write::Matching;

@@ -9,10 +9,11 @@ use mongodb::options::{
 use serde::de::DeserializeOwned;
 
 use super::{await_sends, options, send};
+use crate::tenant::cursor::TenantCursor;
+use crate::tenant::error::TenantError;
 use crate::tenant::kind::from_stored;
 use crate::tenant::permitted::refuse_javascript;
 use crate::tenant::target::Target;
-use crate::tenant::{TenantCursor, TenantError};
 
 /// Made by [`find`](crate::tenant::TenantCollection::find).
 #[must_use = "a statement is sent when it is awaited"]

@@ -10,7 +10,7 @@ use mongodb::options::{
 use mongodb::results::{DeleteResult, InsertManyResult, InsertOneResult, UpdateResult};
 
 use super::{await_sends, options, send};
-use crate::tenant::TenantError;
+use crate::tenant::error::TenantError;
 use crate::tenant::target::Target;
 
 /// Whether a statement changes the first matching document, or all.

@@ -2,7 +2,7 @@
 
 use mongodb::bson::{Bson, Document};
 
-use crate::tenant::Refused;
+use crate::tenant::error::Refused;
 use crate::tenant::kind::is_kind_field;
 
 const JAVASCRIPT: [&str; 3] = ["$where", "$function", "$accumulator"];

@@ -2,8 +2,8 @@
 
 use mongodb::bson::{Bson, Document, doc};
 
-use super::refuse_javascript;
-use crate::tenant::Refused;
+use super::filter::refuse_javascript;
+use crate::tenant::error::Refused;
 use crate::tenant::kind::{KIND_FIELD, is_kind_name};
 
 /// Stages that read only the documents that come in.

@@ -3,8 +3,8 @@
 use mongodb::bson::Document;
 use mongodb::options::UpdateModifications;
 
-use super::refuse_javascript;
-use crate::tenant::Refused;
+use super::filter::refuse_javascript;
+use crate::tenant::error::Refused;
 use crate::tenant::kind::{Reach, is_kind_field};
 
 /// An update that leaves the documents in `reach`. A document of operators cannot name the kind. A pipeline may compute the

@@ -2,8 +2,7 @@
 
 use mongodb::bson::{Document, doc};
 use mongodb::options::ReturnDocument;
-use shared::tenant::actions::WriteModel;
-use shared::tenant::{TenantCollection, TenantError};
+use shared::tenant::{TenantCollection, TenantError, WriteModel};
 
 use super::{Invoice, Line, authenticated, stored, two_tenants_with_documents};
 

@@ -1,15 +1,13 @@
 //! Several writes in one call.
 
-use std::pin::Pin;
-
 use mongodb::bson::Document;
 use mongodb::options::UpdateModifications;
 use mongodb::results::UpdateResult;
 use serde::Serialize;
 
-use super::await_sends;
-use crate::tenant::target::Target;
-use crate::tenant::{TenantCollection, TenantError};
+use super::collection::TenantCollection;
+use super::error::TenantError;
+use super::target::Target;
 
 /// One write of a [`bulk_write`](TenantCollection::bulk_write).
 #[derive(Clone, Debug)]
@@ -50,13 +48,6 @@ pub struct BulkWriteResult {
     pub deleted_count: u64,
 }
 
-/// Made by [`bulk_write`](TenantCollection::bulk_write).
-#[must_use = "a statement is sent when it is awaited"]
-pub struct BulkWrite<'a, T> {
-    pub(in crate::tenant) collection: &'a TenantCollection<T>,
-    pub(in crate::tenant) models: Vec<WriteModel<'a, T>>,
-}
-
 impl BulkWriteResult {
     fn add_update(&mut self, updated: &UpdateResult) {
         self.matched_count += updated.matched_count;
@@ -65,14 +56,22 @@ impl BulkWriteResult {
     }
 }
 
-impl<'a, T: Serialize + Send + Sync> BulkWrite<'a, T> {
-    async fn send(self) -> Result<BulkWriteResult, TenantError> {
-        // A write that is refused must not follow others.
-        for model in &self.models {
-            model.check(self.collection.target())?;
+impl<T: Serialize + Send + Sync> TenantCollection<T> {
+    /// Several writes, in this order, until one fails. None is sent if one is refused. Insertions that follow each other are one
+    /// statement, and each other write is one. (The driver's own bulk write, a single statement, requires MongoDB 8.0.)
+    pub async fn bulk_write<'d>(
+        &self,
+        models: impl IntoIterator<Item = WriteModel<'d, T>>,
+    ) -> Result<BulkWriteResult, TenantError>
+    where
+        T: 'd,
+    {
+        let models: Vec<_> = models.into_iter().collect();
+        for model in &models {
+            model.check(self.target())?;
         }
         let mut result = BulkWriteResult::default();
-        let mut models = self.models.into_iter().peekable();
+        let mut models = models.into_iter().peekable();
         while let Some(model) = models.next() {
             if let WriteModel::InsertOne { document } = model {
                 let mut documents = vec![document];
@@ -81,16 +80,15 @@ impl<'a, T: Serialize + Send + Sync> BulkWrite<'a, T> {
                 {
                     documents.push(document);
                 }
-                let inserted = self.collection.insert_many(documents).await?;
+                let inserted = self.insert_many(documents).await?;
                 result.inserted_count += inserted.inserted_ids.len() as u64;
             } else {
-                model.send(self.collection, &mut result).await?;
+                model.send(self, &mut result).await?;
             }
         }
         Ok(result)
     }
 }
-await_sends!(BulkWrite<'a, T> -> BulkWriteResult where T: Serialize);
 
 impl<T: Serialize + Send + Sync> WriteModel<'_, T> {
     fn check(&self, target: &Target<T>) -> Result<(), TenantError> {
