@@ -54,6 +54,16 @@ pub fn folders() -> io::Result<Vec<String>> {
     Ok(names)
 }
 
+/// Whether the function is a product's: its `Cargo.toml` has `[package.metadata.product]`. It has the generated parts of a
+/// function, and the tests of this service leave it alone.
+pub fn is_of_product(folder: &str) -> bool {
+    let manifest = root().join("functions").join(folder).join("Cargo.toml");
+    let manifest = fs::read_to_string(manifest).unwrap_or_default();
+    manifest
+        .lines()
+        .any(|line| line.trim() == "[package.metadata.product]")
+}
+
 /// The functions of the template, in its order.
 pub fn of_template(template: &str) -> Vec<Function> {
     let mut functions: Vec<Function> = Vec::new();

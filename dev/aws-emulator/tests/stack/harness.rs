@@ -20,11 +20,11 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The folder names in `functions/`.
+/// The service's functions: the folder names in `functions/`, without those of a product.
 pub fn functions() -> BTreeSet<String> {
-    let folders = fs::read_dir(root().join("functions")).unwrap();
+    let folders = xtask::functions::folders().unwrap().into_iter();
     folders
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|folder| !xtask::functions::is_of_product(folder))
         .collect()
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 
 use api_docs::PAGES;
@@ -19,7 +21,7 @@ pub fn template() -> &'static Value {
 /// The template with the additions of `docs/extending.md` for another service behind the same API.
 fn with_a_service_behind_the_authorizer() -> Value {
     let document = fs::read_to_string(root().join("docs/extending.md")).unwrap();
-    let own = fs::read_to_string(root().join("template.yaml")).unwrap();
+    let own = fs::read_to_string(source()).unwrap();
     let head = "  Api:\n    Properties:\n";
     let (_, added) = document.split_once(&format!("```yaml\n{head}")).unwrap();
     let (added, _) = added.split_once("```").unwrap();
@@ -64,9 +66,127 @@ fn other_services_routes_call_the_authorizers_alias() {
     assert_no_circles(resources);
 }
 
-/// Returns the transformed template for each set of parameters.
+/// The template that is tested: `template.yaml`, or the one that this variable names.
+const OTHER_TEMPLATE: &str = "TEMPLATE_UNDER_TEST";
+
+pub fn source() -> PathBuf {
+    std::env::var_os(OTHER_TEMPLATE).map_or_else(|| root().join("template.yaml"), PathBuf::from)
+}
+
+/// Returns the transformed template for each set of parameters, without what a product has added.
 pub fn deployed_with(parameters: &[Value]) -> Vec<Value> {
-    aws_emulator::transformed(&root().join("template.yaml"), parameters).unwrap()
+    let mut deployed = aws_emulator::transformed(&source(), parameters).unwrap();
+    deployed.iter_mut().for_each(remove_products_resources);
+    deployed
+}
+
+/// Removes functions that are not in `functions()`, what SAM makes for them, their routes, and resources that are marked as
+/// a product's.
+fn remove_products_resources(template: &mut Value) {
+    // Parameters that contradict each other yield no resources.
+    let Some(resources) = template.get_mut("Resources").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let service = functions();
+    let is_of_product = |resource: &Value| {
+        let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
+        resource["Metadata"]["Product"].is_string()
+            || resource["Type"] == "AWS::Lambda::Function"
+                && !binary.is_some_and(|binary| service.contains(binary))
+    };
+    let marked = resources.iter().filter(|(_, one)| is_of_product(one));
+    let marked: Vec<String> = marked.map(|(name, _)| name.clone()).collect();
+    resources.retain(|name, _| !marked.iter().any(|marked| name.starts_with(marked)));
+    let calls_product = |operation: &Value| {
+        let uri = operation["x-amazon-apigateway-integration"]["uri"].to_string();
+        marked
+            .iter()
+            .any(|name| uri.contains(&format!("${{{name}")))
+    };
+    let paths = resources["Api"]["Properties"]["Body"]["paths"].as_object_mut();
+    for methods in paths.unwrap().values_mut() {
+        let methods = methods.as_object_mut().unwrap();
+        methods.retain(|_, operation| !calls_product(operation));
+    }
+}
+
+/// A product's function with its routes, rights, schedule, table and queue.
+const PRODUCT: &str = r#"
+  ReportsFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.13
+      Handler: app.handler
+      CodeUri: reports
+      Policies:
+        - Version: "2012-10-17"
+          Statement:
+            - { Effect: Allow, Action: [dynamodb:Query, dynamodb:PutItem], Resource: !GetAtt ReportsTable.Arn }
+      Events:
+        ListReports:
+          Type: HttpApi
+          Properties: { ApiId: !Ref Api, Method: GET, Path: /erp/reports }
+        AddReport:
+          Type: HttpApi
+          Properties: { ApiId: !Ref Api, Method: POST, Path: /erp/reports }
+        Nightly:
+          Type: ScheduleV2
+          Properties: { ScheduleExpression: rate(1 day) }
+
+  ReportsTable:
+    Type: AWS::DynamoDB::Table
+    DeletionPolicy: Retain
+    UpdateReplacePolicy: Retain
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+
+  ReportsAlarm:
+    Type: AWS::CloudWatch::Alarm
+    Metadata: { Product: reports }
+    Properties:
+      AlarmName: reports
+      Namespace: AWS/SQS
+      MetricName: ApproximateNumberOfMessagesVisible
+      Dimensions: [{ Name: QueueName, Value: !GetAtt ReportsQueue.QueueName }]
+      ComparisonOperator: GreaterThanThreshold
+      EvaluationPeriods: 1
+      Period: 300
+      Statistic: Maximum
+      Threshold: 0
+
+  ReportsQueue:
+    Type: AWS::SQS::Queue
+    DeletionPolicy: Delete
+    UpdateReplacePolicy: Delete
+    Properties: { SqsManagedSseEnabled: true }
+
+Outputs:
+"#;
+
+#[test]
+fn what_a_product_adds_breaks_no_check() {
+    if std::env::var_os(OTHER_TEMPLATE).is_some() {
+        return;
+    }
+    let own = fs::read_to_string(root().join("template.yaml")).unwrap();
+    let (resources, outputs) = own.split_once("\nOutputs:\n").unwrap();
+    let file = tempfile::Builder::new().suffix(".yaml").tempfile().unwrap();
+    fs::write(file.path(), format!("{resources}\n{PRODUCT}{outputs}")).unwrap();
+    let mut checks = Command::new(std::env::current_exe().unwrap());
+    let output = checks
+        .env(OTHER_TEMPLATE, file.path())
+        .args(["template::", "rights::", "observability::"])
+        .args(["parameters::", "deployment::"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(
+        text.contains("template::every_function_has_a_trigger ... ok"),
+        "{text}"
+    );
 }
 
 pub fn resources() -> &'static Map<String, Value> {
@@ -114,7 +234,7 @@ pub fn serves_requests(binary: &str) -> bool {
 
 #[test]
 fn the_linter_reports_nothing() {
-    let found = aws_emulator::lint(&[root().join("template.yaml")], &[]).unwrap();
+    let found = aws_emulator::lint(&[source()], &[]).unwrap();
     assert!(found.trim().is_empty(), "{found}");
 }
 
