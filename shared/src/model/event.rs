@@ -32,7 +32,7 @@ pub struct Event {
     pub action: Action,
     pub account_id: Option<AccountId>,
     pub session_id: Option<SessionId>,
-    /// The client's address: see [`ClientAddress`].
+    /// The client's address, see [`ClientAddress`], or `job:<name>`.
     pub address: String,
     /// How many sessions the action ended, for actions that end sessions. Counts at most 10,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,6 +112,15 @@ impl EndReason {
 impl Event {
     /// An event of no account and no organization.
     pub(crate) fn new(action: Action, address: ClientAddress, now: DateTime) -> Self {
+        Self::from(action, address.0.to_canonical().to_string(), now)
+    }
+
+    /// An action of a job, which has no account.
+    pub(crate) fn of_job(action: Action, job: &str, now: DateTime) -> Self {
+        Self::from(action, format!("job:{job}"), now)
+    }
+
+    fn from(action: Action, address: String, now: DateTime) -> Self {
         Self {
             id: ObjectId::new(),
             organization_ids: Vec::new(),
@@ -120,7 +129,7 @@ impl Event {
             action,
             account_id: None,
             session_id: None,
-            address: address.0.to_canonical().to_string(),
+            address,
             sessions_ended: None,
             expires_at: after(now, RETENTION_WITHOUT_ORGANIZATION),
         }

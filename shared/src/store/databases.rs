@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::model::{
-    Account, Event, IdempotencyRecord, Membership, Organization, Session, Tombstone,
+    Account, Event, IdempotencyRecord, JobPosition, Membership, Organization, Session, Tombstone,
 };
 use crate::mongo::ConnectError;
 use crate::pepper::Pepper;
@@ -35,6 +35,8 @@ pub struct Databases {
     pub(super) schema: Collection<Document>,
     /// Leases of jobs that must not run concurrently.
     pub(super) leases: Collection<Document>,
+    /// See [`JobPosition`].
+    pub(super) jobs: Collection<JobPosition>,
     /// None if the function may not read the pepper.
     pepper: Option<Pepper>,
     /// Source of the documents' timestamps.
@@ -69,6 +71,7 @@ impl Databases {
             schema: master.collection(SCHEMA),
             prepared: OnceCell::new(),
             leases: master.collection("leases"),
+            jobs: master.collection("jobs"),
             pepper: None,
             clock: clock.clone(),
             tenants: client.database(&config.tenant_db),

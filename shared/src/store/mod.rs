@@ -3,6 +3,7 @@
 mod connection;
 mod databases;
 mod indexes;
+mod jobs;
 mod lease;
 pub(crate) mod locks;
 mod mongo;
@@ -14,6 +15,7 @@ mod tombstones;
 mod write;
 
 pub use databases::Databases;
+pub(crate) use jobs::Following;
 pub use lease::Lease;
 pub use mongo::Mongo;
 pub(crate) use tenant_data::TenantLocation;

@@ -30,10 +30,21 @@ impl AuditAction {
         );
         Self(name)
     }
+
+    pub(super) fn name(self) -> &'static str {
+        self.0
+    }
+
+    pub(super) fn with(self, details: Map<String, Value>) -> Action {
+        Action::Product {
+            action: self.0.to_owned(),
+            details,
+        }
+    }
 }
 
 impl TenantTransaction<'_> {
-    /// Appends an action to the organization's audit trail, as one of the caller. It is committed with the transaction.
+    /// Appends an action to the organization's audit trail, as one of the caller or the job. It is committed with the transaction.
     ///
     /// `details` become a JSON object of 4 KiB at most. `GET /org/audit` shows them.
     ///
@@ -51,15 +62,11 @@ impl TenantTransaction<'_> {
         action: AuditAction,
         details: impl Serialize,
     ) -> Result<(), TenantError> {
-        let action = Action::Product {
-            action: action.0.to_owned(),
-            details: check(serde_json::to_value(details))?,
-        };
-        let caller = self.caller();
-        let event = caller.event(action);
-        let event = event.concerning(vec![caller.organization().id]);
+        let details = check(serde_json::to_value(details))?;
+        let event = self.actor().event(action.with(details));
         let mut session = self.lock().await?;
-        Ok(caller.databases().append(&event, &mut session).await?)
+        let databases = self.actor().databases();
+        Ok(databases.append(&event, &mut session).await?)
     }
 }
 

@@ -4,17 +4,19 @@ use std::fmt;
 
 use mongodb::bson::RawDocumentBuf;
 
+use super::actor::Actor;
 use super::collection::TenantCollection;
 use super::kind::{Kind, Reach, is_kind_name};
 use super::target::Target;
 use crate::auth::Caller;
+use crate::model::OrganizationId;
 use crate::mongo::TransactionSession;
 use crate::store::TenantLocation;
 
 /// The data of one tenant.
 #[derive(Clone)]
 pub struct Tenant<'a> {
-    pub(super) caller: &'a Caller,
+    pub(super) actor: Actor<'a>,
     pub(super) location: TenantLocation,
 }
 
@@ -30,13 +32,17 @@ impl Caller {
     /// The data of the caller's organization.
     pub fn tenant(&self) -> Tenant<'_> {
         Tenant {
-            caller: self,
+            actor: Actor::Caller(self),
             location: self.databases().location_of(self.organization()),
         }
     }
 }
 
 impl Tenant<'_> {
+    pub fn organization_id(&self) -> OrganizationId {
+        self.actor.organization()
+    }
+
     /// The database of the tenant's collection.
     pub fn database_name(&self) -> &str {
         self.location.database_name()

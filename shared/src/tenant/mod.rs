@@ -43,6 +43,7 @@
 //! | `create_search_index` and the like, `$search`, `$vectorSearch` | they exist in Atlas only, and cannot be tested without it |
 
 pub mod actions;
+mod actor;
 mod audit;
 mod bulk_write;
 mod collection;
@@ -50,6 +51,7 @@ mod cursor;
 mod error;
 mod handle;
 mod indexes;
+mod jobs;
 mod kind;
 mod permitted;
 mod target;
@@ -61,5 +63,6 @@ pub use collection::TenantCollection;
 pub use cursor::TenantCursor;
 pub use error::{DetailsError, Refused, TenantError};
 pub use handle::Tenant;
+pub use jobs::{Job, JobReport, Tenants};
 pub use kind::Kind;
 pub use transaction::TenantTransaction;

@@ -6,12 +6,12 @@ use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 use tokio::sync::OwnedMutexGuard;
 
+use super::actor::Actor;
 use super::collection::TenantCollection;
 use super::error::TenantError;
 use super::handle::Tenant;
 use super::kind::{COUNTER, KIND_FIELD, Kind, Reach};
 
-use crate::auth::Caller;
 use crate::mongo::{TransactionError, TransactionSession, run_in_session};
 use crate::problem::Problem;
 
@@ -72,18 +72,17 @@ impl<'a> Tenant<'a> {
     where
         F: Future<Output = Result<T, TransactionError<Problem>>> + Send,
     {
-        let (caller, run) = (self.caller, &run);
+        let (actor, run) = (&self.actor, &run);
         let check_and_run = async move |session: TransactionSession| {
             let locked = session.lock().await;
             let mut locked = locked.ok_or(TransactionError::DeadlineExceeded)?;
-            caller.check_again(&mut locked).await?;
+            actor.check(&mut locked).await?;
             drop(locked);
             let tenant = self.clone();
             run(TenantTransaction { tenant, session }).await
         };
-        let client = &caller.databases().client;
-        let deadline = caller.request().deadline();
-        Ok(run_in_session(client, deadline, check_and_run).await?)
+        let client = &actor.databases().client;
+        Ok(run_in_session(client, actor.deadline(), check_and_run).await?)
     }
 }
 
@@ -116,8 +115,8 @@ impl TenantTransaction<'_> {
         Ok(counting.await?.map_or(1, |counter| counter.last))
     }
 
-    pub(super) fn caller(&self) -> &Caller {
-        self.tenant.caller
+    pub(super) fn actor(&self) -> &Actor<'_> {
+        &self.tenant.actor
     }
 
     /// The session, once no other statement uses it.

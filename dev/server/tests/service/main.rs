@@ -25,6 +25,7 @@ mod holds;
 mod idempotency;
 mod indexes;
 mod isolation;
+mod jobs;
 mod killed;
 mod local_server;
 mod local_settings;

@@ -7,6 +7,7 @@
 //! | gives an account a membership, ends one, or deletes the account | [`LockedMembership`]: the organizations by ascending id, then the account |
 //! | an account's act on itself: password, sessions | the session, then [`LockedAccount`] |
 //! | login, refresh | nothing: the session stores the epochs that were read, and with an earlier one it is dead |
+//! | a product's transaction on its tenant's data | nothing: it reads session, account, membership and organization again |
 //!
 //! A write to an organization locks the account too: a logout everywhere and a new password change nothing else that the
 //! write would notice.
