@@ -45,3 +45,5 @@ pub mod organizations;
 pub mod start;
 
 pub mod lambda;
+
+pub mod product;

@@ -6,6 +6,7 @@ use crate::values::is_product_name;
 
 /// Kinds of problems. Their names are part of the API: names may be added, but never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Code {
     MalformedRequest,
     InvalidCredentials,

@@ -40,6 +40,7 @@ pub enum WriteModel<'a, T> {
 
 /// What a [`bulk_write`](TenantCollection::bulk_write) did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BulkWriteResult {
     pub inserted_count: u64,
     pub matched_count: u64,

@@ -37,6 +37,7 @@ const TEMPORARY: &[i32] = &[
 
 /// Why a statement on a tenant's data failed. `?` turns it into a [`Problem`].
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TenantError {
     /// The statement was not sent: it could leave the tenant or the kind.
     #[error(transparent)]
@@ -58,6 +59,7 @@ pub enum TenantError {
 
 /// What a statement on a tenant's data cannot contain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refused {
     /// JavaScript on the server.
     #[error("`{0}` is not permitted: it runs JavaScript")]
@@ -87,6 +89,7 @@ pub enum Refused {
 
 /// Why details cannot be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DetailsError {
     #[error("the details of an action must be a JSON object")]
     NotAnObject,

@@ -37,6 +37,7 @@ pub struct Job {
 
 /// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct JobReport {
     /// Organizations for which the job succeeded.
     pub done: u64,
