@@ -38,7 +38,7 @@
 //! }
 //! ```
 
-// Whose types the other items have.
+// Crates whose types appear in the items below.
 pub use axum;
 pub use mongodb;
 
@@ -49,7 +49,8 @@ pub use crate::state::AppState;
 
 // A request.
 pub use crate::auth::Caller;
-pub use crate::http::{JsonBody, Query, remaining_time};
+pub use crate::http::{ClientAddress, JsonBody, Query, remaining_time};
+pub use crate::model::{Account, AccountId, Organization, OrganizationId, Role};
 pub use crate::request::RequestContext;
 
 // A response.

@@ -49,13 +49,16 @@ pub fn routes(state: &Arc<AppState>) -> Router {
     Router::from(api(state)).method_not_allowed_fallback(api_docs::unknown_route)
 }
 
+/// The largest body of a route. A product's function in this workspace may have a larger one.
+const MAX_BODY_KIB: usize = MAX_KIB;
+
 /// A request waits for its body before it takes one of the places: a client that sends slowly delays no other request.
 async fn receive_body(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     if exceeds_limit_by_length(&body) {
         return next.run(Request::from_parts(parts, body)).await;
     }
-    let received = timeout(BODY_TIMEOUT, receive(body, MAX_KIB)).await;
+    let received = timeout(BODY_TIMEOUT, receive(body, MAX_BODY_KIB)).await;
     let late = || Err(Problem::malformed("The body did not arrive in time."));
     match received.unwrap_or_else(|_| late()) {
         Ok(bytes) => next.run(Request::from_parts(parts, bytes.into())).await,

@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard as StdMutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use mongodb::bson::doc;
@@ -80,14 +80,38 @@ impl Scope<'_, '_> {
     }
 }
 
-/// The session of a running transaction. It runs one statement at a time.
+/// The session of one run of a transaction. It runs one statement at a time.
 #[derive(Clone, Debug)]
-pub struct TransactionSession(Weak<Mutex<ClientSession>>);
+pub struct TransactionSession {
+    session: Weak<Mutex<ClientSession>>,
+    run: Weak<Run>,
+}
+
+/// One run of a transaction's closure.
+#[derive(Debug, Default)]
+struct Run {
+    /// The first statement that failed. The server may have aborted the transaction for it.
+    failure: StdMutex<Option<Error>>,
+}
+
+impl Run {
+    fn failure(&self) -> StdMutexGuard<'_, Option<Error>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl TransactionSession {
-    /// Waits for the statement in progress. None if the transaction has ended.
+    /// Waits for the statement in progress. None if the run has ended.
     pub async fn lock(&self) -> Option<OwnedMutexGuard<ClientSession>> {
-        Some(self.0.upgrade()?.lock_owned().await)
+        let locked = self.session.upgrade()?.lock_owned().await;
+        self.run.upgrade().map(|_| locked)
+    }
+
+    /// Records the failure of a statement. The transaction is then not committed, even if the closure ignores it.
+    pub fn record_failure(&self, error: &Error) {
+        if let Some(run) = self.run.upgrade() {
+            run.failure().get_or_insert_with(|| error.clone());
+        }
     }
 }
 
@@ -153,8 +177,19 @@ where
     let mut backoff = Backoff::default();
     loop {
         start(&mut *session.lock().await, stop_at).await?;
-        let result = run(TransactionSession(Arc::downgrade(session))).await;
+        let active = Arc::new(Run::default());
+        let result = run(TransactionSession {
+            session: Arc::downgrade(session),
+            run: Arc::downgrade(&active),
+        });
+        let result = result.await;
         let mut session = session.lock().await;
+        let failure = active.failure().take();
+        drop(active);
+        let result = match failure {
+            Some(error) => result.and(Err(TransactionError::Mongo(error))),
+            None => result,
+        };
         let result = match result {
             Ok(output) => commit(&mut session, &mut backoff)
                 .await

@@ -8,7 +8,7 @@ use super::Databases;
 use crate::model::{JobPosition, Organization, OrganizationId};
 use crate::mongo::collect;
 
-/// An organization that a job comes to. None if its document cannot be read.
+/// The next organization of a job. None if its document cannot be read.
 pub(crate) type Following = (OrganizationId, Option<Organization>);
 
 impl Databases {

@@ -1,4 +1,4 @@
-//! For whom a tenant's data is read and written.
+//! The actor of a statement: a caller or a job.
 
 use std::sync::Arc;
 

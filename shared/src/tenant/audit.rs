@@ -66,7 +66,7 @@ impl TenantTransaction<'_> {
         let event = self.actor().event(action.with(details));
         let mut session = self.lock().await?;
         let databases = self.actor().databases();
-        Ok(databases.append(&event, &mut session).await?)
+        self.recorded(databases.append(&event, &mut session).await)
     }
 }
 

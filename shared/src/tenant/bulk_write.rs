@@ -96,7 +96,7 @@ impl<T: Serialize + Send + Sync> WriteModel<'_, T> {
         match self {
             Self::InsertOne { document } => target.to_stored(document).map(drop),
             Self::UpdateOne { filter, update, .. } | Self::UpdateMany { filter, update, .. } => {
-                target.filter(filter.clone())?;
+                target.filter(filter.clone(), None)?;
                 target.update(update.clone()).map(drop)
             }
             Self::ReplaceOne {
@@ -104,11 +104,11 @@ impl<T: Serialize + Send + Sync> WriteModel<'_, T> {
                 replacement,
                 ..
             } => {
-                target.filter(filter.clone())?;
+                target.filter(filter.clone(), None)?;
                 target.to_stored(replacement).map(drop)
             }
             Self::DeleteOne { filter } | Self::DeleteMany { filter } => {
-                target.filter(filter.clone()).map(drop)
+                target.filter(filter.clone(), None).map(drop)
             }
         }
     }

@@ -46,14 +46,15 @@ impl<T: DeserializeOwned> TenantCursor<T> {
     pub async fn try_next(&mut self) -> Result<Option<T>, TenantError> {
         match &mut self.source {
             Source::Single(cursor) => match cursor.advance().await? {
-                true => from_stored(&cursor.current().to_owned()).map(Some),
+                true => from_stored(cursor.current()).map(Some),
                 false => Ok(None),
             },
             Source::InTransaction(cursor, session) => {
-                let session = session.lock().await;
-                let mut session = session.ok_or(TenantError::TransactionEnded)?;
-                match cursor.advance(&mut session).await? {
-                    true => from_stored(&cursor.current().to_owned()).map(Some),
+                let locked = session.lock().await;
+                let mut locked = locked.ok_or(TenantError::TransactionEnded)?;
+                let advanced = cursor.advance(&mut locked).await;
+                match advanced.inspect_err(|error| session.record_failure(error))? {
+                    true => from_stored(cursor.current()).map(Some),
                     false => Ok(None),
                 }
             }

@@ -7,25 +7,30 @@ use crate::problem::{Code, Problem};
 
 /// Server errors that say that a document has more than 16 MiB, or would after an update.
 const TOO_LARGE: [i32; 3] = [10334, 17419, 17420];
-/// Server errors after which the same statement may succeed. All others say that the statement is wrong.
+/// Server errors after which the same statement may succeed: 503. All others are 500.
 ///
 /// See <https://github.com/mongodb/mongo/blob/v6.0/src/mongo/base/error_codes.yml>.
 const TEMPORARY: &[i32] = &[
     6,     // HostUnreachable
     7,     // HostNotFound
     24,    // LockTimeout
+    43,    // CursorNotFound
     46,    // LockBusy
     50,    // MaxTimeMSExpired
+    64,    // WriteConcernFailed
     89,    // NetworkTimeout
     91,    // ShutdownInProgress
+    100,   // UnsatisfiableWriteConcern
     112,   // WriteConflict
     134,   // ReadConcernMajorityNotAvailableYet
     175,   // QueryPlanKilled
     189,   // PrimarySteppedDown
     202,   // NetworkInterfaceExceededTimeLimit
+    237,   // CursorKilled
     246,   // SnapshotUnavailable
     251,   // NoSuchTransaction
     262,   // ExceededTimeLimit
+    290,   // TransactionExceededLifetimeLimitSeconds
     9001,  // SocketException
     10107, // NotWritablePrimary
     11600, // InterruptedAtShutdown
@@ -57,13 +62,13 @@ pub enum TenantError {
     Mongo(Error),
 }
 
-/// What a statement on a tenant's data cannot contain.
+/// Why a statement on a tenant's data was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
     /// JavaScript on the server.
     #[error("`{0}` is not permitted: it runs JavaScript")]
-    JavaScript(&'static str),
+    JavaScript(String),
     /// A stage that is not among those that only read the tenant's own collection.
     #[error("the stage `{0}` is not permitted: it may read or write outside of the tenant's data")]
     Stage(String),
@@ -83,7 +88,11 @@ pub enum Refused {
     DollarField,
     #[error("an update must consist of update operators")]
     NotAnUpdate,
-    #[error("an index of a kind cannot be {0}")]
+    #[error("indexes cannot be created, listed or dropped in a transaction")]
+    InTransaction,
+    #[error("an `_id` cannot begin with `counter:`")]
+    CounterId,
+    #[error("an index cannot be {0}")]
     Index(&'static str),
 }
 
@@ -117,7 +126,7 @@ impl From<Error> for TenantError {
     }
 }
 
-/// What may be the client's input is its mistake: 400 or 413. A duplicate that the handler does not expect is an internal
+/// Refused statements are 400 and oversized documents 413, because both may come from the client's input. A duplicate that the handler does not expect is an internal
 /// error, so check [`TenantError::is_duplicate`] first.
 impl From<TenantError> for Problem {
     fn from(error: TenantError) -> Self {

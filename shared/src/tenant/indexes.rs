@@ -1,23 +1,27 @@
 //! Indexes of a tenant's collection.
 //!
 //! Kinds share the collection, so an index of a kind has a partial filter on the kind. It then contains, and its `unique`
-//! compares, only documents of the kind. Its keys begin with the kind too, unless it is of a type that cannot have a key
-//! before its own. Its name begins with the kind, so two kinds can have indexes with the same keys.
+//! compares, only documents of the kind. Its keys begin with the kind too, except for TTL, `text`, `2d` and wildcard indexes.
+//! Its name begins with the kind, so two kinds can have indexes with the same keys.
 
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, doc};
 
 use super::collection::TenantCollection;
 use super::error::{Refused, TenantError};
-use super::kind::{KIND_FIELD, Reach};
+use super::kind::{Comparison, KIND_FIELD, Reach};
 
-/// Types of keys that must be the first key of their index.
+/// Types of keys that do not follow the kind.
 const FIRST_KEYS: [&str; 2] = ["text", "2d"];
 
 impl<T: Send + Sync> TenantCollection<T> {
     /// Creates an index, unless it exists. Returns its name.
     ///
-    /// The index of a kind cannot be `sparse`: give it a `partial_filter_expression`. Each index counts towards the limits of
+    /// The index of a kind cannot be `sparse`: give it a `partial_filter_expression`. One without a kind contains the documents
+    /// of all kinds, so it cannot be `unique` or let documents expire. None can have a collation, under which kinds could be
+    /// equal. These fail with [`Refused::Index`], and in a transaction every method on indexes does with
+    /// [`Refused::InTransaction`]. A tenant can have one `text` index in all. Give `$geoNear` a `key` if two kinds have geospatial
+    /// indexes. Each index counts towards the limits of
     /// the cluster, once per tenant: see "Tenants per tier" in `docs/performance.md`.
     pub async fn create_index(&self, index: IndexModel) -> Result<String, TenantError> {
         let names = self.create_indexes([index]).await?;
@@ -36,14 +40,16 @@ impl<T: Send + Sync> TenantCollection<T> {
             bound.push(bind(reach, index, &name)?);
             names.push(name);
         }
-        self.target().stored().create_indexes(bound).await?;
+        let stored = self.target().stored_outside_transactions()?;
+        stored.create_indexes(bound).await?;
         Ok(names)
     }
 
     /// The indexes of the kind as they are stored, with `_kind` in their names, keys and partial filters. Without a kind, all
     /// indexes that are not of a kind.
     pub async fn list_indexes(&self) -> Result<Vec<IndexModel>, TenantError> {
-        let mut cursor = self.target().stored().list_indexes().await?;
+        let stored = self.target().stored_outside_transactions()?;
+        let mut cursor = stored.list_indexes().await?;
         let mut indexes = Vec::new();
         while cursor.advance().await? {
             let index: IndexModel = cursor.deserialize_current()?;
@@ -62,18 +68,18 @@ impl<T: Send + Sync> TenantCollection<T> {
     }
 
     pub async fn drop_index(&self, name: &str) -> Result<(), TenantError> {
-        let name = stored_name(self.target().reach(), name);
-        Ok(self.target().stored().drop_index(name).await?)
+        let reach = self.target().reach();
+        if reach == Reach::NoKind && name.contains('.') {
+            return Err(Refused::Index("of a kind: drop it by a handle of the kind").into());
+        }
+        let stored = self.target().stored_outside_transactions()?;
+        Ok(stored.drop_index(stored_name(reach, name)).await?)
     }
 }
 
 /// The given name, or the keys joined as the driver does.
 fn name_of(index: &IndexModel) -> String {
-    let given = index
-        .options
-        .as_ref()
-        .and_then(|options| options.name.clone());
-    given.unwrap_or_else(|| {
+    given_name(index).map(str::to_owned).unwrap_or_else(|| {
         let keys = index.keys.iter().map(|(field, value)| match value {
             Bson::String(kind) => format!("{field}_{kind}"),
             value => format!("{field}_{value}"),
@@ -85,17 +91,33 @@ fn name_of(index: &IndexModel) -> String {
 fn bind(reach: Reach, mut index: IndexModel, name: &str) -> Result<IndexModel, Refused> {
     let mut options = index.options.take().unwrap_or_default();
     options.name = Some(stored_name(reach, name));
-    if let Reach::Kind(_) = reach {
-        if options.sparse == Some(true) {
+    if options.collation.is_some() {
+        return Err(Refused::Index("compared by a collation"));
+    }
+    match reach {
+        Reach::NoKind if options.unique == Some(true) => {
+            return Err(Refused::Index("unique without a kind"));
+        }
+        Reach::NoKind if options.expire_after.is_some() => {
+            return Err(Refused::Index("a TTL index without a kind"));
+        }
+        Reach::NoKind if name.contains('.') => {
+            return Err(Refused::Index("named with a dot, as those of kinds are"));
+        }
+        Reach::NoKind => {}
+        Reach::Kind(_) if options.sparse == Some(true) => {
             return Err(Refused::Index("sparse: give it a partial filter"));
         }
-        if options.expire_after.is_none() && !index.keys.iter().any(must_be_first) {
-            let mut keys = doc! { KIND_FIELD: 1 };
-            keys.extend(index.keys);
-            index.keys = keys;
+        Reach::Kind(_) => {
+            if options.expire_after.is_none() && !index.keys.iter().any(must_be_first) {
+                let mut keys = doc! { KIND_FIELD: 1 };
+                keys.extend(index.keys);
+                index.keys = keys;
+            }
+            let filter = options.partial_filter_expression.take();
+            let own = reach.condition(Comparison::Bytes, filter.unwrap_or_default());
+            options.partial_filter_expression = Some(own);
         }
-        let filter = options.partial_filter_expression.take();
-        options.partial_filter_expression = Some(reach.and(filter.unwrap_or_default()));
     }
     index.options = Some(options);
     Ok(index)
@@ -130,17 +152,17 @@ fn kind_of(index: &IndexModel) -> Option<&str> {
     filter.get_str(KIND_FIELD).ok()
 }
 
+fn given_name(index: &IndexModel) -> Option<&str> {
+    index.options.as_ref()?.name.as_deref()
+}
+
 fn name_within(reach: Reach, index: &IndexModel) -> String {
-    let name = index
-        .options
-        .as_ref()
-        .and_then(|options| options.name.clone());
-    let name = name.unwrap_or_default();
-    match reach {
+    let name = given_name(index).unwrap_or_default();
+    let within = match reach {
         Reach::Kind(kind) => name
             .strip_prefix(kind)
-            .and_then(|name| name.strip_prefix('.'))
-            .map_or(name.clone(), str::to_owned),
-        Reach::NoKind => name,
-    }
+            .and_then(|name| name.strip_prefix('.')),
+        Reach::NoKind => None,
+    };
+    within.unwrap_or(name).to_owned()
 }

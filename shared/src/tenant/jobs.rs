@@ -17,6 +17,8 @@ use crate::problem::{Code, Problem};
 use crate::state::AppState;
 use crate::store::{Databases, Following, Lease};
 
+/// A group is begun only if this time remains. A transaction fails shortly before its deadline.
+const TIME_FOR_A_GROUP: Duration = Duration::from_secs(3);
 /// After the deadline, the run stores its position.
 const TIME_TO_FINISH: Duration = Duration::from_secs(5);
 
@@ -43,7 +45,7 @@ pub struct JobReport {
     pub done: u64,
     /// Held and deleted organizations, and those that were closed during the visit.
     pub skipped: u64,
-    /// Failed, or not done before the deadline. The log has the reasons. The next run that begins anew tries them again.
+    /// Organizations for which the job failed. The log has the reasons. They are visited again when a run begins anew.
     pub failed: u64,
     /// Whether organizations remain. The next run continues with them.
     pub is_unfinished: bool,
@@ -65,8 +67,9 @@ impl Tenants {
     /// Calls `run` for each open organization, in the order of their ids, in groups of `job.parallel`. Records each visit in
     /// the organization's trail before it, as an action from the address `job:<name>`.
     ///
-    /// Begins no group after the deadline. The position is stored after each group, and the next run continues there. So a run
-    /// that is killed repeats at most one group, and `run` must tolerate a repetition. An error of `run` is logged, and stops
+    /// Begins no group shortly before the deadline. The position is stored after each group, and the next run continues there. A
+    /// group that is not done in time is repeated, so `run` must tolerate a repetition; if it is the first one of a run, its late
+    /// organizations count as failed. An error of `run` is logged, and stops
     /// no other organization. Statements and transactions of the handle fail once the organization is closed; single
     /// statements rely on the check at the beginning of the visit.
     ///
@@ -123,28 +126,42 @@ impl Tenants {
     {
         let (databases, name) = (&self.databases, job.action.name());
         let parallel = job.parallel.max(1);
+        let begun_after = databases.job_position(name).await?;
+        let mut after = begun_after;
         let mut report = JobReport::default();
-        let mut after = databases.job_position(name).await?;
         loop {
-            let following = databases
+            let group = databases
                 .organizations_after(after, parallel.into())
                 .await?;
-            let Some(last) = following.last().map(|(id, _)| *id) else {
+            let Some(last) = group.last().map(|(id, _)| *id) else {
                 databases.forget_job_position(name).await?;
+                // The last run ended after its last group.
+                if after.is_some() && report == JobReport::default() {
+                    after = None;
+                    continue;
+                }
                 return Ok(report);
             };
-            if Instant::now() >= self.deadline {
+            if Instant::now() + TIME_FOR_A_GROUP >= self.deadline {
                 report.is_unfinished = true;
                 return Ok(report);
             }
-            let visits = following.into_iter();
+            let visits = group.into_iter();
             let visits = visits.map(|following| self.visit(job, following, run));
-            let mut visits = iter(visits).buffer_unordered(parallel.into());
-            while let Some(visited) = visits.next().await {
+            let visited: Vec<_> = iter(visits)
+                .buffer_unordered(parallel.into())
+                .collect()
+                .await;
+            // The first group has had the whole time. Others are repeated by the next run.
+            if after != begun_after && visited.contains(&Visited::Late) {
+                report.is_unfinished = true;
+                return Ok(report);
+            }
+            for visited in visited {
                 match visited {
                     Visited::Done => report.done += 1,
                     Visited::Skipped => report.skipped += 1,
-                    Visited::Failed => report.failed += 1,
+                    Visited::Failed | Visited::Late => report.failed += 1,
                 }
             }
             after = Some(last);
@@ -201,14 +218,18 @@ impl Tenants {
             Err(_) => {
                 let job = job.action.name();
                 tracing::error!(%organization_id, job, "a job was not done before its deadline");
-                Visited::Failed
+                Visited::Late
             }
         }
     }
 }
 
+/// How a visit ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Visited {
     Done,
     Skipped,
     Failed,
+    /// Not done before the deadline.
+    Late,
 }

@@ -1,7 +1,8 @@
 //! Kinds of documents within a tenant's collection.
 
 use mongodb::bson::raw::{CStr, cstr};
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use mongodb::options::Collation;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -13,6 +14,10 @@ const KIND_KEY: &CStr = cstr!("_kind");
 /// The kind of [counters](super::TenantTransaction::next_number).
 pub(super) const COUNTER: &str = "counter";
 const MAX_NAME: usize = 60;
+/// Begins the `_id` of a counter.
+pub(super) const COUNTER_ID: &str = "counter:";
+/// Size of an element with the name `_id` and an ObjectId.
+const ID_BYTES: usize = 17;
 /// MongoDB's limit.
 const MAX_DOCUMENT: usize = 16 * 1024 * 1024;
 
@@ -64,6 +69,41 @@ pub(super) fn is_kind_field(path: &str) -> bool {
     path.split('.').next() == Some(KIND_FIELD)
 }
 
+/// How a statement compares text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Bytes,
+    /// By a collation, under which different names can be equal, such as `line_2` and `line_02`.
+    Collation,
+}
+
+impl From<Option<&Collation>> for Comparison {
+    fn from(collation: Option<&Collation>) -> Self {
+        match collation {
+            Some(_) => Self::Collation,
+            None => Self::Bytes,
+        }
+    }
+}
+
+/// The filter for documents of the kind that match `more`.
+pub(super) fn kind_condition(kind: &str, comparison: Comparison, more: Document) -> Document {
+    // A regular expression compares bytes. The equality is for indexes and upserts.
+    let exact = match comparison {
+        Comparison::Bytes => Document::new(),
+        Comparison::Collation => doc! { KIND_FIELD: { "$regex": format!("^{kind}$") } },
+    };
+    and(doc! { KIND_FIELD: kind }, vec![exact, more])
+}
+
+fn and(mut condition: Document, mut more: Vec<Document>) -> Document {
+    more.retain(|one| !one.is_empty());
+    if !more.is_empty() {
+        condition.insert("$and", more);
+    }
+    condition
+}
+
 /// The documents that a handle reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
@@ -74,24 +114,15 @@ pub(super) enum Reach {
 }
 
 impl Reach {
-    /// What these documents, and no others, match.
-    pub fn condition(self) -> Document {
+    /// The filter that matches exactly these documents, of them those that match `more`.
+    pub fn condition(self, comparison: Comparison, more: Document) -> Document {
         match self {
-            Self::Kind(name) => doc! { KIND_FIELD: name },
-            Self::NoKind => doc! { KIND_FIELD: { "$exists": false } },
+            Self::Kind(name) => kind_condition(name, comparison, more),
+            Self::NoKind => and(doc! { KIND_FIELD: { "$exists": false } }, vec![more]),
         }
     }
 
-    /// The documents of these that also match `filter`.
-    pub fn and(self, filter: Document) -> Document {
-        let mut condition = self.condition();
-        if !filter.is_empty() {
-            condition.insert("$and", [filter]);
-        }
-        condition
-    }
-
-    /// The stage that gives an updated document its kind again.
+    /// The stage that restores the kind of an updated document.
     pub fn restoring_stage(self) -> Document {
         match self {
             Self::Kind(name) => doc! { "$set": { KIND_FIELD: { "$literal": name } } },
@@ -102,12 +133,11 @@ impl Reach {
     /// The stored form of a document.
     pub fn to_stored<T: Serialize>(self, document: &T) -> Result<RawDocumentBuf, TenantError> {
         let mut stored = mongodb::bson::serialize_to_raw_document_buf(document)?;
-        if stored.as_bytes().len() > MAX_DOCUMENT {
-            return Err(TenantError::DocumentTooLarge);
-        }
         for element in stored.iter() {
-            match element?.0.as_str() {
+            let (field, value) = element?;
+            match field.as_str() {
                 KIND_FIELD => return Err(Refused::Kind.into()),
+                "_id" if is_counter_id(value) => return Err(Refused::CounterId.into()),
                 field if field.starts_with('$') => return Err(Refused::DollarField.into()),
                 _ => {}
             }
@@ -115,12 +145,20 @@ impl Reach {
         if let Self::Kind(name) = self {
             stored.append(KIND_KEY, name);
         }
+        // The driver adds an `_id`.
+        if stored.as_bytes().len() + ID_BYTES > MAX_DOCUMENT {
+            return Err(TenantError::DocumentTooLarge);
+        }
         Ok(stored)
     }
 }
 
+fn is_counter_id(id: RawBsonRef<'_>) -> bool {
+    id.as_str().is_some_and(|id| id.starts_with(COUNTER_ID))
+}
+
 /// Reads a stored document, or a result of an aggregation.
-pub(super) fn from_stored<T: DeserializeOwned>(stored: &RawDocumentBuf) -> Result<T, TenantError> {
+pub(super) fn from_stored<T: DeserializeOwned>(stored: &RawDocument) -> Result<T, TenantError> {
     let mut without_kind = RawDocumentBuf::new();
     for element in stored.iter() {
         let (field, value) = element?;

@@ -1,18 +1,19 @@
-//! Where the statements of a handle go.
+//! The collection, kind and transaction of a handle's statements.
 
 use std::marker::PhantomData;
 
 use mongodb::bson::{Document, RawDocumentBuf};
-use mongodb::options::UpdateModifications;
+use mongodb::error::Error;
+use mongodb::options::{Collation, UpdateModifications};
 use mongodb::{ClientSession, Collection, SessionCursor};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedMutexGuard;
 
 use super::cursor::TenantCursor;
-use super::error::TenantError;
+use super::error::{Refused, TenantError};
 use super::kind::Reach;
-use super::permitted::{bind_pipeline, bind_update, check_filter};
+use super::permitted::{Pipeline, bind_update, check_filter};
 use crate::mongo::TransactionSession;
 
 /// The tenant's collection, which of its documents a handle reaches, and the transaction of its statements.
@@ -53,22 +54,42 @@ impl<T> Target<T> {
         &self.collection
     }
 
+    /// The same, for statements that cannot run in a transaction.
+    pub fn stored_outside_transactions(&self) -> Result<&Collection<RawDocumentBuf>, Refused> {
+        match self.transaction {
+            None => Ok(&self.collection),
+            Some(_) => Err(Refused::InTransaction),
+        }
+    }
+
     pub fn reach(&self) -> Reach {
         self.reach
     }
 
-    pub fn filter(&self, filter: Document) -> Result<Document, TenantError> {
+    pub fn filter(
+        &self,
+        filter: Document,
+        collation: Option<&Collation>,
+    ) -> Result<Document, TenantError> {
         check_filter(&filter)?;
-        Ok(self.reach.and(filter))
+        Ok(self.reach.condition(collation.into(), filter))
     }
 
     pub fn update(&self, update: UpdateModifications) -> Result<UpdateModifications, TenantError> {
         Ok(bind_update(self.reach, update)?)
     }
 
-    pub fn pipeline(&self, stages: Vec<Document>) -> Result<Vec<Document>, TenantError> {
-        let condition = self.reach.condition();
-        Ok(bind_pipeline(self.collection.name(), condition, stages)?)
+    pub fn pipeline(
+        &self,
+        stages: Vec<Document>,
+        collation: Option<&Collation>,
+    ) -> Result<Vec<Document>, TenantError> {
+        let pipeline = Pipeline {
+            collection: self.collection.name(),
+            comparison: collation.into(),
+        };
+        let own = |more| self.reach.condition(pipeline.comparison, more);
+        Ok(pipeline.bind(own, stages)?)
     }
 
     pub fn to_stored(&self, document: &T) -> Result<RawDocumentBuf, TenantError>
@@ -85,6 +106,14 @@ impl<T> Target<T> {
         };
         let session = transaction.lock().await;
         session.map(Some).ok_or(TenantError::TransactionEnded)
+    }
+
+    /// Records a failure in the transaction, if there is one.
+    pub fn recorded<R>(&self, result: Result<R, Error>) -> Result<R, TenantError> {
+        if let (Err(error), Some(transaction)) = (&result, &self.transaction) {
+            transaction.record_failure(error);
+        }
+        Ok(result?)
     }
 
     /// The cursor of a statement in the transaction.

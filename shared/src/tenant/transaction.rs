@@ -2,6 +2,7 @@
 
 use mongodb::ClientSession;
 use mongodb::bson::doc;
+use mongodb::error::Error;
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
 use tokio::sync::OwnedMutexGuard;
@@ -10,7 +11,7 @@ use super::actor::Actor;
 use super::collection::TenantCollection;
 use super::error::TenantError;
 use super::handle::Tenant;
-use super::kind::{COUNTER, KIND_FIELD, Kind, Reach};
+use super::kind::{COUNTER, COUNTER_ID, KIND_FIELD, Kind, Reach};
 
 use crate::mongo::{TransactionError, TransactionSession, run_in_session};
 use crate::problem::Problem;
@@ -36,8 +37,9 @@ impl<'a> Tenant<'a> {
     /// they write the same document. After a conflict, or if MongoDB changes its primary, `run` is called again, until shortly
     /// before the request's deadline. So it must have no effect but its statements. After the deadline, the response is 503.
     ///
-    /// `?` on a statement ends the transaction, and so does an error of one's own. If a statement fails, return its error:
-    /// MongoDB has already aborted the transaction.
+    /// An error that the closure returns aborts the transaction. So does the error of a statement, even if the closure does not
+    /// return it. Statements run one after the other: do not wait for one while another one of the same transaction has been
+    /// started and is not polled.
     ///
     /// ```
     /// # use shared::{auth::Caller, http::JsonBody, problem::{Code, Problem}, tenant::Kind};
@@ -82,7 +84,10 @@ impl<'a> Tenant<'a> {
             run(TenantTransaction { tenant, session }).await
         };
         let client = &actor.databases().client;
-        Ok(run_in_session(client, actor.deadline(), check_and_run).await?)
+        match run_in_session(client, actor.deadline(), check_and_run).await {
+            Err(TransactionError::Mongo(error)) => Err(TenantError::from(error).into()),
+            result => Ok(result?),
+        }
     }
 }
 
@@ -104,19 +109,25 @@ impl TenantTransaction<'_> {
     /// committed one after the other.
     pub async fn next_number(&self, sequence: &str) -> Result<i64, TenantError> {
         let mut session = self.lock().await?;
-        let own = doc! { "_id": format!("counter:{sequence}") };
-        let next = doc! { "$inc": { "last": 1_i64 }, "$setOnInsert": { KIND_FIELD: COUNTER } };
+        let own = doc! { "_id": format!("{COUNTER_ID}{sequence}"), KIND_FIELD: COUNTER };
+        let next = doc! { "$inc": { "last": 1_i64 } };
         let counters = self.tenant.location.collection::<Counter>();
         let counting = counters
             .find_one_and_update(own, next)
             .upsert(true)
             .return_document(ReturnDocument::After)
             .session(&mut *session);
-        Ok(counting.await?.map_or(1, |counter| counter.last))
+        let counted = self.recorded(counting.await)?;
+        Ok(counted.map_or(1, |counter| counter.last))
     }
 
     pub(super) fn actor(&self) -> &Actor<'_> {
         &self.tenant.actor
+    }
+
+    /// Records a failure, so that the transaction is not committed.
+    pub(super) fn recorded<R>(&self, result: Result<R, Error>) -> Result<R, TenantError> {
+        Ok(result.inspect_err(|error| self.session.record_failure(error))?)
     }
 
     /// The session, once no other statement uses it.

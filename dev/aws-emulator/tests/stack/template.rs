@@ -88,18 +88,21 @@ fn remove_products_resources(template: &mut Value) {
         return;
     };
     let service = functions();
-    let is_of_product = |resource: &Value| {
+    let is_foreign = |resource: &Value| {
         let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
-        resource["Metadata"]["Product"].is_string()
-            || resource["Type"] == "AWS::Lambda::Function"
-                && !binary.is_some_and(|binary| service.contains(binary))
+        resource["Type"] == "AWS::Lambda::Function"
+            && !binary.is_some_and(|binary| service.contains(binary))
     };
-    let marked = resources.iter().filter(|(_, one)| is_of_product(one));
-    let marked: Vec<String> = marked.map(|(name, _)| name.clone()).collect();
-    resources.retain(|name, _| !marked.iter().any(|marked| name.starts_with(marked)));
+    let foreign = resources.iter().filter(|(_, one)| is_foreign(one));
+    let foreign: Vec<String> = foreign.map(|(name, _)| name.clone()).collect();
+    resources.retain(|name, resource| {
+        // SAM names what it makes for a function after it.
+        !resource["Metadata"]["Product"].is_string()
+            && !foreign.iter().any(|function| name.starts_with(function))
+    });
     let calls_product = |operation: &Value| {
         let uri = operation["x-amazon-apigateway-integration"]["uri"].to_string();
-        marked
+        foreign
             .iter()
             .any(|name| uri.contains(&format!("${{{name}")))
     };

@@ -24,16 +24,18 @@ impl<'a, T: Send + Sync> Aggregate<'a, T> {
         batch_size: u32,
         hint: Hint,
         collation: Collation,
-        let_vars: Document,
     }
 
     async fn send(self) -> Result<TenantCursor<Document>, TenantError> {
-        let pipeline = self.target.pipeline(self.pipeline)?;
+        let pipeline = self
+            .target
+            .pipeline(self.pipeline, self.options.collation.as_ref())?;
         let aggregate = self.target.stored().aggregate(pipeline);
         let aggregate = aggregate.with_options(self.options).with_type();
         match self.target.session().await? {
             Some(mut session) => {
-                let cursor = aggregate.session(&mut *session).await?;
+                let cursor = aggregate.session(&mut *session).await;
+                let cursor = self.target.recorded(cursor)?;
                 self.target.cursor_in_transaction(cursor)
             }
             None => Ok(TenantCursor::new(aggregate.await?)),

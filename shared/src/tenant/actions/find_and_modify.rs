@@ -34,12 +34,13 @@ impl<'a, T: DeserializeOwned + Send + Sync> FindOneAndUpdate<'a, T> {
         array_filters: Vec<Document>,
         hint: Hint,
         collation: Collation,
-        let_vars: Document,
     }
 
     async fn send(self) -> Result<Option<T>, TenantError> {
         check_projection(self.options.projection.as_ref())?;
-        let filter = self.target.filter(self.filter)?;
+        let filter = self
+            .target
+            .filter(self.filter, self.options.collation.as_ref())?;
         let update = self.target.update(self.update)?;
         let update = self.target.stored().find_one_and_update(filter, update);
         let found = send!(self.target, update.with_options(self.options))?;
@@ -66,12 +67,13 @@ impl<'a, T: DeserializeOwned + Send + Sync> FindOneAndReplace<'a, T> {
         upsert: bool,
         hint: Hint,
         collation: Collation,
-        let_vars: Document,
     }
 
     async fn send(self) -> Result<Option<T>, TenantError> {
         check_projection(self.options.projection.as_ref())?;
-        let filter = self.target.filter(self.filter)?;
+        let filter = self
+            .target
+            .filter(self.filter, self.options.collation.as_ref())?;
         let stored = self.target.stored();
         let replace = stored.find_one_and_replace(filter, self.replacement?);
         let found = send!(self.target, replace.with_options(self.options))?;
@@ -94,12 +96,13 @@ impl<'a, T: DeserializeOwned + Send + Sync> FindOneAndDelete<'a, T> {
         projection: Document,
         hint: Hint,
         collation: Collation,
-        let_vars: Document,
     }
 
     async fn send(self) -> Result<Option<T>, TenantError> {
         check_projection(self.options.projection.as_ref())?;
-        let filter = self.target.filter(self.filter)?;
+        let filter = self
+            .target
+            .filter(self.filter, self.options.collation.as_ref())?;
         let delete = self.target.stored().find_one_and_delete(filter);
         let found = send!(self.target, delete.with_options(self.options))?;
         found.map(|found| from_stored(&found)).transpose()

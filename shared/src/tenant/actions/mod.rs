@@ -54,10 +54,10 @@ macro_rules! await_sends {
 /// Sends a driver's action, in the transaction of the target if it has one.
 macro_rules! send {
     ($target:expr, $action:expr) => {
-        match $target.session().await? {
+        $target.recorded(match $target.session().await? {
             Some(mut session) => $action.session(&mut *session).await,
             None => $action.await,
-        }
+        })
     };
 }
 

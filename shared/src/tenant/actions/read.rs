@@ -33,17 +33,19 @@ impl<'a, T: DeserializeOwned + Send + Sync> Find<'a, T> {
         collation: Collation,
         batch_size: u32,
         allow_disk_use: bool,
-        let_vars: Document,
     }
 
     async fn send(self) -> Result<TenantCursor<T>, TenantError> {
         check_projection(self.options.projection.as_ref())?;
-        let filter = self.target.filter(self.filter)?;
+        let filter = self
+            .target
+            .filter(self.filter, self.options.collation.as_ref())?;
         let find = self.target.stored().find(filter);
         let find = find.with_options(self.options);
         match self.target.session().await? {
             Some(mut session) => {
-                let cursor = find.session(&mut *session).await?;
+                let cursor = find.session(&mut *session).await;
+                let cursor = self.target.recorded(cursor)?;
                 self.target.cursor_in_transaction(cursor)
             }
             None => Ok(TenantCursor::new(find.await?)),
@@ -67,12 +69,13 @@ impl<'a, T: DeserializeOwned + Send + Sync> FindOne<'a, T> {
         projection: Document,
         hint: Hint,
         collation: Collation,
-        let_vars: Document,
     }
 
     async fn send(self) -> Result<Option<T>, TenantError> {
         check_projection(self.options.projection.as_ref())?;
-        let filter = self.target.filter(self.filter)?;
+        let filter = self
+            .target
+            .filter(self.filter, self.options.collation.as_ref())?;
         let find = self.target.stored().find_one(filter);
         let found = send!(self.target, find.with_options(self.options))?;
         found.map(|found| from_stored(&found)).transpose()
@@ -97,7 +100,9 @@ impl<'a, T: Send + Sync> CountDocuments<'a, T> {
     }
 
     async fn send(self) -> Result<u64, TenantError> {
-        let filter = self.target.filter(self.filter)?;
+        let filter = self
+            .target
+            .filter(self.filter, self.options.collation.as_ref())?;
         let count = self.target.stored().count_documents(filter);
         Ok(send!(self.target, count.with_options(self.options))?)
     }
@@ -120,7 +125,9 @@ impl<'a, T: Send + Sync> Distinct<'a, T> {
     }
 
     async fn send(self) -> Result<Vec<Bson>, TenantError> {
-        let filter = self.target.filter(self.filter)?;
+        let filter = self
+            .target
+            .filter(self.filter, self.options.collation.as_ref())?;
         let distinct = self.target.stored().distinct(self.field, filter);
         Ok(send!(self.target, distinct.with_options(self.options))?)
     }

@@ -75,11 +75,12 @@ impl<'a, T: Send + Sync> Update<'a, T> {
         array_filters: Vec<Document>,
         hint: Hint,
         collation: Collation,
-        let_vars: Document,
     }
 
     async fn send(self) -> Result<UpdateResult, TenantError> {
-        let filter = self.target.filter(self.filter)?;
+        let filter = self
+            .target
+            .filter(self.filter, self.options.collation.as_ref())?;
         let update = self.target.update(self.update)?;
         let stored = self.target.stored();
         let update = match self.matching {
@@ -105,11 +106,12 @@ impl<'a, T: Send + Sync> ReplaceOne<'a, T> {
         upsert: bool,
         hint: Hint,
         collation: Collation,
-        let_vars: Document,
     }
 
     async fn send(self) -> Result<UpdateResult, TenantError> {
-        let filter = self.target.filter(self.filter)?;
+        let filter = self
+            .target
+            .filter(self.filter, self.options.collation.as_ref())?;
         let replace = self.target.stored().replace_one(filter, self.replacement?);
         Ok(send!(self.target, replace.with_options(self.options))?)
     }
@@ -130,11 +132,12 @@ impl<'a, T: Send + Sync> Delete<'a, T> {
     options! {
         hint: Hint,
         collation: Collation,
-        let_vars: Document,
     }
 
     async fn send(self) -> Result<DeleteResult, TenantError> {
-        let filter = self.target.filter(self.filter)?;
+        let filter = self
+            .target
+            .filter(self.filter, self.options.collation.as_ref())?;
         let stored = self.target.stored();
         let delete = match self.matching {
             Matching::First => stored.delete_one(filter),

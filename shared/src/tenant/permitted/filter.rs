@@ -6,6 +6,8 @@ use crate::tenant::error::Refused;
 use crate::tenant::kind::is_kind_field;
 
 const JAVASCRIPT: [&str; 3] = ["$where", "$function", "$accumulator"];
+/// Undocumented operators, some of which run JavaScript.
+const INTERNAL: &str = "$_internal";
 const LOGICAL: [&str; 3] = ["$and", "$or", "$nor"];
 
 /// Refuses JavaScript and comparisons of the kind.
@@ -17,8 +19,8 @@ pub(in crate::tenant) fn check_filter(filter: &Document) -> Result<(), Refused> 
 /// Refuses JavaScript at any depth.
 pub(in crate::tenant) fn refuse_javascript(document: &Document) -> Result<(), Refused> {
     for (name, value) in document {
-        if let Some(operator) = JAVASCRIPT.into_iter().find(|operator| operator == name) {
-            return Err(Refused::JavaScript(operator));
+        if JAVASCRIPT.contains(&name.as_str()) || name.starts_with(INTERNAL) {
+            return Err(Refused::JavaScript(name.clone()));
         }
         for inner in documents_in(value) {
             refuse_javascript(inner)?;
@@ -74,14 +76,21 @@ mod tests {
     fn filters_that_are_refused() {
         let script = doc! { "$function": { "body": "", "args": [], "lang": "js" } };
         for (filter, expected) in [
-            (doc! { "$where": "true" }, Refused::JavaScript("$where")),
+            (
+                doc! { "$where": "true" },
+                Refused::JavaScript("$where".to_owned()),
+            ),
             (
                 doc! { "$or": [{ "a": 1 }, { "$where": "true" }] },
-                Refused::JavaScript("$where"),
+                Refused::JavaScript("$where".to_owned()),
             ),
             (
                 doc! { "$expr": { "$eq": [1, script] } },
-                Refused::JavaScript("$function"),
+                Refused::JavaScript("$function".to_owned()),
+            ),
+            (
+                doc! { "$expr": { "$_internalJsEmit": {} } },
+                Refused::JavaScript("$_internalJsEmit".to_owned()),
             ),
             (doc! { "_kind": "other" }, Refused::Kind),
             (doc! { "_kind.a": { "$exists": false } }, Refused::Kind),

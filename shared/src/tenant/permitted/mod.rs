@@ -8,5 +8,5 @@ mod pipeline;
 mod update;
 
 pub(super) use filter::{check_filter, refuse_javascript};
-pub(super) use pipeline::bind_pipeline;
+pub(super) use pipeline::Pipeline;
 pub(super) use update::bind_update;

@@ -4,10 +4,10 @@ use mongodb::bson::{Bson, Document, doc};
 
 use super::filter::refuse_javascript;
 use crate::tenant::error::Refused;
-use crate::tenant::kind::{KIND_FIELD, is_kind_name};
+use crate::tenant::kind::{Comparison, KIND_FIELD, is_kind_name, kind_condition};
 
 /// Stages that read only the documents that come in.
-const READ_NOTHING_ELSE: &[&str] = &[
+const PERMITTED_STAGES: &[&str] = &[
     "$addFields",
     "$bucket",
     "$bucketAuto",
@@ -16,7 +16,7 @@ const READ_NOTHING_ELSE: &[&str] = &[
     "$fill",
     "$group",
     "$limit",
-    "$match",
+    MATCH,
     "$project",
     "$redact",
     "$replaceRoot",
@@ -31,74 +31,131 @@ const READ_NOTHING_ELSE: &[&str] = &[
     "$unwind",
 ];
 const GEO_NEAR: &str = "$geoNear";
+const MATCH: &str = "$match";
 
-/// A pipeline over the documents of `collection` that match `condition`. The stages that read a collection name a kind,
-/// and get the documents of this kind from `collection`.
-pub(in crate::tenant) fn bind_pipeline(
-    collection: &str,
-    condition: Document,
-    stages: Vec<Document>,
-) -> Result<Vec<Document>, Refused> {
-    let mut bound = Vec::with_capacity(stages.len() + 1);
-    let mut stages = stages.into_iter().peekable();
-    match stages.next_if(|stage| stage.contains_key(GEO_NEAR)) {
-        Some(near) => bound.push(bind_geo_near(condition, near)?),
-        None => bound.push(doc! { "$match": condition }),
-    }
-    bound.extend(bind_stages(collection, stages)?);
-    Ok(bound)
+/// What the pipelines of one statement have in common.
+#[derive(Clone, Copy)]
+pub(in crate::tenant) struct Pipeline<'a> {
+    /// The tenant's.
+    pub collection: &'a str,
+    pub comparison: Comparison,
 }
 
-/// The server requires that this stage is the first one, so the condition stands in its query.
-fn bind_geo_near(condition: Document, stage: Document) -> Result<Document, Refused> {
-    refuse_javascript(&stage)?;
-    match only_entry(stage)? {
-        (name, Bson::Document(mut near)) => {
-            let query = near.remove("query");
-            near.insert("query", and(condition, query));
-            Ok(doc! { name: near })
-        }
-        _ => Err(Refused::MalformedStage),
-    }
-}
-
-fn and(mut condition: Document, more: Option<Bson>) -> Document {
-    condition.extend(more.map(|more| ("$and".to_owned(), Bson::Array(vec![more]))));
-    condition
-}
-
-fn bind_stages(
-    collection: &str,
-    stages: impl IntoIterator<Item = Document>,
-) -> Result<Vec<Document>, Refused> {
-    let mut bound = Vec::new();
-    for stage in stages {
-        let (name, value) = only_entry(stage)?;
-        match (name.as_str(), value) {
-            ("$facet", Bson::Document(facets)) => {
-                bound.push(doc! { name: bind_facets(collection, facets)? });
-            }
-            ("$lookup", Bson::Document(lookup)) => {
-                bound.push(doc! { name: bind_lookup(collection, lookup)? });
-            }
-            ("$graphLookup", Bson::Document(lookup)) => {
-                let found = lookup
-                    .get_str("as")
-                    .map(|name| format!("{name}.{KIND_FIELD}"));
-                bound.push(doc! { name: bind_graph_lookup(collection, lookup)? });
-                bound.extend(found.ok().map(|kind| doc! { "$unset": kind }));
-            }
-            ("$unionWith", value) => bound.push(doc! { name: bind_union(collection, value)? }),
-            (GEO_NEAR, _) => return Err(Refused::NotFirst(GEO_NEAR)),
-            (permitted, value) if READ_NOTHING_ELSE.contains(&permitted) => {
-                let stage = doc! { name: value };
+impl Pipeline<'_> {
+    /// A pipeline over the documents that match `own`, which takes what restricts them further. The stages that read a
+    /// collection name a kind, and get the documents of this kind from the tenant's collection.
+    pub fn bind(
+        self,
+        own: impl Fn(Document) -> Document,
+        stages: Vec<Document>,
+    ) -> Result<Vec<Document>, Refused> {
+        let mut stages = stages.into_iter().peekable();
+        // `$geoNear`, and `$match` with `$text`, must be the first stage.
+        let is_first = |stage: &Document| stage.keys().eq([GEO_NEAR]) || stage.keys().eq([MATCH]);
+        let first = match stages.next_if(is_first) {
+            None => doc! { MATCH: own(Document::new()) },
+            Some(stage) => {
                 refuse_javascript(&stage)?;
-                bound.push(stage);
+                match only_entry(stage)? {
+                    (name, Bson::Document(mut near)) if name == GEO_NEAR => {
+                        let query = inner_filter(near.remove("query"))?;
+                        near.insert("query", own(query));
+                        doc! { name: near }
+                    }
+                    (name, filter) => doc! { name: own(inner_filter(Some(filter))?) },
+                }
             }
-            _ => return Err(Refused::Stage(name)),
-        }
+        };
+        let mut bound = vec![first];
+        bound.extend(self.bind_stages(stages)?);
+        Ok(bound)
     }
-    Ok(bound)
+
+    fn bind_stages(
+        self,
+        stages: impl IntoIterator<Item = Document>,
+    ) -> Result<Vec<Document>, Refused> {
+        let mut bound = Vec::new();
+        for stage in stages {
+            let (name, value) = only_entry(stage)?;
+            match (name.as_str(), value) {
+                ("$facet", Bson::Document(facets)) => {
+                    bound.push(doc! { name: self.bind_facets(facets)? });
+                }
+                ("$lookup", Bson::Document(lookup)) => {
+                    bound.push(doc! { name: self.bind_lookup(lookup)? });
+                }
+                ("$graphLookup", Bson::Document(lookup)) => {
+                    let found = lookup.get_str("as");
+                    let found = found.map(|name| format!("{name}.{KIND_FIELD}"));
+                    bound.push(doc! { name: self.bind_graph_lookup(lookup)? });
+                    bound.extend(found.ok().map(|kind| doc! { "$unset": kind }));
+                }
+                ("$unionWith", value) => bound.push(doc! { name: self.bind_union(value)? }),
+                (GEO_NEAR, _) => return Err(Refused::NotFirst(GEO_NEAR)),
+                (permitted, value) if PERMITTED_STAGES.contains(&permitted) => {
+                    let stage = doc! { name: value };
+                    refuse_javascript(&stage)?;
+                    bound.push(stage);
+                }
+                _ => return Err(Refused::Stage(name)),
+            }
+        }
+        Ok(bound)
+    }
+
+    fn bind_facets(self, facets: Document) -> Result<Document, Refused> {
+        let bind = |(name, stages)| {
+            let stages = self.bind_stages(stages_of(stages)?)?;
+            Ok((name, Bson::from(stages)))
+        };
+        facets.into_iter().map(bind).collect()
+    }
+
+    /// The server joins with an index of `foreignField`, because the condition is the first stage of the inner pipeline.
+    fn bind_lookup(self, mut lookup: Document) -> Result<Document, Refused> {
+        let kind = kind_of(lookup.remove("from"), "$lookup")?;
+        let stages = inner_stages(&mut lookup)?;
+        let mut pipeline = self.bind(self.of_kind(&kind), stages)?;
+        pipeline.push(doc! { "$unset": KIND_FIELD });
+        refuse_javascript(&lookup)?;
+        let mut bound = doc! { "from": self.collection };
+        bound.extend(lookup);
+        bound.insert("pipeline", pipeline);
+        Ok(bound)
+    }
+
+    fn bind_graph_lookup(self, mut lookup: Document) -> Result<Document, Refused> {
+        let kind = kind_of(lookup.remove("from"), "$graphLookup")?;
+        refuse_javascript(&lookup)?;
+        let restriction = inner_filter(lookup.remove("restrictSearchWithMatch"))?;
+        let mut bound = doc! { "from": self.collection };
+        bound.extend(lookup);
+        bound.insert("restrictSearchWithMatch", self.of_kind(&kind)(restriction));
+        Ok(bound)
+    }
+
+    /// The value is a kind, or `{ coll: <kind>, pipeline: […] }`.
+    fn bind_union(self, value: Bson) -> Result<Document, Refused> {
+        let (kind, stages, rest) = match value {
+            Bson::Document(mut union) => {
+                let stages = inner_stages(&mut union)?;
+                (union.remove("coll"), stages, union)
+            }
+            kind => (Some(kind), Vec::new(), Document::new()),
+        };
+        if !rest.is_empty() {
+            return Err(Refused::MalformedStage);
+        }
+        let kind = kind_of(kind, "$unionWith")?;
+        let pipeline = self.bind(self.of_kind(&kind), stages)?;
+        Ok(doc! { "coll": self.collection, "pipeline": pipeline })
+    }
+
+    /// The condition for the documents of a kind.
+    fn of_kind(self, kind: &str) -> impl Fn(Document) -> Document {
+        move |more| kind_condition(kind, self.comparison, more)
+    }
 }
 
 /// A stage is a document with one entry.
@@ -110,59 +167,19 @@ fn only_entry(stage: Document) -> Result<(String, Bson), Refused> {
     }
 }
 
-fn bind_facets(collection: &str, facets: Document) -> Result<Document, Refused> {
-    let bind = |(name, stages)| {
-        let stages = bind_stages(collection, stages_of(stages)?)?;
-        Ok((name, Bson::from(stages)))
-    };
-    facets.into_iter().map(bind).collect()
-}
-
-/// The server joins with an index of `foreignField`, because the condition is the first stage of the inner pipeline.
-fn bind_lookup(collection: &str, mut lookup: Document) -> Result<Document, Refused> {
-    let condition = condition_of(lookup.remove("from"), "$lookup")?;
-    let stages = inner_stages(&mut lookup)?;
-    let mut pipeline = bind_pipeline(collection, condition, stages)?;
-    pipeline.push(doc! { "$unset": KIND_FIELD });
-    refuse_javascript(&lookup)?;
-    let mut bound = doc! { "from": collection };
-    bound.extend(lookup);
-    bound.insert("pipeline", pipeline);
-    Ok(bound)
-}
-
-fn bind_graph_lookup(collection: &str, mut lookup: Document) -> Result<Document, Refused> {
-    let condition = condition_of(lookup.remove("from"), "$graphLookup")?;
-    refuse_javascript(&lookup)?;
-    let restriction = lookup.remove("restrictSearchWithMatch");
-    let mut bound = doc! { "from": collection };
-    bound.extend(lookup);
-    bound.insert("restrictSearchWithMatch", and(condition, restriction));
-    Ok(bound)
-}
-
-/// The value is a kind, or `{ coll: <kind>, pipeline: […] }`.
-fn bind_union(collection: &str, value: Bson) -> Result<Document, Refused> {
-    let (kind, stages, rest) = match value {
-        Bson::Document(mut union) => {
-            let stages = inner_stages(&mut union)?;
-            (union.remove("coll"), stages, union)
-        }
-        kind => (Some(kind), Vec::new(), Document::new()),
-    };
-    if !rest.is_empty() {
-        return Err(Refused::MalformedStage);
-    }
-    let condition = condition_of(kind, "$unionWith")?;
-    let pipeline = bind_pipeline(collection, condition, stages)?;
-    Ok(doc! { "coll": collection, "pipeline": pipeline })
-}
-
-/// What documents of the named kind match.
-fn condition_of(kind: Option<Bson>, stage: &'static str) -> Result<Document, Refused> {
+/// The named kind.
+fn kind_of(kind: Option<Bson>, stage: &'static str) -> Result<String, Refused> {
     match kind {
-        Some(Bson::String(kind)) if is_kind_name(&kind) => Ok(doc! { KIND_FIELD: kind }),
+        Some(Bson::String(kind)) if is_kind_name(&kind) => Ok(kind),
         _ => Err(Refused::NotAKind(stage)),
+    }
+}
+
+fn inner_filter(filter: Option<Bson>) -> Result<Document, Refused> {
+    match filter {
+        None => Ok(Document::new()),
+        Some(Bson::Document(filter)) => Ok(filter),
+        Some(_) => Err(Refused::MalformedStage),
     }
 }
 
@@ -189,7 +206,13 @@ mod tests {
     use super::*;
 
     fn bind(stages: Vec<Document>) -> Result<Vec<Document>, Refused> {
-        bind_pipeline("org_acme", doc! { "_kind": "invoice" }, stages)
+        let comparison = Comparison::Bytes;
+        let collection = "org_acme";
+        let pipeline = Pipeline {
+            collection,
+            comparison,
+        };
+        pipeline.bind(|more| kind_condition("invoice", comparison, more), stages)
     }
 
     #[test]
@@ -231,6 +254,16 @@ mod tests {
         let own = doc! { "$match": { "_kind": "invoice" } };
         let unset = doc! { "$unset": "path._kind" };
         assert_eq!(bound, Ok(vec![own, expected, unset]));
+    }
+
+    #[test]
+    fn a_first_filter_stays_the_first_stage() {
+        let text = doc! { "$match": { "$text": { "$search": "paint" } } };
+        let expected = doc! { "$match": {
+            "_kind": "invoice",
+            "$and": [{ "$text": { "$search": "paint" } }],
+        } };
+        assert_eq!(bind(vec![text]), Ok(vec![expected]));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mongodb::IndexModel;
 use mongodb::bson::{Document, doc};
-use mongodb::options::IndexOptions;
+use mongodb::options::{Collation, IndexOptions};
 use shared::tenant::{Kind, Refused, TenantCollection, TenantError};
 
 use super::{Invoice, Line, authenticated, two_tenants_with_documents};
@@ -114,12 +114,40 @@ async fn indexes_of_all_types_can_be_of_a_kind() {
     ] {
         assert_eq!(created(&invoices, keys, options).await, expected);
     }
+}
+
+#[tokio::test]
+async fn indexes_that_reach_other_kinds_are_refused() {
+    let (service, one, _) = two_tenants_with_documents().await;
+    let caller = authenticated(&service, &one).await;
+    let tenant = caller.tenant();
+    let (invoices, plain) = (tenant.kind::<Invoice>(), tenant.collection::<Document>());
+    let collation = Collation::builder().locale("en".to_owned()).build();
+    let collated = IndexOptions::builder().collation(collation).build();
     let sparse = IndexOptions::builder().sparse(true).build();
-    let error = invoices
-        .create_index(index(doc! { "s": 1 }, sparse))
+    let soon = IndexOptions::builder().expire_after(Duration::from_secs(60));
+    let named = IndexOptions::builder().name("invoice.x".to_owned()).build();
+    let keys = doc! { "s": 1 };
+    for error in [
+        invoices.create_index(index(keys.clone(), sparse)).await,
+        invoices.create_index(index(keys.clone(), collated)).await,
+        plain.create_index(index(keys.clone(), unique())).await,
+        plain.create_index(index(keys.clone(), soon.build())).await,
+        plain.create_index(index(keys.clone(), named)).await,
+    ] {
+        let is_refused = matches!(error, Err(TenantError::Refused(Refused::Index(_))));
+        assert!(is_refused, "{error:?}");
+    }
+    invoices
+        .create_index(index(keys.clone(), IndexOptions::default()))
         .await
-        .unwrap_err();
-    assert!(matches!(error, TenantError::Refused(Refused::Index(_))));
+        .unwrap();
+    assert!(plain.drop_index("invoice.s_1").await.is_err());
+    let plain_index = plain.create_index(index(keys, IndexOptions::default()));
+    assert_eq!(plain_index.await.unwrap(), "s_1");
+    assert_eq!(plain.list_index_names().await.unwrap(), ["_id_", "s_1"]);
+    plain.drop_index("s_1").await.unwrap();
+    assert_eq!(invoices.list_index_names().await.unwrap(), ["s_1"]);
 }
 
 #[tokio::test]
@@ -162,4 +190,12 @@ async fn searches_by_distance_and_text_use_the_kinds_index() {
         let found = found.with_type::<Document>().try_collect().await.unwrap();
         assert_eq!(found.len(), 1, "{filter}");
     }
+    let text = doc! { "$match": { "$text": { "$search": "paint" } } };
+    let found = invoices
+        .aggregate([text])
+        .await
+        .unwrap()
+        .try_collect()
+        .await;
+    assert_eq!(found.unwrap().len(), 1);
 }

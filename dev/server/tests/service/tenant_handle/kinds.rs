@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use mongodb::bson::{Document, doc};
+use mongodb::options::{Collation, CollationAlternate, CollationStrength};
 use serde::{Deserialize, Serialize};
 use shared::problem::Problem;
 use shared::tenant::{Kind, Refused, TenantCollection, TenantError};
@@ -163,4 +164,58 @@ async fn errors_of_statements_are_internal_and_not_temporary() {
         .unwrap();
     let error = invoices.find_one(doc! { "_id": "odd" }).await.unwrap_err();
     assert!(matches!(error, TenantError::Conversion(_)), "{error:?}");
+}
+
+/// A kind whose name is equal to `line` under some collations.
+#[derive(Serialize, Deserialize)]
+struct Collating {
+    text: String,
+}
+
+impl Kind for Collating {
+    const KIND: &'static str = "line_";
+}
+
+#[tokio::test]
+async fn a_collation_does_not_make_kinds_equal() {
+    let (service, one, _) = two_tenants_with_documents().await;
+    let caller = authenticated(&service, &one).await;
+    let lines = caller.tenant().kind::<super::Line>();
+    let others = caller.tenant().kind::<Collating>();
+    let text = "Ä".to_owned();
+    others.insert_one(&Collating { text }).await.unwrap();
+    let shifted = Collation::builder().locale("en".to_owned());
+    let shifted = shifted.strength(CollationStrength::Primary);
+    let shifted = shifted.alternate(CollationAlternate::Shifted).build();
+    let all = doc! {};
+    let counted = others
+        .count_documents(all.clone())
+        .collation(shifted.clone());
+    assert_eq!(counted.await.unwrap(), 1);
+    // The collation applies to other fields.
+    let found = others.find(doc! { "text": "a" }).collation(shifted.clone());
+    assert_eq!(found.await.unwrap().try_collect().await.unwrap().len(), 1);
+    let union = [doc! { "$unionWith": "line" }, doc! { "$count": "n" }];
+    let united = others.aggregate(union).collation(shifted.clone()).await;
+    let united = united.unwrap().try_collect().await.unwrap();
+    assert_eq!(united, [doc! { "n": 3 }]);
+    let upserted = others.update_one(doc! { "text": "b" }, doc! { "$set": { "text": "b" } });
+    upserted
+        .collation(shifted.clone())
+        .upsert(true)
+        .await
+        .unwrap();
+    let deleted = others.delete_many(all.clone()).collation(shifted);
+    assert_eq!(deleted.await.unwrap().deleted_count, 2);
+    assert_eq!(lines.count_documents(all).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_document_cannot_take_the_place_of_a_counter() {
+    let (service, one, _) = two_tenants_with_documents().await;
+    let caller = authenticated(&service, &one).await;
+    let any = caller.tenant().kind::<AnyInvoice>();
+    let taken = AnyInvoice(doc! { "_id": "counter:invoice" });
+    let error = any.insert_one(&taken).await.unwrap_err();
+    assert!(matches!(error, TenantError::Refused(Refused::CounterId)));
 }

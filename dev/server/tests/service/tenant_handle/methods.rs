@@ -171,7 +171,7 @@ async fn write_in_bulk(invoices: &TenantCollection<Invoice>) -> Result<(), Tenan
     Ok(())
 }
 
-/// What of the stored documents is not an invoice.
+/// The stored documents that are not invoices.
 fn without_invoices(stored: Vec<Document>) -> Vec<Document> {
     let is_invoice = |document: &Document| {
         document

@@ -1,13 +1,14 @@
 //! Transactions on a tenant's data: all or nothing, numbers without gaps, the session's end, and the audit trail.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use mongodb::IndexModel;
 use mongodb::bson::{Document, doc};
 use serde_json::json;
 use shared::problem::{Code, Problem, ProductCode};
-use shared::tenant::{AuditAction, TenantError};
+use shared::tenant::{AuditAction, Refused, TenantError};
 use tokio::time::sleep;
 
 use super::{
@@ -153,7 +154,6 @@ async fn a_transaction_that_outlives_its_deadline_writes_nothing() {
     let caller = authenticated_until(&service, &one, Duration::from_secs(3)).await;
     let tenant = caller.tenant();
     let before = stored(&service, &one).await;
-    let begun = Instant::now();
     let slow = tenant.transaction(async |tx| {
         tx.kind::<Invoice>()
             .insert_one(&Invoice::new("c", 3))
@@ -162,7 +162,6 @@ async fn a_transaction_that_outlives_its_deadline_writes_nothing() {
         Ok(())
     });
     assert_eq!(slow.await.unwrap_err().code, Code::ServiceUnavailable);
-    assert!(begun.elapsed() < Duration::from_secs(30));
     assert_eq!(stored(&service, &one).await, before);
     // Nothing holds the document: another write succeeds at once.
     let fresh = authenticated(&service, &one).await;
@@ -236,4 +235,61 @@ async fn a_cursor_of_a_transaction_reads_what_the_transaction_wrote() {
     let caller = authenticated(&service, &one).await;
     let plain = caller.tenant().collection::<Document>();
     assert_eq!(plain.count_documents(doc! {}).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_transaction_with_a_failed_statement_is_not_committed() {
+    let (service, one, _) = two_tenants_with_documents().await;
+    let caller = authenticated(&service, &one).await;
+    let tenant = caller.tenant();
+    let before = stored(&service, &one).await;
+    let runs = AtomicUsize::new(0);
+    let ignoring = tenant.transaction(async |tx| {
+        runs.fetch_add(1, Ordering::Relaxed);
+        let invoices = tx.kind::<Invoice>();
+        invoices.insert_one(&Invoice::new("c", 3)).await?;
+        let duplicate = invoices.insert_one(&Invoice::new("a", 1)).await;
+        assert!(duplicate.unwrap_err().is_duplicate());
+        Ok(())
+    });
+    assert_eq!(ignoring.await.unwrap_err().code, Code::InternalError);
+    assert_eq!(runs.load(Ordering::Relaxed), 1, "it cannot succeed");
+    assert_eq!(stored(&service, &one).await, before);
+}
+
+#[tokio::test]
+async fn a_transaction_ends_with_its_organization() {
+    let (service, one, _) = two_tenants_with_documents().await;
+    let caller = authenticated(&service, &one).await;
+    let own = doc! { "collection_name": &one.collection };
+    service.suspend(own).await;
+    let tenant = caller.tenant();
+    let add = tenant.transaction(async |tx| {
+        let invoice = Invoice::new("c", 3);
+        Ok(tx.kind::<Invoice>().insert_one(&invoice).await?)
+    });
+    assert_eq!(add.await.unwrap_err().code, Code::InvalidToken);
+}
+
+#[tokio::test]
+async fn indexes_are_refused_in_a_transaction() {
+    let (service, one, _) = two_tenants_with_documents().await;
+    let caller = authenticated(&service, &one).await;
+    let tenant = caller.tenant();
+    let refused = tenant.transaction(async |tx| {
+        let invoices = tx.kind::<Invoice>();
+        let index = IndexModel::builder().keys(doc! { "total": 1 }).build();
+        for error in [
+            invoices.create_index(index).await.unwrap_err(),
+            invoices.list_indexes().await.unwrap_err(),
+            invoices.drop_index("total_1").await.unwrap_err(),
+        ] {
+            assert!(matches!(
+                error,
+                TenantError::Refused(Refused::InTransaction)
+            ));
+        }
+        Ok(())
+    });
+    refused.await.unwrap();
 }
