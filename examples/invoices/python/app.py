@@ -1,14 +1,19 @@
-"""Invoices of an organization: drafts, which are posted with a number, and a list of the posted ones."""
+"""Invoices of an organization: drafts, which are posted with a number, a list of the posted ones, and a page for them."""
 
 import base64
+import html
 import json
 import os
 import uuid
+from pathlib import Path
 
 from tenant import Tenant
 
 BASE_PATH = os.environ.get("BASE_PATH", "")
 MAX_PAGE = 100
+# URL of the service, where the page signs in. Empty if both have one domain.
+SERVICE_URL = os.environ.get("SERVICE_URL", "")
+PAGE = {"": ("index.html", "text/html"), "page.css": ("page.css", "text/css"), "page.js": ("page.js", "text/javascript")}
 
 
 class Refused(Exception):
@@ -20,6 +25,12 @@ class Refused(Exception):
 
 
 def handler(event, context):
+    path = event["rawPath"].removeprefix(BASE_PATH).removeprefix("/")
+    if path in PAGE and event["requestContext"]["http"]["method"] == "GET":
+        # The page's links are relative to its folder.
+        if event["rawPath"].endswith(BASE_PATH) and BASE_PATH:
+            return {"statusCode": 308, "headers": {"location": f"{BASE_PATH}/"}}
+        return page_file(*PAGE[path])
     try:
         status, body = route(event)
     except Refused as refused:
@@ -32,6 +43,19 @@ def handler(event, context):
     return {"statusCode": status, "headers": headers, "body": json.dumps(body)}
 
 
+def page_file(name, media_type):
+    """A file of the page. Everybody may read it: it has no data."""
+    text = (Path(__file__).parent / "page" / name).read_text()
+    headers = {
+        "content-type": f"{media_type}; charset=utf-8",
+        "content-security-policy": f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' {SERVICE_URL};"
+        " frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        "x-content-type-options": "nosniff",
+    }
+    body = text.replace('data-service-url=""', f'data-service-url="{html.escape(SERVICE_URL)}"')
+    return {"statusCode": 200, "headers": headers, "body": body}
+
+
 def route(event):
     caller = event["requestContext"]["authorizer"]["lambda"]
     if caller.get("authenticated") == "false":
@@ -42,6 +66,8 @@ def route(event):
     match method, path:
         case "GET", ["invoices"]:
             return list_posted(tenant, event.get("queryStringParameters") or {})
+        case "GET", ["drafts"]:
+            return list_drafts(tenant)
         case "POST", ["invoices"]:
             return add_draft(tenant, json_body(event))
         case "POST", ["invoices", id, "post"]:
@@ -91,6 +117,11 @@ def list_posted(tenant, query):
     page = found[:limit]
     next_after = page[-1]["number"] if len(found) > limit else None
     return 200, {"invoices": [shown(invoice) for invoice in page], "next_after": next_after}
+
+
+def list_drafts(tenant):
+    found = tenant.kind("invoice").find({"state": "draft"}, "_id", MAX_PAGE)
+    return 200, {"invoices": [shown(invoice) for invoice in found]}
 
 
 def shown(invoice):

@@ -89,6 +89,21 @@ class Invoices(unittest.TestCase):
         self.assertEqual(call("GET", "/erp/nothing", token=token)[0], 404)
 
 
+    def test_drafts_are_listed_until_they_are_posted(self):
+        token = sign_in()
+        id = draft(token)
+        self.assertEqual([invoice["id"] for invoice in call("GET", "/erp/drafts", token=token)[1]["invoices"]], [id])
+        self.assertEqual(call("POST", f"/erp/invoices/{id}/post", {}, token)[0], 200)
+        self.assertEqual(call("GET", "/erp/drafts", token=token)[1]["invoices"], [])
+
+    def test_the_page_is_served_without_a_token(self):
+        for path, media_type in [("", "text/html"), ("page.js", "text/javascript"), ("page.css", "text/css")]:
+            with urlopen(f"{SERVICE}/erp/{path}") as response:
+                self.assertEqual(response.headers.get_content_type(), media_type)
+                self.assertIn("default-src 'none'", response.headers["content-security-policy"])
+                self.assertTrue(response.read())
+
+
 class Isolation(unittest.TestCase):
     def test_only_one_module_imports_pymongo(self):
         folder = pathlib.Path(__file__).parent.parent / "python"
