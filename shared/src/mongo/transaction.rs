@@ -115,7 +115,7 @@ impl TransactionSession {
     }
 }
 
-/// Like [`run_in_session`], for a closure that borrows the session.
+/// Like `run_in_session`, for a closure that borrows the session.
 pub async fn run_transaction<'env, T, E>(
     client: &Client,
     deadline: Instant,

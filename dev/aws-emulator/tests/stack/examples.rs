@@ -290,7 +290,7 @@ fn the_stack_exports_what_the_product_imports() {
         .lines()
         .filter_map(|line| line.split_once("Fn::ImportValue: !Sub "));
     let imports: Vec<&str> = imports.map(|(_, name)| name).collect();
-    assert_eq!(imports.len(), 2);
+    assert_eq!(imports.len(), 3);
     let outputs = template()["Outputs"].as_object().unwrap().values();
     let exported = outputs.filter_map(|output| output["Export"]["Name"]["Fn::Sub"].as_str());
     let exported: Vec<String> = exported
