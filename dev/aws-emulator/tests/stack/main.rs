@@ -17,6 +17,7 @@ mod harness;
 mod local_aws;
 mod observability;
 mod parameters;
+mod product;
 mod rights;
 mod secured_mongod;
 mod start;
