@@ -108,10 +108,11 @@ impl TransactionSession {
     }
 
     /// Records the failure of a statement. The transaction is then not committed, even if the closure ignores it.
-    pub fn record_failure(&self, error: &Error) {
-        if let Some(run) = self.run.upgrade() {
+    pub fn recorded<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        if let (Err(error), Some(run)) = (&result, self.run.upgrade()) {
             run.failure().get_or_insert_with(|| error.clone());
         }
+        result
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::cursor::lock;
 use super::error::{DetailsError, TenantError};
 use super::transaction::TenantTransaction;
 use crate::model::Action;
@@ -64,9 +65,10 @@ impl TenantTransaction<'_> {
     ) -> Result<(), TenantError> {
         let details = check(serde_json::to_value(details))?;
         let event = self.actor().event(action.with(details));
-        let mut session = self.lock().await?;
+        let mut session = lock(self.session()).await?;
         let databases = self.actor().databases();
-        self.recorded(databases.append(&event, &mut session).await)
+        let appended = databases.append(&event, &mut session).await;
+        Ok(self.session().recorded(appended)?)
     }
 }
 

@@ -50,7 +50,7 @@ pub struct BulkWriteResult {
 }
 
 impl BulkWriteResult {
-    fn add_update(&mut self, updated: &UpdateResult) {
+    fn add(&mut self, updated: &UpdateResult) {
         self.matched_count += updated.matched_count;
         self.modified_count += updated.modified_count;
         self.upserted_count += u64::from(updated.upserted_id.is_some());
@@ -74,17 +74,41 @@ impl<T: Serialize + Send + Sync> TenantCollection<T> {
         let mut result = BulkWriteResult::default();
         let mut models = models.into_iter().peekable();
         while let Some(model) = models.next() {
-            if let WriteModel::InsertOne { document } = model {
-                let mut documents = vec![document];
-                while let Some(WriteModel::InsertOne { document }) =
-                    models.next_if(|next| matches!(next, WriteModel::InsertOne { .. }))
-                {
-                    documents.push(document);
+            match model {
+                WriteModel::InsertOne { document } => {
+                    let mut documents = vec![document];
+                    while let Some(WriteModel::InsertOne { document }) =
+                        models.next_if(|next| matches!(next, WriteModel::InsertOne { .. }))
+                    {
+                        documents.push(document);
+                    }
+                    let inserted = self.insert_many(documents).await?;
+                    result.inserted_count += inserted.inserted_ids.len() as u64;
                 }
-                let inserted = self.insert_many(documents).await?;
-                result.inserted_count += inserted.inserted_ids.len() as u64;
-            } else {
-                model.send(self, &mut result).await?;
+                WriteModel::UpdateOne {
+                    filter,
+                    update,
+                    upsert,
+                } => result.add(&self.update_one(filter, update).upsert(upsert).await?),
+                WriteModel::UpdateMany {
+                    filter,
+                    update,
+                    upsert,
+                } => result.add(&self.update_many(filter, update).upsert(upsert).await?),
+                WriteModel::ReplaceOne {
+                    filter,
+                    replacement,
+                    upsert,
+                } => {
+                    let replace = self.replace_one(filter, replacement);
+                    result.add(&replace.upsert(upsert).await?);
+                }
+                WriteModel::DeleteOne { filter } => {
+                    result.deleted_count += self.delete_one(filter).await?.deleted_count;
+                }
+                WriteModel::DeleteMany { filter } => {
+                    result.deleted_count += self.delete_many(filter).await?.deleted_count;
+                }
             }
         }
         Ok(result)
@@ -92,6 +116,7 @@ impl<T: Serialize + Send + Sync> TenantCollection<T> {
 }
 
 impl<T: Serialize + Send + Sync> WriteModel<'_, T> {
+    /// Fails if the write is refused.
     fn check(&self, target: &Target<T>) -> Result<(), TenantError> {
         match self {
             Self::InsertOne { document } => target.to_stored(document).map(drop),
@@ -111,49 +136,5 @@ impl<T: Serialize + Send + Sync> WriteModel<'_, T> {
                 target.filter(filter.clone(), None).map(drop)
             }
         }
-    }
-
-    async fn send(
-        self,
-        collection: &TenantCollection<T>,
-        result: &mut BulkWriteResult,
-    ) -> Result<(), TenantError> {
-        match self {
-            Self::InsertOne { document } => {
-                collection.insert_one(document).await?;
-                result.inserted_count += 1;
-            }
-            Self::UpdateOne {
-                filter,
-                update,
-                upsert,
-            } => {
-                let update = collection.update_one(filter, update);
-                result.add_update(&update.upsert(upsert).await?);
-            }
-            Self::UpdateMany {
-                filter,
-                update,
-                upsert,
-            } => {
-                let update = collection.update_many(filter, update);
-                result.add_update(&update.upsert(upsert).await?);
-            }
-            Self::ReplaceOne {
-                filter,
-                replacement,
-                upsert,
-            } => {
-                let replace = collection.replace_one(filter, replacement);
-                result.add_update(&replace.upsert(upsert).await?);
-            }
-            Self::DeleteOne { filter } => {
-                result.deleted_count += collection.delete_one(filter).await?.deleted_count;
-            }
-            Self::DeleteMany { filter } => {
-                result.deleted_count += collection.delete_many(filter).await?.deleted_count;
-            }
-        }
-        Ok(())
     }
 }

@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 
 use mongodb::bson::RawDocumentBuf;
-use mongodb::{Cursor, SessionCursor};
+use mongodb::{ClientSession, Cursor, SessionCursor};
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedMutexGuard;
 
 use super::error::TenantError;
 use super::kind::from_stored;
@@ -50,10 +51,8 @@ impl<T: DeserializeOwned> TenantCursor<T> {
                 false => Ok(None),
             },
             Source::InTransaction(cursor, session) => {
-                let locked = session.lock().await;
-                let mut locked = locked.ok_or(TenantError::TransactionEnded)?;
-                let advanced = cursor.advance(&mut locked).await;
-                match advanced.inspect_err(|error| session.record_failure(error))? {
+                let mut locked = lock(session).await?;
+                match session.recorded(cursor.advance(&mut locked).await)? {
                     true => from_stored(cursor.current()).map(Some),
                     false => Ok(None),
                 }
@@ -74,4 +73,12 @@ impl<T: DeserializeOwned> TenantCursor<T> {
     pub fn with_type<R: DeserializeOwned>(self) -> TenantCursor<R> {
         TenantCursor::of(self.source)
     }
+}
+
+/// The session of a transaction, once no other statement uses it.
+pub(super) async fn lock(
+    session: &TransactionSession,
+) -> Result<OwnedMutexGuard<ClientSession>, TenantError> {
+    let locked = session.lock().await;
+    locked.ok_or(TenantError::TransactionEnded)
 }

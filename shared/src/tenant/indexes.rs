@@ -21,8 +21,8 @@ impl<T: Send + Sync> TenantCollection<T> {
     /// of all kinds, so it cannot be `unique` or let documents expire. None can have a collation, under which kinds could be
     /// equal. These fail with [`Refused::Index`], and in a transaction every method on indexes does with
     /// [`Refused::InTransaction`]. A tenant can have one `text` index in all. Give `$geoNear` a `key` if two kinds have geospatial
-    /// indexes. Each index counts towards the limits of
-    /// the cluster, once per tenant: see "Tenants per tier" in `docs/performance.md`.
+    /// indexes. Each index counts towards the limits of the cluster once for each tenant: see "Growth" in
+    /// `docs/performance.md`.
     pub async fn create_index(&self, index: IndexModel) -> Result<String, TenantError> {
         let names = self.create_indexes([index]).await?;
         Ok(names.into_iter().next().unwrap_or_default())
@@ -53,7 +53,7 @@ impl<T: Send + Sync> TenantCollection<T> {
         let mut indexes = Vec::new();
         while cursor.advance().await? {
             let index: IndexModel = cursor.deserialize_current()?;
-            if is_of(self.target().reach(), &index) {
+            if kind_of(&index) == self.target().reach().kind() {
                 indexes.push(index);
             }
         }
@@ -132,17 +132,9 @@ fn must_be_first((field, value): (&String, &Bson)) -> bool {
 }
 
 fn stored_name(reach: Reach, name: &str) -> String {
-    match reach {
-        Reach::Kind(kind) => format!("{kind}.{name}"),
-        Reach::NoKind => name.to_owned(),
-    }
-}
-
-fn is_of(reach: Reach, index: &IndexModel) -> bool {
-    match (reach, kind_of(index)) {
-        (Reach::Kind(kind), Some(of)) => kind == of,
-        (Reach::NoKind, of) => of.is_none(),
-        (Reach::Kind(_), None) => false,
+    match reach.kind() {
+        Some(kind) => format!("{kind}.{name}"),
+        None => name.to_owned(),
     }
 }
 
@@ -158,11 +150,8 @@ fn given_name(index: &IndexModel) -> Option<&str> {
 
 fn name_within(reach: Reach, index: &IndexModel) -> String {
     let name = given_name(index).unwrap_or_default();
-    let within = match reach {
-        Reach::Kind(kind) => name
-            .strip_prefix(kind)
-            .and_then(|name| name.strip_prefix('.')),
-        Reach::NoKind => None,
-    };
+    let within = reach
+        .kind()
+        .and_then(|kind| name.strip_prefix(kind)?.strip_prefix('.'));
     within.unwrap_or(name).to_owned()
 }

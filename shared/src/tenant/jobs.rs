@@ -126,8 +126,8 @@ impl Tenants {
     {
         let (databases, name) = (&self.databases, job.action.name());
         let parallel = job.parallel.max(1);
-        let begun_after = databases.job_position(name).await?;
-        let mut after = begun_after;
+        let mut after = databases.job_position(name).await?;
+        let mut is_first_group = true;
         let mut report = JobReport::default();
         loop {
             let group = databases
@@ -153,7 +153,7 @@ impl Tenants {
                 .collect()
                 .await;
             // The first group has had the whole time. Others are repeated by the next run.
-            if after != begun_after && visited.contains(&Visited::Late) {
+            if !is_first_group && visited.contains(&Visited::Late) {
                 report.is_unfinished = true;
                 return Ok(report);
             }
@@ -164,7 +164,7 @@ impl Tenants {
                     Visited::Failed | Visited::Late => report.failed += 1,
                 }
             }
-            after = Some(last);
+            (after, is_first_group) = (Some(last), false);
             let position = JobPosition {
                 job: name.to_owned(),
                 after: last,
@@ -206,17 +206,17 @@ impl Tenants {
             recorded.await?;
             run(tenant).await
         };
-        match timeout_at(self.deadline, visiting).await {
+        let visited = timeout_at(self.deadline, visiting).await;
+        let job = job.action.name();
+        match visited {
             Ok(Ok(())) => Visited::Done,
             // It was closed meanwhile.
             Ok(Err(problem)) if problem.code == Code::InvalidToken => Visited::Skipped,
             Ok(Err(problem)) => {
-                let job = job.action.name();
                 tracing::error!(%organization_id, job, %problem, "a job failed for an organization");
                 Visited::Failed
             }
             Err(_) => {
-                let job = job.action.name();
                 tracing::error!(%organization_id, job, "a job was not done before its deadline");
                 Visited::Late
             }

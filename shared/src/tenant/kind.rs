@@ -7,13 +7,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{Refused, TenantError};
+use crate::values::is_name;
 
 /// The field that stores the kind. Only this crate writes it.
 pub(super) const KIND_FIELD: &str = "_kind";
 const KIND_KEY: &CStr = cstr!("_kind");
 /// The kind of [counters](super::TenantTransaction::next_number).
 pub(super) const COUNTER: &str = "counter";
-const MAX_NAME: usize = 60;
 /// Begins the `_id` of a counter.
 pub(super) const COUNTER_ID: &str = "counter:";
 /// Size of an element with the name `_id` and an ObjectId.
@@ -48,20 +48,8 @@ pub trait Kind: Serialize + DeserializeOwned + Send + Sync {
 
 /// Whether documents can have this kind.
 pub(super) const fn is_kind_name(name: &str) -> bool {
-    let mut rest = name.as_bytes();
-    if matches!(rest, b"counter" | [b'o', b'r', b'g', b'_', ..]) || rest.len() > MAX_NAME {
-        return false;
-    }
-    if !matches!(rest, [b'a'..=b'z', ..]) {
-        return false;
-    }
-    while let [first, more @ ..] = rest {
-        if !matches!(first, b'a'..=b'z' | b'0'..=b'9' | b'_') {
-            return false;
-        }
-        rest = more;
-    }
-    true
+    let name = name.as_bytes();
+    is_name(name) && !matches!(name, b"counter" | [b'o', b'r', b'g', b'_', ..])
 }
 
 /// Whether the field of this path is the kind, or within it.
@@ -114,6 +102,14 @@ pub(super) enum Reach {
 }
 
 impl Reach {
+    /// The name of the kind, if it is one.
+    pub fn kind(self) -> Option<&'static str> {
+        match self {
+            Self::Kind(name) => Some(name),
+            Self::NoKind => None,
+        }
+    }
+
     /// The filter that matches exactly these documents, of them those that match `more`.
     pub fn condition(self, comparison: Comparison, more: Document) -> Document {
         match self {
@@ -177,10 +173,10 @@ mod tests {
 
     #[test]
     fn names_of_kinds() {
-        for name in ["invoice", "a", "line_2", &"a".repeat(MAX_NAME)] {
+        for name in ["invoice", "a", "line_2", &"a".repeat(60)] {
             assert!(is_kind_name(name), "{name}");
         }
-        let long = "a".repeat(MAX_NAME + 1);
+        let long = "a".repeat(61);
         for name in [
             "", "Invoice", "2nd", "_kind", "a.b", "a$", "org_acme", "counter", &long,
         ] {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedMutexGuard;
 
-use super::cursor::TenantCursor;
+use super::cursor::{TenantCursor, lock};
 use super::error::{Refused, TenantError};
 use super::kind::Reach;
 use super::permitted::{Pipeline, bind_update, check_filter};
@@ -101,19 +101,18 @@ impl<T> Target<T> {
 
     /// The transaction's session, once no other statement uses it. None without a transaction.
     pub async fn session(&self) -> Result<Option<OwnedMutexGuard<ClientSession>>, TenantError> {
-        let Some(transaction) = &self.transaction else {
-            return Ok(None);
-        };
-        let session = transaction.lock().await;
-        session.map(Some).ok_or(TenantError::TransactionEnded)
+        match &self.transaction {
+            Some(transaction) => lock(transaction).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Records a failure in the transaction, if there is one.
     pub fn recorded<R>(&self, result: Result<R, Error>) -> Result<R, TenantError> {
-        if let (Err(error), Some(transaction)) = (&result, &self.transaction) {
-            transaction.record_failure(error);
-        }
-        Ok(result?)
+        Ok(match &self.transaction {
+            Some(transaction) => transaction.recorded(result)?,
+            None => result?,
+        })
     }
 
     /// The cursor of a statement in the transaction.

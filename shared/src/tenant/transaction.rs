@@ -1,14 +1,12 @@
 //! Transactions on a tenant's data.
 
-use mongodb::ClientSession;
 use mongodb::bson::doc;
-use mongodb::error::Error;
 use mongodb::options::ReturnDocument;
 use serde::Deserialize;
-use tokio::sync::OwnedMutexGuard;
 
 use super::actor::Actor;
 use super::collection::TenantCollection;
+use super::cursor::lock;
 use super::error::TenantError;
 use super::handle::Tenant;
 use super::kind::{COUNTER, COUNTER_ID, KIND_FIELD, Kind, Reach};
@@ -108,7 +106,7 @@ impl TenantTransaction<'_> {
     /// The sequence is a document that the transaction writes. So transactions that take a number of the same sequence are
     /// committed one after the other.
     pub async fn next_number(&self, sequence: &str) -> Result<i64, TenantError> {
-        let mut session = self.lock().await?;
+        let mut session = lock(&self.session).await?;
         let own = doc! { "_id": format!("{COUNTER_ID}{sequence}"), KIND_FIELD: COUNTER };
         let next = doc! { "$inc": { "last": 1_i64 } };
         let counters = self.tenant.location.collection::<Counter>();
@@ -117,7 +115,7 @@ impl TenantTransaction<'_> {
             .upsert(true)
             .return_document(ReturnDocument::After)
             .session(&mut *session);
-        let counted = self.recorded(counting.await)?;
+        let counted = self.session.recorded(counting.await)?;
         Ok(counted.map_or(1, |counter| counter.last))
     }
 
@@ -125,14 +123,7 @@ impl TenantTransaction<'_> {
         &self.tenant.actor
     }
 
-    /// Records a failure, so that the transaction is not committed.
-    pub(super) fn recorded<R>(&self, result: Result<R, Error>) -> Result<R, TenantError> {
-        Ok(result.inspect_err(|error| self.session.record_failure(error))?)
-    }
-
-    /// The session, once no other statement uses it.
-    pub(super) async fn lock(&self) -> Result<OwnedMutexGuard<ClientSession>, TenantError> {
-        let session = self.session.lock().await;
-        session.ok_or(TenantError::TransactionEnded)
+    pub(super) fn session(&self) -> &TransactionSession {
+        &self.session
     }
 }

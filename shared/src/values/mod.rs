@@ -15,4 +15,4 @@ pub use field_error::FieldError;
 pub use organization_name::OrganizationName;
 pub use password::{Password, PasswordPolicy};
 pub use password_hash::PasswordHash;
-pub use product_name::is_product_name;
+pub use product_name::{is_name, is_product_name};

@@ -1,24 +1,34 @@
-//! Names that a product gives to its error codes and audit actions.
+//! Names that a product gives to its kinds of documents, error codes and audit actions.
 
-const MAX_PART: usize = 60;
+const MAX_BYTES: usize = 60;
 
-/// Whether the text is `<product>.<name>`, each 1 to 60 of `a-z`, `0-9` and `_`, the first one a letter.
-pub const fn is_product_name(text: &str) -> bool {
-    let mut rest = text.as_bytes();
-    let (mut parts, mut length) = (1, 0);
+/// Whether the text is 1 to 60 of `a-z`, `0-9` and `_`, the first one a letter.
+pub const fn is_name(text: &[u8]) -> bool {
+    if !matches!(text, [b'a'..=b'z', ..]) || text.len() > MAX_BYTES {
+        return false;
+    }
+    let mut rest = text;
     while let [byte, more @ ..] = rest {
-        match byte {
-            b'.' if length > 0 => (parts, length) = (parts + 1, 0),
-            b'a'..=b'z' => length += 1,
-            b'0'..=b'9' | b'_' if length > 0 => length += 1,
-            _ => return false,
-        }
-        if length > MAX_PART {
+        if !matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_') {
             return false;
         }
         rest = more;
     }
-    parts == 2 && length > 0
+    true
+}
+
+/// Whether the text is `<product>.<name>`, each as [`is_name`] says.
+pub const fn is_product_name(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut dot = 0;
+    while dot < bytes.len() {
+        let (product, rest) = bytes.split_at(dot);
+        if let [b'.', name @ ..] = rest {
+            return is_name(product) && is_name(name);
+        }
+        dot += 1;
+    }
+    false
 }
 
 #[cfg(test)]
@@ -27,7 +37,7 @@ mod tests {
 
     #[test]
     fn names_of_products() {
-        let long = "a".repeat(MAX_PART);
+        let long = "a".repeat(MAX_BYTES);
         for name in [
             "invoices.posted",
             "a.b",

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use mongodb::bson::Document;
 use mongodb::options::{AggregateOptions, Collation, Hint};
 
-use super::{await_sends, options};
+use super::{await_sends, open_cursor, options};
 use crate::tenant::cursor::TenantCursor;
 use crate::tenant::error::TenantError;
 use crate::tenant::target::Target;
@@ -32,14 +32,7 @@ impl<'a, T: Send + Sync> Aggregate<'a, T> {
             .pipeline(self.pipeline, self.options.collation.as_ref())?;
         let aggregate = self.target.stored().aggregate(pipeline);
         let aggregate = aggregate.with_options(self.options).with_type();
-        match self.target.session().await? {
-            Some(mut session) => {
-                let cursor = aggregate.session(&mut *session).await;
-                let cursor = self.target.recorded(cursor)?;
-                self.target.cursor_in_transaction(cursor)
-            }
-            None => Ok(TenantCursor::new(aggregate.await?)),
-        }
+        open_cursor!(self.target, aggregate)
     }
 }
 await_sends!(Aggregate<'a, T> -> TenantCursor<Document>);

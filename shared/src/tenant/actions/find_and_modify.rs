@@ -9,10 +9,9 @@ use mongodb::options::{
 };
 use serde::de::DeserializeOwned;
 
-use super::read::check_projection;
-use super::{await_sends, options, send};
+use super::{await_sends, options, read_found, send};
 use crate::tenant::error::TenantError;
-use crate::tenant::kind::from_stored;
+use crate::tenant::permitted::check_projection;
 use crate::tenant::target::Target;
 
 /// Made by [`find_one_and_update`](crate::tenant::TenantCollection::find_one_and_update).
@@ -43,8 +42,7 @@ impl<'a, T: DeserializeOwned + Send + Sync> FindOneAndUpdate<'a, T> {
             .filter(self.filter, self.options.collation.as_ref())?;
         let update = self.target.update(self.update)?;
         let update = self.target.stored().find_one_and_update(filter, update);
-        let found = send!(self.target, update.with_options(self.options))?;
-        found.map(|found| from_stored(&found)).transpose()
+        read_found(send!(self.target, update.with_options(self.options))?)
     }
 }
 await_sends!(FindOneAndUpdate<'a, T> -> Option<T> where T: DeserializeOwned);
@@ -76,8 +74,7 @@ impl<'a, T: DeserializeOwned + Send + Sync> FindOneAndReplace<'a, T> {
             .filter(self.filter, self.options.collation.as_ref())?;
         let stored = self.target.stored();
         let replace = stored.find_one_and_replace(filter, self.replacement?);
-        let found = send!(self.target, replace.with_options(self.options))?;
-        found.map(|found| from_stored(&found)).transpose()
+        read_found(send!(self.target, replace.with_options(self.options))?)
     }
 }
 await_sends!(FindOneAndReplace<'a, T> -> Option<T> where T: DeserializeOwned);
@@ -104,8 +101,7 @@ impl<'a, T: DeserializeOwned + Send + Sync> FindOneAndDelete<'a, T> {
             .target
             .filter(self.filter, self.options.collation.as_ref())?;
         let delete = self.target.stored().find_one_and_delete(filter);
-        let found = send!(self.target, delete.with_options(self.options))?;
-        found.map(|found| from_stored(&found)).transpose()
+        read_found(send!(self.target, delete.with_options(self.options))?)
     }
 }
 await_sends!(FindOneAndDelete<'a, T> -> Option<T> where T: DeserializeOwned);

@@ -8,6 +8,12 @@ mod find_and_modify;
 mod read;
 mod write;
 
+use mongodb::bson::RawDocumentBuf;
+use serde::de::DeserializeOwned;
+
+use super::error::TenantError;
+use super::kind::from_stored;
+
 pub use aggregation::Aggregate;
 pub use find_and_modify::{FindOneAndDelete, FindOneAndReplace, FindOneAndUpdate};
 pub use read::{CountDocuments, Distinct, Find, FindOne};
@@ -39,16 +45,6 @@ macro_rules! await_sends {
             }
         }
     };
-    ($action:ident<'a> -> $output:ty) => {
-        impl<'a> IntoFuture for $action<'a> {
-            type Output = Result<$output, TenantError>;
-            type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
-
-            fn into_future(self) -> Self::IntoFuture {
-                Box::pin(self.send())
-            }
-        }
-    };
 }
 
 /// Sends a driver's action, in the transaction of the target if it has one.
@@ -61,4 +57,25 @@ macro_rules! send {
     };
 }
 
-use {await_sends, options, send};
+/// Like [`send`], for an action that returns a cursor.
+macro_rules! open_cursor {
+    ($target:expr, $action:expr) => {
+        match $target.session().await? {
+            Some(mut session) => {
+                let opened = $action.session(&mut *session).await;
+                let cursor = $target.recorded(opened)?;
+                $target.cursor_in_transaction(cursor)
+            }
+            None => Ok(TenantCursor::new($action.await?)),
+        }
+    };
+}
+
+use {await_sends, open_cursor, options, send};
+
+/// Reads the document that a statement found, if any.
+fn read_found<T: DeserializeOwned>(
+    found: Option<RawDocumentBuf>,
+) -> Result<Option<T>, TenantError> {
+    found.map(|found| from_stored(&found)).transpose()
+}

@@ -8,11 +8,10 @@ use mongodb::options::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{await_sends, options, send};
+use super::{await_sends, open_cursor, options, read_found, send};
 use crate::tenant::cursor::TenantCursor;
 use crate::tenant::error::TenantError;
-use crate::tenant::kind::from_stored;
-use crate::tenant::permitted::refuse_javascript;
+use crate::tenant::permitted::check_projection;
 use crate::tenant::target::Target;
 
 /// Made by [`find`](crate::tenant::TenantCollection::find).
@@ -42,14 +41,7 @@ impl<'a, T: DeserializeOwned + Send + Sync> Find<'a, T> {
             .filter(self.filter, self.options.collation.as_ref())?;
         let find = self.target.stored().find(filter);
         let find = find.with_options(self.options);
-        match self.target.session().await? {
-            Some(mut session) => {
-                let cursor = find.session(&mut *session).await;
-                let cursor = self.target.recorded(cursor)?;
-                self.target.cursor_in_transaction(cursor)
-            }
-            None => Ok(TenantCursor::new(find.await?)),
-        }
+        open_cursor!(self.target, find)
     }
 }
 await_sends!(Find<'a, T> -> TenantCursor<T> where T: DeserializeOwned);
@@ -77,8 +69,7 @@ impl<'a, T: DeserializeOwned + Send + Sync> FindOne<'a, T> {
             .target
             .filter(self.filter, self.options.collation.as_ref())?;
         let find = self.target.stored().find_one(filter);
-        let found = send!(self.target, find.with_options(self.options))?;
-        found.map(|found| from_stored(&found)).transpose()
+        read_found(send!(self.target, find.with_options(self.options))?)
     }
 }
 await_sends!(FindOne<'a, T> -> Option<T> where T: DeserializeOwned);
@@ -133,8 +124,3 @@ impl<'a, T: Send + Sync> Distinct<'a, T> {
     }
 }
 await_sends!(Distinct<'a, T> -> Vec<Bson>);
-
-/// A projection may compute fields.
-pub(super) fn check_projection(projection: Option<&Document>) -> Result<(), TenantError> {
-    projection.map_or(Ok(()), |projection| Ok(refuse_javascript(projection)?))
-}

@@ -16,8 +16,13 @@ pub(in crate::tenant) fn check_filter(filter: &Document) -> Result<(), Refused> 
     refuse_kind(filter)
 }
 
+/// A projection may compute fields.
+pub(in crate::tenant) fn check_projection(projection: Option<&Document>) -> Result<(), Refused> {
+    projection.map_or(Ok(()), refuse_javascript)
+}
+
 /// Refuses JavaScript at any depth.
-pub(in crate::tenant) fn refuse_javascript(document: &Document) -> Result<(), Refused> {
+pub(super) fn refuse_javascript(document: &Document) -> Result<(), Refused> {
     for (name, value) in document {
         if JAVASCRIPT.contains(&name.as_str()) || name.starts_with(INTERNAL) {
             return Err(Refused::JavaScript(name.clone()));

@@ -7,6 +7,6 @@ mod filter;
 mod pipeline;
 mod update;
 
-pub(super) use filter::{check_filter, refuse_javascript};
+pub(super) use filter::{check_filter, check_projection};
 pub(super) use pipeline::Pipeline;
 pub(super) use update::bind_update;

@@ -58,7 +58,7 @@ async fn an_index_of_a_kind_constrains_its_documents_only() {
         .await
         .unwrap_err();
     assert!(duplicate.is_duplicate());
-    // Repeating is no error.
+    // Creating it again succeeds.
     created(&invoices, doc! { "total": 1 }, unique()).await;
     assert_eq!(invoices.list_index_names().await.unwrap(), ["total_1"]);
     assert_eq!(lines.list_index_names().await.unwrap(), ["total_1"]);
