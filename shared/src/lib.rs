@@ -41,6 +41,7 @@ pub mod sessions;
 pub mod account;
 pub mod audit;
 pub mod organizations;
+pub mod product_versions;
 
 pub mod start;
 

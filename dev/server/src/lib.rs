@@ -4,15 +4,17 @@ mod api;
 mod arguments;
 mod cors;
 mod local_secrets;
+mod product_command;
 mod product_route;
 mod purge_schedule;
 mod settings;
 mod welcome;
 
 pub use api::{CONNECTIONS, connected, openapi_document, routes};
-pub use arguments::Arguments;
+pub use arguments::{Arguments, Command, ProductCommand};
 pub use cors::cors;
 pub use local_secrets::{pepper, token_secret};
+pub use product_command::{ProductCommandError, apply_product};
 pub use product_route::{ProductRoute, with_product_routes};
 pub use purge_schedule::purge_on_schedule;
 pub use settings::LocalSettings;

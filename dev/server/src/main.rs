@@ -11,15 +11,18 @@ use clap::Parser;
 use env_file::EnvFileError;
 use mongod::{Ended, Mongod, NotFound, Purpose, StartError};
 use server::{
-    Arguments, LocalSettings, ProductRoute, connected, cors, pepper, purge_on_schedule, routes,
-    token_secret, welcome, with_product_routes,
+    Arguments, Command, LocalSettings, ProductCommand, ProductCommandError, ProductRoute,
+    apply_product, connected, cors, pepper, purge_on_schedule, routes, token_secret, welcome,
+    with_product_routes,
 };
+use shared::clock::Clock;
 use shared::config::{ConfigErrors, ConfiguredSecret};
 use shared::http::{self, REQUEST_TIMEOUT};
 use shared::mongo::SchemaMismatch;
 use shared::secrets::SecretsManager;
 use shared::start::{StartupError, prepare};
 use shared::state::AppState;
+use shared::store::Mongo;
 use shared::tokens::Tokens;
 use tokio::net::TcpListener;
 use tokio::signal;
@@ -64,6 +67,8 @@ enum Failure {
     #[error(transparent)]
     Refused(#[from] StartupError),
     #[error(transparent)]
+    Product(#[from] ProductCommandError),
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 
@@ -78,7 +83,7 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), Failure> {
-    let Arguments { routes } = Arguments::parse();
+    let Arguments { command, routes } = Arguments::parse();
     if let Some((one, other)) = ProductRoute::first_overlap(&routes) {
         return Err(Failure::OverlappingRoutes(
             one.to_string(),
@@ -90,10 +95,22 @@ fn start() -> Result<(), Failure> {
     warn_of_unknown(&names);
     let settings = LocalSettings::read()?;
     shared::log::start_text(settings.log_filter.clone());
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?
-        .block_on(run(settings, routes))
+        .build()?;
+    match command {
+        Some(command) => runtime.block_on(run_command(settings, command)),
+        None => runtime.block_on(run(settings, routes)),
+    }
+}
+
+async fn run_command(settings: LocalSettings, command: Command) -> Result<(), Failure> {
+    if settings.own_mongod {
+        return Err(ProductCommandError::NoMongodb.into());
+    }
+    let mongo = Mongo::new(settings.config, Arc::default(), Clock::default());
+    let Command::Product(ProductCommand::Apply(arguments)) = command;
+    Ok(apply_product(&mongo, arguments).await?)
 }
 
 /// Names the lines of `.env` that change nothing. `AWS_…` configures the AWS SDK.

@@ -19,6 +19,9 @@ pub struct Organization {
     /// Unique, and never changed.
     pub collection_name: CollectionName,
     pub placement: Placement,
+    /// The last [`ProductVersion`](super::ProductVersion) that was applied to the tenant's collection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) product_version: Option<i64>,
     /// Only sessions of the current epoch are alive. Closing the organization begins the next one.
     pub(crate) epoch: i64,
     /// The number of memberships with the role owner.
@@ -47,6 +50,7 @@ impl Organization {
             name_key: name.key().to_owned(),
             collection_name,
             placement: Placement::NEW,
+            product_version: None,
             epoch: 0,
             owners: 1,
             sequence: 1,

@@ -174,6 +174,20 @@ pub(crate) fn describe(error: &Error) -> String {
     }
 }
 
+/// The server's own message, which can quote documents: for an operator, never for a log or a response.
+pub(crate) fn error_message(error: &Error) -> String {
+    let message = match error.kind.as_ref() {
+        ErrorKind::Command(command) => Some(&command.message),
+        ErrorKind::Write(WriteFailure::WriteError(write)) => Some(&write.message),
+        ErrorKind::InsertMany(failed) => {
+            let errors = failed.write_errors.as_ref();
+            errors.and_then(|errors| Some(&errors.first()?.message))
+        }
+        _ => None,
+    };
+    message.cloned().unwrap_or_else(|| describe(error))
+}
+
 /// Removes the server's responses, which the driver's messages about a connection pool or a topology quote in hexadecimal
 /// digits.
 fn without_responses(message: &str) -> String {

@@ -14,7 +14,9 @@ pub use connect_error::{ConnectError, SchemaMismatch};
 pub(crate) use connection_string::ConnectionString;
 pub(crate) use cursor::{collect, collect_readable};
 pub(crate) use duplicate::OnDuplicate;
-pub(crate) use errors::{code as error_code, is_connection_failure, suspicious_errors};
+pub(crate) use errors::{
+    code as error_code, error_message, is_connection_failure, suspicious_errors,
+};
 pub use errors::{
     duplicate_index, is_duplicate, is_write_conflict, log_error, names_existing_collection,
 };

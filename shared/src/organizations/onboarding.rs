@@ -1,4 +1,5 @@
-//! Onboarding: an organization, its owner's account and membership, and its collection are created in one transaction.
+//! Onboarding: an organization, its owner's account and membership, and its collection with what the product declares are
+//! created in one transaction.
 
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use super::NewOrganization;
 use super::capacity::Capacity;
 use super::idempotency::{Earlier, IdempotentRequest, insert_record};
 use crate::model::{
-    Account, Action, Event, IdempotencyRecord, Organization, OrganizationId, Placement, Role,
+    Account, Action, Event, IdempotencyRecord, Organization, OrganizationId, Placement,
+    ProductVersion, Role,
 };
 use crate::mongo::{
     OnDuplicate, TransactionError, is_write_conflict, names_existing_collection, run_transaction,
@@ -59,8 +61,10 @@ pub async fn onboard(
     capacity.refuse_at_limit()?;
     // At the same time as the hash, which takes longer. Only the first request of a process does this.
     let preparing = async { Ok(databases.prepare_once().await?) };
+    let declared = async { Ok(databases.published_product_version().await?) };
     let hashing = request.state().hasher.hash(new.password.clone());
-    let (password_hash, ()) = tokio::try_join!(hashing, preparing)?;
+    let (password_hash, (), version) = tokio::try_join!(hashing, preparing, declared)?;
+    let version = version.as_ref();
     let id = OrganizationId::generate();
     for collection_name in CollectionName::candidates(&new.name, &id.to_hex()) {
         // An existing collection is never given to an organization.
@@ -68,7 +72,7 @@ pub async fn onboard(
         if location.exists().await? {
             continue;
         }
-        let documents = Documents::new(request, id, &new, collection_name, &password_hash);
+        let documents = Documents::new(request, id, &new, collection_name, &password_hash, version);
         let record = idempotent
             .as_ref()
             .map(|idempotent| idempotent.record(id, &password_hash, request.now()));
@@ -90,22 +94,26 @@ pub async fn onboard(
 }
 
 /// The documents of a new organization.
-struct Documents {
+struct Documents<'v> {
     organization: Organization,
     account: Account,
     event: Event,
+    /// What its collection starts with.
+    version: Option<&'v ProductVersion>,
 }
 
-impl Documents {
+impl<'v> Documents<'v> {
     fn new(
         request: &RequestContext,
         id: OrganizationId,
         new: &NewOrganization,
         collection_name: CollectionName,
         password_hash: &PasswordHash,
+        version: Option<&'v ProductVersion>,
     ) -> Self {
         let now = request.now();
-        let organization = Organization::new(id, &new.name, collection_name, now);
+        let mut organization = Organization::new(id, &new.name, collection_name, now);
+        organization.product_version = version.map(|version| version.number);
         let account = Account::new(&new.email, password_hash.clone(), now);
         let action = Action::OrganizationCreated {
             organization_name: organization.name.clone(),
@@ -114,6 +122,7 @@ impl Documents {
             event: Event::new(action, request.address(), now).by(&account),
             organization,
             account,
+            version,
         }
     }
 }
@@ -121,7 +130,7 @@ impl Documents {
 /// Inserts the documents and creates the collection, in one transaction.
 async fn insert(
     request: &RequestContext,
-    documents: &Documents,
+    documents: &Documents<'_>,
     record: Option<&IdempotencyRecord>,
     purged: Option<OrganizationId>,
 ) -> Result<(), TransactionError<Refusal>> {
@@ -131,6 +140,7 @@ async fn insert(
         organization,
         account,
         event,
+        version,
     } = documents;
     let location = &databases.location_of(organization);
     // `run_transaction`, because it aborts with a `Refusal` and not only with a `Problem`.
@@ -151,7 +161,7 @@ async fn insert(
                 .on_duplicate(index::ADDRESSES, Problem::email_taken().into())?;
             owner.insert(Role::Owner, account.created_at).await?;
             organization.append(event.clone()).await?;
-            create_collection(location, organization.transaction()).await
+            create_collection(location, *version, organization.transaction()).await
         })
     })
     .await
@@ -235,9 +245,10 @@ async fn refuse_purged_name(
 
 async fn create_collection(
     location: &TenantLocation,
+    version: Option<&ProductVersion>,
     transaction: &mut ClientSession,
 ) -> Result<(), TransactionError<Refusal>> {
-    match location.create(transaction).await {
+    match location.create(version, transaction).await {
         Err(error) if names_existing_collection(&error) => {
             Err(TransactionError::Aborted(Refusal::CollectionTaken))
         }

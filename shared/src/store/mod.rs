@@ -8,6 +8,7 @@ mod lease;
 pub(crate) mod locks;
 mod mongo;
 mod principals;
+mod product_versions;
 mod purge;
 mod schema;
 mod tenant_data;

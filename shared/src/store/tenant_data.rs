@@ -5,13 +5,16 @@ use std::collections::HashSet;
 
 use mongodb::bson::{Document, doc};
 use mongodb::error::Error;
-use mongodb::{ClientSession, Collection, Database};
+use mongodb::{ClientSession, Collection, Database, IndexModel};
 use serde::Deserialize;
 
 use super::{Databases, NAMES_PER_QUERY};
-use crate::model::{Cell, Organization, Placement, PlacementMode};
-use crate::mongo::collect;
+use crate::model::{Cell, Organization, Placement, PlacementMode, ProductVersion};
+use crate::mongo::{collect, error_code};
 use crate::values::CollectionName;
+
+/// Server errors that say that an index or its collection does not exist.
+const NO_INDEX: [i32; 2] = [26, 27];
 
 /// Where a tenant's data is: a collection of a database of a cluster.
 #[derive(Clone, Debug)]
@@ -85,11 +88,53 @@ impl TenantLocation {
         self.database.collection(self.collection_name.as_str())
     }
 
-    /// Creates the collection of a new tenant. Fails if it exists.
-    pub async fn create(&self, transaction: &mut ClientSession) -> Result<(), Error> {
+    /// Creates the collection of a new tenant, with what the product's version declares. Fails if it exists.
+    pub async fn create(
+        &self,
+        version: Option<&ProductVersion>,
+        transaction: &mut ClientSession,
+    ) -> Result<(), Error> {
         let name = self.collection_name.as_str();
         let creating = self.database.create_collection(name);
-        creating.session(transaction).await
+        creating.session(&mut *transaction).await?;
+        let Some(version) = version else {
+            return Ok(());
+        };
+        let collection = self.collection::<Document>();
+        // In a transaction, MongoDB creates indexes of empty collections only.
+        if !version.indexes.is_empty() {
+            let creating = collection.create_indexes(version.indexes.clone());
+            creating.session(&mut *transaction).await?;
+        }
+        if !version.seeds.is_empty() {
+            let inserting = collection.insert_many(&version.seeds);
+            inserting.session(transaction).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn create_indexes(&self, indexes: &[IndexModel]) -> Result<(), Error> {
+        if indexes.is_empty() {
+            return Ok(());
+        }
+        let collection = self.collection::<Document>();
+        collection.create_indexes(indexes.to_vec()).await.map(drop)
+    }
+
+    /// Succeeds if the index does not exist.
+    pub async fn drop_index(&self, name: &str) -> Result<(), Error> {
+        match self.collection::<Document>().drop_index(name).await {
+            Err(error) if error_code(&error).is_some_and(|code| NO_INDEX.contains(&code)) => Ok(()),
+            dropped => dropped,
+        }
+    }
+
+    /// Inserts the document, unless one with its `_id` and kind exists. Fails if one of another kind does.
+    pub async fn insert_if_missing(&self, document: &Document) -> Result<(), Error> {
+        let same = doc! { "_id": document.get("_id"), "_kind": document.get("_kind") };
+        let collection = self.collection::<Document>();
+        let inserting = collection.update_one(same, doc! { "$setOnInsert": document });
+        inserting.upsert(true).await.map(drop)
     }
 
     pub async fn exists(&self) -> Result<bool, Error> {

@@ -73,7 +73,7 @@ impl Tenant<'_> {
 
     pub(super) fn reaching<T>(
         &self,
-        reach: Reach,
+        reach: Reach<'static>,
         transaction: Option<TransactionSession>,
     ) -> TenantCollection<T> {
         let collection = self.location.collection::<RawDocumentBuf>();

@@ -78,7 +78,7 @@ impl<T: Send + Sync> TenantCollection<T> {
 }
 
 /// The given name, or the keys joined as the driver does.
-fn name_of(index: &IndexModel) -> String {
+pub(super) fn name_of(index: &IndexModel) -> String {
     given_name(index).map(str::to_owned).unwrap_or_else(|| {
         let keys = index.keys.iter().map(|(field, value)| match value {
             Bson::String(kind) => format!("{field}_{kind}"),
@@ -88,7 +88,11 @@ fn name_of(index: &IndexModel) -> String {
     })
 }
 
-fn bind(reach: Reach, mut index: IndexModel, name: &str) -> Result<IndexModel, Refused> {
+pub(super) fn bind(
+    reach: Reach<'_>,
+    mut index: IndexModel,
+    name: &str,
+) -> Result<IndexModel, Refused> {
     let mut options = index.options.take().unwrap_or_default();
     options.name = Some(stored_name(reach, name));
     if options.collation.is_some() {
@@ -131,7 +135,7 @@ fn must_be_first((field, value): (&String, &Bson)) -> bool {
             .is_some_and(|value| FIRST_KEYS.contains(&value))
 }
 
-fn stored_name(reach: Reach, name: &str) -> String {
+fn stored_name(reach: Reach<'_>, name: &str) -> String {
     match reach.kind() {
         Some(kind) => format!("{kind}.{name}"),
         None => name.to_owned(),
@@ -148,7 +152,7 @@ fn given_name(index: &IndexModel) -> Option<&str> {
     index.options.as_ref()?.name.as_deref()
 }
 
-fn name_within(reach: Reach, index: &IndexModel) -> String {
+fn name_within(reach: Reach<'_>, index: &IndexModel) -> String {
     let name = given_name(index).unwrap_or_default();
     let within = reach
         .kind()

@@ -94,16 +94,16 @@ fn and(mut condition: Document, mut more: Vec<Document>) -> Document {
 
 /// The documents that a handle reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum Reach<'k> {
     /// Those of one kind.
-    Kind(&'static str),
+    Kind(&'k str),
     /// Those of no kind.
     NoKind,
 }
 
-impl Reach {
+impl<'k> Reach<'k> {
     /// The name of the kind, if it is one.
-    pub fn kind(self) -> Option<&'static str> {
+    pub fn kind(self) -> Option<&'k str> {
         match self {
             Self::Kind(name) => Some(name),
             Self::NoKind => None,

@@ -20,7 +20,7 @@ use crate::mongo::TransactionSession;
 #[derive(Debug)]
 pub(super) struct Target<T> {
     collection: Collection<RawDocumentBuf>,
-    reach: Reach,
+    reach: Reach<'static>,
     transaction: Option<TransactionSession>,
     documents: PhantomData<fn() -> T>,
 }
@@ -38,7 +38,7 @@ impl<T> Clone for Target<T> {
 impl<T> Target<T> {
     pub fn new(
         collection: Collection<RawDocumentBuf>,
-        reach: Reach,
+        reach: Reach<'static>,
         transaction: Option<TransactionSession>,
     ) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl<T> Target<T> {
         }
     }
 
-    pub fn reach(&self) -> Reach {
+    pub fn reach(&self) -> Reach<'static> {
         self.reach
     }
 

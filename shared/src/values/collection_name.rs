@@ -36,7 +36,8 @@ impl CollectionName {
         ]
     }
 
-    fn of_id(id: &str) -> Self {
+    /// A name that no slug has. `id` as in [`Self::candidates`].
+    pub fn of_id(id: &str) -> Self {
         Self(format!("{PREFIX}{id}"))
     }
 

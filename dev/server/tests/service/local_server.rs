@@ -20,7 +20,7 @@ pub struct Server {
     _stdout: BufReader<ChildStdout>,
     /// The printed calls: create, login, show.
     calls: Vec<String>,
-    mongodb: String,
+    pub mongodb: String,
 }
 
 pub fn command(folder: &Path, settings: &[(&str, &str)]) -> Command {

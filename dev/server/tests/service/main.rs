@@ -35,6 +35,7 @@ mod memberships;
 mod outages;
 mod product_function;
 mod product_route;
+mod product_versions;
 mod properties;
 mod purge;
 mod rate_limits;

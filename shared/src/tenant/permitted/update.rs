@@ -10,7 +10,7 @@ use crate::tenant::kind::{Reach, is_kind_field};
 /// An update that leaves the documents in `reach`. A document of operators cannot name the kind. A pipeline may compute the
 /// whole document, so it ends with a stage that restores the kind.
 pub(in crate::tenant) fn bind_update(
-    reach: Reach,
+    reach: Reach<'_>,
     update: UpdateModifications,
 ) -> Result<UpdateModifications, Refused> {
     match update {

@@ -1,0 +1,93 @@
+//! The versions before the one that is rolled out, and what has changed since.
+
+use mongodb::IndexModel;
+use mongodb::bson::{Document, serialize_to_document};
+
+use super::error::RolloutError;
+use crate::model::ProductVersion;
+
+/// All older versions, by number.
+pub(super) struct History(Vec<ProductVersion>);
+
+impl History {
+    /// Fails if the version cannot follow the `stored` ones.
+    pub fn before(
+        version: &ProductVersion,
+        mut stored: Vec<ProductVersion>,
+    ) -> Result<Self, RolloutError> {
+        let number = version.number;
+        if let Some(newest) = stored.last() {
+            if newest.product != version.product {
+                return Err(RolloutError::OtherProduct(newest.product.clone()));
+            }
+            if newest.number > number {
+                let newest = newest.number;
+                return Err(RolloutError::Older { number, newest });
+            }
+        }
+        match stored.pop_if(|newest| newest.number == number) {
+            Some(same) if !has_same_contents(&same, version) => {
+                Err(RolloutError::OtherContents(number))
+            }
+            _ => Ok(Self(stored)),
+        }
+    }
+
+    /// The number of the version before.
+    pub fn newest(&self) -> Option<i64> {
+        self.0.last().map(|version| version.number)
+    }
+
+    /// Names of the indexes that a tenant with the version `from` may have, and that are not those of `version`. A run that was
+    /// stopped may have created those of a version after `from`.
+    pub fn stale_indexes(&self, version: &ProductVersion, from: Option<i64>) -> Vec<String> {
+        let applied = self.0.iter().filter(|one| Some(one.number) >= from);
+        let indexes = applied.flat_map(|one| &one.indexes);
+        let stale = indexes.filter(|index| !contains(&version.indexes, index));
+        let mut names: Vec<_> = stale.filter_map(name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Names of the indexes that the version before does not have.
+    pub fn new_indexes(&self, version: &ProductVersion) -> Vec<String> {
+        let before = self.0.last().map_or(&[][..], |before| &before.indexes);
+        let new = version
+            .indexes
+            .iter()
+            .filter(|index| !contains(before, index));
+        new.filter_map(name).collect()
+    }
+
+    /// The seeds that a tenant with the version `from` has not had. It may have changed or deleted the others.
+    pub fn new_seeds<'v>(
+        &self,
+        version: &'v ProductVersion,
+        from: Option<i64>,
+    ) -> impl Iterator<Item = &'v Document> + use<'_, 'v> {
+        let from = self.0.iter().find(|one| Some(one.number) == from);
+        let had = from.map_or(&[][..], |from| &from.seeds);
+        let has_had =
+            move |seed: &Document| had.iter().any(|one| one.get("_id") == seed.get("_id"));
+        version.seeds.iter().filter(move |seed| !has_had(seed))
+    }
+}
+
+fn has_same_contents(one: &ProductVersion, other: &ProductVersion) -> bool {
+    one.seeds == other.seeds
+        && one.indexes.len() == other.indexes.len()
+        && one
+            .indexes
+            .iter()
+            .all(|index| contains(&other.indexes, index))
+}
+
+fn contains(indexes: &[IndexModel], index: &IndexModel) -> bool {
+    let stored = |index| serialize_to_document(index).ok();
+    indexes.iter().any(|one| stored(one) == stored(index))
+}
+
+fn name(index: &IndexModel) -> Option<String> {
+    index.options.as_ref()?.name.clone()
+}
