@@ -17,12 +17,25 @@ use crate::ProductRoute;
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Option<Command>,
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// What the server serves besides the service's own routes.
+#[derive(Args)]
+pub struct Options {
     /// A path of your product, and the function behind it: any program that speaks Lambda's invoke API, such as
     /// `cargo lambda watch` or `sam local start-lambda`.
     ///
     /// As behind API Gateway, the service's authorizer is asked first. Can be given several times.
     #[arg(long = "route", value_name = "/PATH/*=INVOKE-URL")]
     pub routes: Vec<ProductRoute>,
+    /// Adds what helps to develop a product: POST /dev/sign-in, which signs in to a new organization at once, and the signing
+    /// secret for a product in Rust.
+    ///
+    /// For a loopback address and the MongoDB that the server starts.
+    #[arg(long)]
+    pub dev: bool,
 }
 
 /// What else the program does. It then serves nothing.

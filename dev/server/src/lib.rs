@@ -3,6 +3,7 @@
 mod api;
 mod arguments;
 mod cors;
+mod dev_routes;
 mod local_secrets;
 mod product_command;
 mod product_route;
@@ -11,8 +12,9 @@ mod settings;
 mod welcome;
 
 pub use api::{CONNECTIONS, connected, openapi_document, routes};
-pub use arguments::{Arguments, Command, ProductCommand};
+pub use arguments::{Arguments, Command, Options, ProductCommand};
 pub use cors::cors;
+pub use dev_routes::{DevRefused, permit_dev, with_dev_routes};
 pub use local_secrets::{pepper, token_secret};
 pub use product_command::{ProductCommandError, apply_product};
 pub use product_route::{ProductRoute, with_product_routes};

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use clap::Parser;
 use env_file::EnvFileError;
 use mongod::{Ended, Mongod, NotFound, Purpose, StartError};
 use server::{
-    Arguments, Command, LocalSettings, ProductCommand, ProductCommandError, ProductRoute,
-    apply_product, connected, cors, pepper, purge_on_schedule, routes, token_secret, welcome,
-    with_product_routes,
+    Arguments, Command, DevRefused, LocalSettings, Options, ProductCommand, ProductCommandError,
+    ProductRoute, apply_product, connected, cors, pepper, permit_dev, purge_on_schedule, routes,
+    token_secret, welcome, with_dev_routes, with_product_routes,
 };
 use shared::clock::Clock;
 use shared::config::{ConfigErrors, ConfiguredSecret};
@@ -23,7 +24,7 @@ use shared::secrets::SecretsManager;
 use shared::start::{StartupError, prepare};
 use shared::state::AppState;
 use shared::store::Mongo;
-use shared::tokens::Tokens;
+use shared::tokens::{SecretSource, Tokens};
 use tokio::net::TcpListener;
 use tokio::signal;
 
@@ -69,6 +70,10 @@ enum Failure {
     #[error(transparent)]
     Product(#[from] ProductCommandError),
     #[error(transparent)]
+    Dev(#[from] DevRefused),
+    #[error(transparent)]
+    Mongodb(#[from] mongodb::error::Error),
+    #[error(transparent)]
     Io(#[from] io::Error),
 }
 
@@ -83,8 +88,9 @@ fn main() -> ExitCode {
 }
 
 fn start() -> Result<(), Failure> {
-    let Arguments { command, routes } = Arguments::parse();
-    if let Some((one, other)) = ProductRoute::first_overlap(&routes) {
+    let Arguments { command, options } = Arguments::parse();
+    let routes = &options.routes;
+    if let Some((one, other)) = ProductRoute::first_overlap(routes) {
         return Err(Failure::OverlappingRoutes(
             one.to_string(),
             other.to_string(),
@@ -100,7 +106,7 @@ fn start() -> Result<(), Failure> {
         .build()?;
     match command {
         Some(command) => runtime.block_on(run_command(settings, command)),
-        None => runtime.block_on(run(settings, routes)),
+        None => runtime.block_on(run(settings, options)),
     }
 }
 
@@ -123,8 +129,11 @@ fn warn_of_unknown(names: &[String]) {
 }
 
 /// The port comes first: when it is taken, nothing else needs to start.
-async fn run(mut settings: LocalSettings, routes: Vec<ProductRoute>) -> Result<(), Failure> {
+async fn run(mut settings: LocalSettings, options: Options) -> Result<(), Failure> {
     let listener = listen(&settings.host, settings.port).await?;
+    if options.dev {
+        permit_dev(listener.local_addr()?, settings.own_mongod)?;
+    }
     let mut mongod = match settings.own_mongod {
         true => Some(start_mongod().await?),
         false => None,
@@ -133,8 +142,12 @@ async fn run(mut settings: LocalSettings, routes: Vec<ProductRoute>) -> Result<(
     if let Some(uri) = &own_uri {
         settings.config.mongodb = ConfiguredSecret::Plain(uri.clone().into());
     }
+    let started = Started {
+        options: &options,
+        own_uri: own_uri.as_deref(),
+    };
     let served = tokio::select! {
-        served = serve(settings, listener, own_uri.as_deref(), &routes) => served,
+        served = serve(settings, listener, started) => served,
         ended = end_of(mongod.as_mut()) => Err(ended),
     };
     if let Some(mongod) = mongod {
@@ -173,37 +186,35 @@ async fn start_mongod() -> Result<Mongod, Failure> {
     Ok(Mongod::start(&binary, Path::new(MONGODB_FOLDER), Purpose::Keep).await?)
 }
 
+/// What the server was started with.
+#[derive(Clone, Copy)]
+struct Started<'a> {
+    options: &'a Options,
+    /// Of the server's own MongoDB.
+    own_uri: Option<&'a str>,
+}
+
 async fn serve(
     mut settings: LocalSettings,
     listener: TcpListener,
-    own_uri: Option<&str>,
-    products: &[ProductRoute],
+    started: Started<'_>,
 ) -> Result<(), Failure> {
-    let pepper = pepper(settings.pepper_secret_id, Path::new(FOLDER));
+    let pepper = pepper(settings.pepper_secret_id.take(), Path::new(FOLDER));
     settings.config.pepper = Some(pepper.map_err(Failure::Folder)?);
     let secrets: Arc<SecretsManager> = Arc::default();
-    let secret = token_secret(
-        settings.jwt_secret_id,
-        Arc::clone(&secrets),
-        Path::new(FOLDER),
-    );
+    let id = settings.jwt_secret_id.take();
+    let secret = token_secret(id, Arc::clone(&secrets), Path::new(FOLDER));
     let secret = secret.map_err(Failure::Folder)?;
-    let tokens = Tokens::new(settings.tokens, secret);
-    let state = Arc::new(AppState::new(settings.config, tokens, secrets));
+    let tokens = Tokens::new(settings.tokens.clone(), secret.clone());
+    let state = Arc::new(AppState::new(settings.config.clone(), tokens, secrets));
     let prepared = prepare(&state).await;
-    prepared.map_err(|error| match (error, own_uri) {
+    prepared.map_err(|error| match (error, started.own_uri) {
         (StartupError::Schema(mismatch), Some(_)) => other_version(mismatch),
         (error, _) => error.into(),
     })?;
-    let router = http::service(routes(&state), REQUEST_TIMEOUT);
-    let router = match settings.cors_allowed_origins {
-        // Without it OPTIONS is a method like any other, as it is behind API Gateway.
-        origins if origins.is_empty() => router,
-        origins => router.layer(cors(origins)),
-    };
-    let router = with_product_routes(router, products, &state)?;
+    let router = router(settings, secret, &state, started).await?;
     tokio::spawn(purge_on_schedule(Arc::clone(&state)));
-    let mongodb = own_uri.unwrap_or(match state.mongo.is_connected() {
+    let mongodb = started.own_uri.unwrap_or(match state.mongo.is_connected() {
         true => "as configured",
         false => "as configured, cannot be reached: requests get 503 until it can",
     });
@@ -219,6 +230,29 @@ async fn serve(
         () = async { let _ = stopped.changed().await; tokio::time::sleep(SHUTDOWN_TIMEOUT).await } => {}
     }
     Ok(())
+}
+
+/// All routes: those of the service, of the products, and for development.
+async fn router(
+    settings: LocalSettings,
+    secret: SecretSource,
+    state: &Arc<AppState>,
+    started: Started<'_>,
+) -> Result<Router, Failure> {
+    let router = http::service(routes(state), REQUEST_TIMEOUT);
+    let router = match settings.cors_allowed_origins {
+        // Without it OPTIONS is a method like any other, as it is behind API Gateway.
+        origins if origins.is_empty() => router,
+        origins => router.layer(cors(origins)),
+    };
+    let router = with_product_routes(router, &started.options.routes, state)?;
+    match started.own_uri {
+        Some(uri) if started.options.dev => {
+            let (config, tokens) = (settings.config, settings.tokens);
+            Ok(with_dev_routes(router, config, tokens, secret, uri).await?)
+        }
+        _ => Ok(router),
+    }
 }
 
 fn other_version(mismatch: SchemaMismatch) -> Failure {

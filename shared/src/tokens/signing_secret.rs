@@ -9,6 +9,7 @@ use crate::secrets::{SecretError, SecretVersion, SecretsManager};
 /// HS256 requires a key at least as long as its hash (RFC 7518, section 3.2).
 pub(super) const MIN_BYTES: usize = 32;
 
+#[derive(Clone)]
 pub enum SecretSource {
     /// No secret: this process neither issues nor verifies tokens.
     Unused,

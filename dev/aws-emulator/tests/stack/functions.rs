@@ -7,8 +7,8 @@ use base64::Engine;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    JWT_SECRET, MONGODB_URI_SECRET, PASSWORD, Stack, create, event, log_in, request, send, token,
-    with_token,
+    JWT_SECRET, MONGODB_URI_SECRET, PASSWORD, Stack, create, event, executable, functions, log_in,
+    request, send, token, with_token,
 };
 use crate::secured_mongod::USER;
 
@@ -420,4 +420,24 @@ async fn f22_a_duplicate_event_creates_one_organization() {
     let (first, second) = tokio::join!(send(&one, &repeatable), send(&two, &repeatable));
     assert_eq!((first.0, second.0), (201, 201));
     assert_eq!(first.1, second.1);
+}
+
+#[test]
+fn x2_no_function_has_routes_of_the_local_server() {
+    let has = |program: &[u8], text: &str| {
+        program
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    for function in functions() {
+        let program = std::fs::read(executable(&function)).unwrap();
+        // A program without any text would pass.
+        assert!(
+            has(&program, "MASTER_DB") || function == "api-docs",
+            "{function}"
+        );
+        for part in ["dev/sign-in", "dev/secrets-manager"] {
+            assert!(!has(&program, part), "{function} has {part}");
+        }
+    }
 }

@@ -28,8 +28,8 @@ pub fn functions() -> BTreeSet<String> {
         .collect()
 }
 
-/// Path of a function's executable. Builds all of them once per process.
-fn executable(function: &str) -> PathBuf {
+/// Path of a function's executable, of those of the tests' profile. Builds all of them once per process.
+pub fn executable(function: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER
         .get_or_init(|| aws_emulator::build(Profile::Dev).unwrap())

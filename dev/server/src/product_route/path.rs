@@ -6,7 +6,7 @@ use std::str::FromStr;
 use reqwest::Url;
 
 /// The first parts of the service's own paths.
-pub(super) const OWN: [&str; 5] = ["admin", "docs", "health", "openapi.json", "org"];
+pub(super) const OWN: [&str; 6] = ["admin", "dev", "docs", "health", "openapi.json", "org"];
 
 /// A product's path, and the function behind it.
 #[derive(Clone, Debug)]

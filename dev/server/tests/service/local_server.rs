@@ -56,10 +56,12 @@ impl Server {
     }
 
     pub fn start_with(folder: &Path, settings: &[(&str, &str)]) -> Self {
-        let mut process = command(folder, settings)
-            .env("RUST_LOG", "trace")
-            .spawn()
-            .unwrap();
+        Self::spawn(command(folder, settings))
+    }
+
+    /// Starts the server of [`command`].
+    pub fn spawn(mut command: Command) -> Self {
+        let mut process = command.env("RUST_LOG", "trace").spawn().unwrap();
         let stderr = BufReader::new(process.stderr.take().unwrap());
         // The thread ends when the process and its mongod close stderr.
         std::thread::spawn(move || {

@@ -17,6 +17,7 @@ mod contradictions;
 mod crashes;
 mod create_organization;
 mod delete_organization;
+mod dev_routes;
 mod documents;
 mod failover;
 mod faults;

@@ -317,7 +317,7 @@ async fn versions_that_cannot_be_applied_are_refused_and_change_nothing() {
     for (kind, reason) in [
         (
             json!({ "indexes": [ { "key": { "a": "text" } }, { "key": { "b": "text" } } ] }),
-            "equivalent index"
+            "equivalent index",
         ),
         (
             json!({ "indexes": [ { "key": { "a": 3, "b": "no such type" } } ] }),
