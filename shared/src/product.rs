@@ -43,7 +43,7 @@ pub use axum;
 pub use mongodb;
 
 // The start of a function.
-pub use crate::lambda::{InvocationError, Secret, serve, serve_events, start};
+pub use crate::lambda::{InvocationError, Secret, serve, serve_events, serve_job, start};
 pub use crate::start::StartupError;
 pub use crate::state::AppState;
 

@@ -1,6 +1,7 @@
 //! Lifecycle of a Lambda function: starts once, then serves events, mostly of an HTTP API (payload format 2.0).
 
 mod invocation_error;
+mod job;
 mod path;
 mod payload;
 mod response;
@@ -29,6 +30,7 @@ use crate::tokens::{SecretSource, Tokens};
 use crate::{log, metrics};
 
 pub use self::invocation_error::InvocationError;
+pub use self::job::serve_job;
 pub use self::payload::{NEEDS_VERSION_2, Payload};
 
 /// A secret that a function reads in addition to the connection string. Its role permits no other secret.

@@ -424,20 +424,16 @@ async fn f22_a_duplicate_event_creates_one_organization() {
 
 #[test]
 fn x2_no_function_has_routes_of_the_local_server() {
-    let has = |program: &[u8], text: &str| {
-        program
-            .windows(text.len())
-            .any(|part| part == text.as_bytes())
-    };
     for function in functions() {
         let program = std::fs::read(executable(&function)).unwrap();
+        let program = String::from_utf8_lossy(&program);
         // A program without any text would pass.
         assert!(
-            has(&program, "MASTER_DB") || function == "api-docs",
+            program.contains("MASTER_DB") || function == "api-docs",
             "{function}"
         );
         for part in ["dev/sign-in", "dev/secrets-manager"] {
-            assert!(!has(&program, part), "{function} has {part}");
+            assert!(!program.contains(part), "{function} has {part}");
         }
     }
 }
