@@ -65,7 +65,8 @@ pub struct AuditEvent {
         required
     )]
     session_id: Option<String>,
-    /// The client's address, or `job:<name>` for a job of a product.
+    /// The client's address, `job:<name>` for a job of a product, or `product:<name>` for an event that the product reported
+    /// with its own database user.
     #[schema(example = "203.0.113.7")]
     address: String,
     /// How many sessions the action ended, counted up to 10,000. Only in `session_ended`,

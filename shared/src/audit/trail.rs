@@ -1,10 +1,13 @@
 //! Reads the trail page by page, newest events first.
 
-use mongodb::bson::doc;
+use std::cmp::Reverse;
+
+use mongodb::bson::{Document, doc};
 
 use super::Cursor;
 use crate::auth::Caller;
 use crate::model::{AccountId, Event};
+use crate::mongo::collect;
 use crate::problem::Problem;
 
 /// Maximum number of events on a page.
@@ -27,29 +30,29 @@ pub async fn page(
     let databases = caller.databases();
     let pepper = databases.pepper()?;
     let organization = caller.organization().id;
+    let earlier = match cursor {
+        Some(text) => Cursor::parse(text, pepper, organization)
+            .map(earlier_than)
+            .ok_or_else(|| Problem::malformed("The cursor is invalid."))?,
+        None => Document::new(),
+    };
     let mut filter = doc! { "organization_ids": organization };
     if let Some(account) = account {
         filter.insert("account_id", account);
     }
-    if let Some(text) = cursor {
-        let cursor = Cursor::parse(text, pepper, organization)
-            .ok_or_else(|| Problem::malformed("The cursor is invalid."))?;
-        let earlier = doc! { "at": { "$lt": cursor.at } };
-        let same_time = doc! { "at": cursor.at, "_id": { "$lt": cursor.id } };
-        filter.insert("$or", [earlier, same_time]);
-    }
+    filter.extend(earlier.clone());
     let size = usize::try_from(limit.min(MAX_PAGE)).map_err(|_| Problem::internal())?;
-    let mut found = databases
-        .audit_events
-        .find(filter)
-        .sort(doc! { "at": -1, "_id": -1 })
-        // One more than requested: it shows whether there is another page.
-        .limit(i64::from(limit.min(MAX_PAGE)) + 1)
-        .await?;
-    let mut events: Vec<Event> = Vec::with_capacity(size + 1);
-    while found.advance().await? {
-        events.push(found.deserialize_current()?);
-    }
+    // One more than requested: it shows whether there is another page.
+    let limit = i64::from(limit.min(MAX_PAGE)) + 1;
+    let recorded = async {
+        let events = databases.audit_events.find(filter);
+        let events = events.sort(doc! { "at": -1, "_id": -1 }).limit(limit);
+        collect(events.await?).await
+    };
+    let reported = databases.product_events(organization, account, earlier, limit);
+    let (mut events, reported) = tokio::try_join!(recorded, reported)?;
+    events.extend(reported.into_iter().map(Event::reported));
+    events.sort_by_key(|event| Reverse((event.at, event.id)));
     let more = events.len() > size;
     events.truncate(size);
     let last = events.last().filter(|_| more).map(Cursor::after);
@@ -58,4 +61,11 @@ pub async fn page(
         events,
         next_cursor,
     })
+}
+
+/// The condition for the events that follow the cursor's.
+fn earlier_than(cursor: Cursor) -> Document {
+    let earlier = doc! { "at": { "$lt": cursor.at } };
+    let same_time = doc! { "at": cursor.at, "_id": { "$lt": cursor.id } };
+    doc! { "$or": [earlier, same_time] }
 }

@@ -14,10 +14,7 @@ use crate::tenant::{JobReport, Tenants};
 /// Connects to all dependencies, then runs `job` for each event until Lambda ends the process. The content of the event is
 /// ignored, and the report is the function's result. If the job failed for an organization, the invocation fails, so that an
 /// alarm can report it.
-pub async fn serve_job<F>(
-    state: &AppState,
-    job: impl Fn(Tenants) -> F,
-) -> Result<(), StartupError>
+pub async fn serve_job<F>(state: &AppState, job: impl Fn(Tenants) -> F) -> Result<(), StartupError>
 where
     F: Future<Output = Result<JobReport, Problem>>,
 {

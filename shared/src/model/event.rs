@@ -7,12 +7,14 @@ use mongodb::bson::oid::ObjectId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Account, AccountId, OrganizationId, SessionId};
+use super::{Account, AccountId, OrganizationId, ProductEvent, SessionId};
 use crate::clock::after;
 use crate::http::ClientAddress;
 
 /// How long events are kept.
-const RETENTION: Duration = Duration::from_secs(400 * 24 * 3600);
+pub(crate) const RETENTION: Duration = Duration::from_secs(400 * 24 * 3600);
+/// Maximum size of a product's details, in bytes.
+pub(crate) const MAX_DETAILS: usize = 4 * 1024;
 /// How long events without an organization are kept: refused logins with an email that no account has.
 const RETENTION_WITHOUT_ORGANIZATION: Duration = Duration::from_secs(24 * 3600);
 
@@ -32,7 +34,7 @@ pub struct Event {
     pub action: Action,
     pub account_id: Option<AccountId>,
     pub session_id: Option<SessionId>,
-    /// The client's address, see [`ClientAddress`], or `job:<name>`.
+    /// The client's address, see [`ClientAddress`], `job:<name>`, or `product:<name>`.
     pub address: String,
     /// How many sessions the action ended, for actions that end sessions. Counts at most 10,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,6 +120,22 @@ impl Event {
     /// An action of a job, which has no account.
     pub(crate) fn of_job(action: Action, job: &str, now: DateTime) -> Self {
         Self::from(action, format!("job:{job}"), now)
+    }
+
+    /// An event that a product reported.
+    pub(crate) fn reported(event: ProductEvent) -> Self {
+        let product = event.action.split('.').next().unwrap_or_default();
+        let address = format!("product:{product}");
+        let action = Action::Product {
+            action: event.action,
+            details: event.details,
+        };
+        let reported = Self {
+            id: event.id,
+            account_id: event.admin_id,
+            ..Self::from(action, address, event.at)
+        };
+        reported.concerning(vec![event.organization_id])
     }
 
     fn from(action: Action, address: String, now: DateTime) -> Self {

@@ -8,8 +8,8 @@ use tokio::sync::OnceCell;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::model::{
-    Account, Event, IdempotencyRecord, JobPosition, Membership, Organization, ProductVersion,
-    Session, Tombstone,
+    Account, Event, IdempotencyRecord, JobPosition, Membership, Organization, ProductEvent,
+    ProductVersion, Session, Tombstone,
 };
 use crate::mongo::ConnectError;
 use crate::pepper::Pepper;
@@ -38,6 +38,8 @@ pub struct Databases {
     pub(super) leases: Collection<Document>,
     /// See [`JobPosition`].
     pub(super) jobs: Collection<JobPosition>,
+    /// See [`ProductEvent`].
+    pub(super) product_events: Collection<ProductEvent>,
     /// See [`ProductVersion`].
     pub(super) product_versions: Collection<ProductVersion>,
     /// None if the function may not read the pepper.
@@ -75,6 +77,7 @@ impl Databases {
             prepared: OnceCell::new(),
             leases: master.collection("leases"),
             jobs: master.collection("jobs"),
+            product_events: master.collection("product_events"),
             product_versions: master.collection("product_versions"),
             pepper: None,
             clock: clock.clone(),

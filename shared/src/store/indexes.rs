@@ -19,7 +19,8 @@ impl Databases {
     pub(crate) async fn prepare_once(&self) -> Result<(), ConnectError> {
         let preparing = async || {
             self.store_schema_version().await?;
-            Ok(self.create_indexes().await?)
+            tokio::try_join!(self.create_indexes(), self.create_product_access())?;
+            Ok(())
         };
         self.prepared.get_or_try_init(preparing).await.map(drop)
     }

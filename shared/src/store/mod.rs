@@ -8,6 +8,7 @@ mod lease;
 pub(crate) mod locks;
 mod mongo;
 mod principals;
+mod product_access;
 mod product_versions;
 mod purge;
 mod schema;

@@ -49,8 +49,10 @@ impl Databases {
         deleting.await.map(drop)
     }
 
-    /// Removes the organization from all events, and the events that concern no other organization.
+    /// Removes the organization from all events, and the events that concern no other organization. Removes what products
+    /// reported.
     pub(crate) async fn delete_events_of(&self, organization: OrganizationId) -> Result<(), Error> {
+        self.delete_product_events_of(organization).await?;
         let alone = doc! { "organization_ids": [organization] };
         self.audit_events.delete_many(alone).await?;
         let among_others = doc! { "organization_ids": organization };

@@ -6,11 +6,10 @@ use serde_json::{Map, Value};
 use super::cursor::lock;
 use super::error::{DetailsError, TenantError};
 use super::transaction::TenantTransaction;
-use crate::model::Action;
+use crate::model::{Action, MAX_DETAILS};
 use crate::values::is_product_name;
 
 /// As JSON.
-const MAX_DETAILS: usize = 4 * 1024;
 /// Details of the service's actions. Clients expect strings.
 const STRINGS: [&str; 4] = ["organization_name", "from", "to", "reason"];
 

@@ -18,6 +18,7 @@ mod local_aws;
 mod observability;
 mod parameters;
 mod product;
+mod product_user;
 mod rights;
 mod secured_mongod;
 mod start;

@@ -80,6 +80,24 @@ impl SecuredMongod {
         self.uri_with(&format!("{name}:{PASSWORD}@"), "replicaSet=rs0")
     }
 
+    /// Creates a user with the documented rights of a product. Returns its connection string.
+    pub async fn create_product_user(&self, name: &str) -> String {
+        let on = |collection: &str| doc! { "db": "master_db", "collection": collection };
+        let role = doc! {
+            "createRole": "product",
+            "privileges": [
+                { "resource": on("open_tenants"), "actions": ["find"] },
+                { "resource": on("product_events"), "actions": ["insert"] },
+            ],
+            "roles": [{ "role": "readWrite", "db": "tenants" }],
+        };
+        let operator = self.operator().await;
+        operator.run_command(role).await.unwrap();
+        let user = doc! { "createUser": name, "pwd": PASSWORD, "roles": ["product"] };
+        operator.run_command(user).await.unwrap();
+        self.uri_with(&format!("{name}:{PASSWORD}@"), "replicaSet=rs0")
+    }
+
     pub async fn drop_user(&self, name: &str) {
         let user = doc! { "dropUser": name };
         self.operator().await.run_command(user).await.unwrap();

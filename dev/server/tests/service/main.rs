@@ -34,6 +34,7 @@ mod login;
 mod logs;
 mod memberships;
 mod outages;
+mod product_access;
 mod product_function;
 mod product_route;
 mod product_versions;
