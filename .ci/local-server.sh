@@ -7,7 +7,7 @@ start_local_server() {
   shift
   (
     cd "$work"
-    exec env MONGODB_URI= MONGODB_URI_SECRET_ID= HOST=127.0.0.1 PORT=0 BCRYPT_COST=10 RUST_LOG=warn "$program" "$@"
+    exec env MONGODB_URI= MONGODB_URI_SECRET_ID= HOST=127.0.0.1 PORT="${PORT:-0}" BCRYPT_COST=10 RUST_LOG=warn "$program" "$@"
   ) >"$work/output" 2>&1 &
   server=$!
   until grep -q 'authorization: Bearer' "$work/output"; do

@@ -5,12 +5,15 @@ import html
 import json
 import os
 import uuid
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from tenant import Tenant
+from tenant import Tenant, open_tenants
 
 BASE_PATH = os.environ.get("BASE_PATH", "")
 MAX_PAGE = 100
+# The account of posted invoices.
+SALES = "account:sales"
 # URL of the service, where the page signs in. Empty if both have one domain.
 SERVICE_URL = os.environ.get("SERVICE_URL", "")
 PAGE = {"": ("index.html", "text/html"), "page.css": ("page.css", "text/css"), "page.js": ("page.js", "text/javascript")}
@@ -43,6 +46,25 @@ def handler(event, context):
     return {"statusCode": status, "headers": headers, "body": json.dumps(body)}
 
 
+def remind(event, context):
+    """A scheduled job: marks the drafts that are older than `REMIND_AFTER_DAYS`."""
+    now = datetime.now(timezone.utc)
+    before = now - timedelta(days=int(os.environ.get("REMIND_AFTER_DAYS", 7)))
+    old = {"state": "draft", "created_at": {"$lte": before}, "reminded_at": None}
+    report = {"done": 0, "failed": 0}
+    for tenant in open_tenants():
+        try:
+            if count := tenant.kind("invoice").set_all(old, {"reminded_at": now}):
+                tenant.audit("invoices.reminders", {"drafts": count})
+            report["done"] += 1
+        except Exception as error:
+            print(json.dumps({"level": "ERROR", "message": "a reminder failed", "error": repr(error)}))
+            report["failed"] += 1
+    if report["failed"]:
+        raise RuntimeError(f"the reminders failed for {report['failed']} organizations")
+    return report
+
+
 def page_file(name, media_type):
     """A file of the page. Everybody may read it: it has no data."""
     text = (Path(__file__).parent / "page" / name).read_text()
@@ -68,6 +90,8 @@ def route(event):
             return list_posted(tenant, event.get("queryStringParameters") or {})
         case "GET", ["drafts"]:
             return list_drafts(tenant)
+        case "GET", ["ledger"]:
+            return show_ledger(tenant)
         case "POST", ["invoices"]:
             return add_draft(tenant, json_body(event))
         case "POST", ["invoices", id, "post"]:
@@ -78,18 +102,21 @@ def route(event):
 
 def add_draft(tenant, body):
     customer, cents = body.get("customer"), body.get("amount_cents")
-    if not isinstance(customer, str) or not 1 <= len(customer) <= 200:
-        raise Refused(422, "validation_failed", "`customer` must be a text of 1 to 200 characters.")
     # An integer: a fraction of a cent would be lost in a float.
-    if type(cents) is not int or not 0 < cents < 10**12:
-        raise Refused(422, "validation_failed", "`amount_cents` must be a positive integer below 10^12.")
+    if not isinstance(customer, str) or type(cents) is not int:
+        raise Refused(400, "malformed_request", "`customer` must be a text, and `amount_cents` an integer.")
+    if not 1 <= len(customer) <= 200:
+        raise Refused(422, "validation_failed", "`customer` must have 1 to 200 characters.")
+    if not 0 < cents < 10**12:
+        raise Refused(422, "validation_failed", "`amount_cents` must be positive and below 10^12.")
     invoice = {"_id": str(uuid.uuid4()), "customer": customer, "amount_cents": cents, "state": "draft"}
+    invoice |= {"created_at": datetime.now(timezone.utc), "reminded_at": None}
     tenant.kind("invoice").insert(invoice)
     return 201, shown(invoice)
 
 
 def post(tenant, id, admin_id):
-    """Number, ledger line and the new state are one transaction."""
+    """Number, ledger line, audit event and the new state are one transaction."""
 
     def run(tenant):
         invoices = tenant.kind("invoice")
@@ -100,8 +127,9 @@ def post(tenant, id, admin_id):
             raise Refused(409, "not_a_draft", f"This invoice is {invoice['state']}.")
         posted = {"state": "posted", "number": tenant.next_number("invoice")}
         invoices.set({"_id": id}, posted)
-        line = {"_id": f"ledger:{id}", "amount_cents": invoice["amount_cents"], "posted_by": admin_id}
+        line = {"_id": f"ledger:{id}", "account": SALES, "amount_cents": invoice["amount_cents"], "posted_by": admin_id}
         tenant.kind("ledger_line").insert(line)
+        tenant.audit("invoices.invoice_posted", {"number": posted["number"]})
         return {**invoice, **posted}
 
     return 200, shown(tenant.transaction(run))
@@ -124,8 +152,21 @@ def list_drafts(tenant):
     return 200, {"invoices": [shown(invoice) for invoice in found]}
 
 
+def show_ledger(tenant):
+    """The sum of each account's lines. The accounts are seeds of `product.json`."""
+    accounts = tenant.kind("account").sums("ledger_line", "account", "amount_cents")
+    return 200, {"accounts": [{"label": one["label"], "amount_cents": one["amount_cents"]} for one in accounts]}
+
+
 def shown(invoice):
-    return {("id" if name == "_id" else name): value for name, value in invoice.items()}
+    return {
+        "id": invoice["_id"],
+        "customer": invoice["customer"],
+        "amount_cents": invoice["amount_cents"],
+        "state": invoice["state"],
+        "number": invoice.get("number"),
+        "reminded": invoice["reminded_at"] is not None,
+    }
 
 
 def number(query, name, default):

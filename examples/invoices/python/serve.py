@@ -5,15 +5,17 @@ import sys
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from app import handler
+import app
 
 
 class Invocations(BaseHTTPRequestHandler):
     def do_POST(self):
         event = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.send_response(200)
+        # The part before "invocations" names the function.
+        function = {"invoices": app.handler, "reminders": app.remind}[self.path.split("/")[-2]]
         try:
-            result = handler(event, None)
+            result = function(event, None)
         except Exception as error:
             traceback.print_exc()
             self.send_header("x-amz-function-error", "Unhandled")

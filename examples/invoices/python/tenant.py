@@ -1,7 +1,9 @@
 """A tenant's data. No other module imports pymongo, so no other code can reach another tenant's collection."""
 
 import os
+from datetime import datetime, timezone
 
+from bson import ObjectId
 from pymongo import MongoClient, ReturnDocument, WriteConcern
 from pymongo.read_concern import ReadConcern
 
@@ -25,6 +27,17 @@ def _connected():
     if _client is None:
         _client = MongoClient(_connection_string(), maxPoolSize=int(os.environ.get("MAX_CONNECTIONS", 2)), serverSelectionTimeoutMS=3_000)
     return _client
+
+
+def open_tenants():
+    """The data of each open organization, for a job."""
+    for tenant in _service()["open_tenants"].find().sort("_id"):
+        yield Tenant({**tenant, "organization_id": str(tenant["_id"])})
+
+
+def _service():
+    """The service's database. This product's user can read the open tenants and insert events, and nothing else."""
+    return _connected()[os.environ.get("MASTER_DB", "master_db")]
 
 
 class Tenant:
@@ -61,6 +74,18 @@ class Tenant:
         )
         return counter["last"]
 
+    def audit(self, action, details):
+        """Reports an event, which `GET /org/audit` of the service shows."""
+        event = {
+            "organization_id": ObjectId(self._caller["organization_id"]),
+            "action": action,
+            "details": details,
+            "at": datetime.now(timezone.utc),
+        }
+        if admin := self._caller.get("admin_id"):
+            event["admin_id"] = ObjectId(admin)
+        _service()["product_events"].insert_one(event, session=self._session)
+
 
 class Kind:
     """The documents of one kind. `_kind` marks them in the database, and appears nowhere else."""
@@ -84,6 +109,19 @@ class Kind:
         """Whether a document was changed."""
         updated = self._collection.update_one(self._own(filter), {"$set": fields}, session=self._session)
         return updated.matched_count == 1
+
+    def set_all(self, filter, fields):
+        """How many documents were changed."""
+        updated = self._collection.update_many(self._own(filter), {"$set": fields}, session=self._session)
+        return updated.modified_count
+
+    def sums(self, lines, key, field):
+        """The documents, each with the sum of `field` over the documents of the kind `lines` whose `key` is its `_id`."""
+        lookup = {"from": self._collection.name, "let": {"id": "$_id"}, "as": "lines"}
+        lookup["pipeline"] = [{"$match": {"_kind": lines, "$expr": {"$eq": [f"${key}", "$$id"]}}}]
+        stages = [{"$match": {"_kind": self._name}}, {"$sort": {"_id": 1}}, {"$lookup": lookup}]
+        stages += [{"$set": {field: {"$sum": f"$lines.{field}"}}}, {"$unset": ["lines", "_kind"]}]
+        return list(self._collection.aggregate(stages, session=self._session))
 
     def _own(self, filter):
         return {"$and": [{"_kind": self._name}, filter]}

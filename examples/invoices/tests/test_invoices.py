@@ -10,6 +10,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 SERVICE = os.environ.get("SERVICE_URL", "http://127.0.0.1:8000")
+FUNCTIONS = os.environ.get("FUNCTIONS_URL", "http://127.0.0.1:9001") + "/2015-03-31/functions"
 
 
 def call(method, path, body=None, token=None):
@@ -26,14 +27,16 @@ def call(method, path, body=None, token=None):
 
 
 def sign_in():
-    """The token of the admin of a new organization."""
-    name, password = f"Company {uuid.uuid4()}", "Admin@123"
-    email = f"{uuid.uuid4()}@example.com"
-    status, _ = call("POST", "/org/create", {"organization_name": name, "email": email, "password": password})
-    assert status == 201, status
-    status, session = call("POST", "/admin/login", {"email": email, "password": password})
-    assert status == 200, status
+    """The token of the owner of a new organization."""
+    status, session = call("POST", "/dev/sign-in", {"organization": f"Company {uuid.uuid4()}"})
+    assert status == 200, (status, session)
     return session["access_token"]
+
+
+def trail(token):
+    """The actions in the organization's audit trail, with their details."""
+    events = call("GET", "/org/audit?limit=100", token=token)[1]["events"]
+    return [(event["action"], event.get("details")) for event in events]
 
 
 def draft(token, cents=1250):
@@ -51,6 +54,27 @@ class Invoices(unittest.TestCase):
         self.assertEqual((status, posted["number"], posted["amount_cents"]), (200, 1, 1250))
         self.assertEqual(call("POST", f"/erp/invoices/{id}/post", {}, token)[0], 409)
         self.assertEqual(call("GET", "/erp/invoices", token=token)[1]["invoices"], [posted])
+        self.assertEqual([one for one in trail(token) if one[0].startswith("invoices.")], [("invoices.invoice_posted", {"number": 1})])
+
+    def test_the_ledger_has_the_accounts_of_the_product_file(self):
+        token = sign_in()
+        self.assertEqual(call("GET", "/erp/ledger", token=token)[1], {"accounts": [{"label": "Sales", "amount_cents": 0}]})
+        for cents in [1250, 99]:
+            self.assertEqual(call("POST", f"/erp/invoices/{draft(token, cents)}/post", {}, token)[0], 200)
+        self.assertEqual(call("GET", "/erp/ledger", token=token)[1]["accounts"][0]["amount_cents"], 1349)
+
+    def test_the_nightly_job_reminds_of_drafts_in_each_organization(self):
+        tokens = [sign_in(), sign_in()]
+        for token in tokens:
+            draft(token)
+        with urlopen(Request(f"{FUNCTIONS}/reminders/invocations", b"{}", method="POST")) as response:
+            report = json.loads(response.read())
+            self.assertIsNone(response.headers["x-amz-function-error"], report)
+        self.assertEqual(report["failed"], 0)
+        self.assertGreaterEqual(report["done"], 2)
+        for token in tokens:
+            self.assertTrue(all(one["reminded"] for one in call("GET", "/erp/drafts", token=token)[1]["invoices"]))
+            self.assertIn("invoices.reminders", [action for action, _ in trail(token)])
 
     def test_32_posts_at_once_have_32_numbers_in_a_row(self):
         token = sign_in()
@@ -83,6 +107,8 @@ class Invoices(unittest.TestCase):
     def test_bad_input_is_refused(self):
         token = sign_in()
         for body in [{}, {"customer": "Acme", "amount_cents": 1.5}, {"customer": {"$ne": 1}, "amount_cents": 1}]:
+            self.assertEqual(call("POST", "/erp/invoices", body, token)[0], 400, body)
+        for body in [{"customer": "", "amount_cents": 1}, {"customer": "Acme", "amount_cents": -1}]:
             self.assertEqual(call("POST", "/erp/invoices", body, token)[0], 422, body)
         for path in ["/erp/invoices?limit=0", "/erp/invoices?after=x"]:
             self.assertEqual(call("GET", path, token=token)[0], 400, path)
