@@ -12,7 +12,7 @@ use serde::Serialize;
 use shared::auth::Caller;
 use shared::http::{ClientAddress, Deadline, RequestLog};
 use shared::lambda::InvocationError;
-use shared::model::Role;
+use shared::model::{Cell, Role};
 use shared::problem::{Code, Problem};
 use shared::state::AppState;
 
@@ -41,6 +41,8 @@ pub struct AuthenticatedContext {
     pub database: String,
     /// The organization's own collection.
     pub collection_name: String,
+    /// The cluster of the data.
+    pub cell: Cell,
     pub role: Role,
 }
 
@@ -124,6 +126,7 @@ fn context_of(caller: &Caller) -> AuthorizerContext {
         organization_id: caller.organization().id.to_hex(),
         database: caller.tenant().database_name().to_owned(),
         collection_name: caller.organization().collection_name.as_str().to_owned(),
+        cell: caller.organization().placement.cell(),
         role: caller.role(),
     })
 }

@@ -31,7 +31,7 @@ impl Placement {
         mode: PlacementMode::Dedicated,
     };
 
-    pub(crate) fn cell(self) -> Cell {
+    pub fn cell(self) -> Cell {
         self.cell
     }
 

@@ -13,6 +13,7 @@ const ROLE: &str = "github-role.yaml";
 const CLOUDFRONT: &str = "cloudfront.yaml";
 const SECRET: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:invoices-AbCdEf";
 const PRODUCT: &str = "invoices/template.yaml";
+const PRODUCT_IN_RUST: &str = "invoices/rust/template.yaml";
 
 /// The resources of an example, transformed with these parameters.
 fn example(name: &str, parameters: Value) -> Value {
@@ -56,7 +57,8 @@ fn rights(role: &Value) -> Vec<Value> {
 
 #[test]
 fn the_linter_finds_nothing_in_the_examples() {
-    let templates = [ROLE, CLOUDFRONT, PRODUCT].map(|name| root().join("examples").join(name));
+    let templates =
+        [ROLE, CLOUDFRONT, PRODUCT, PRODUCT_IN_RUST].map(|name| root().join("examples").join(name));
     let found = aws_emulator::lint(&templates, &[]).unwrap();
     assert!(found.trim().is_empty(), "{found}");
 }
@@ -284,23 +286,54 @@ fn the_products_api_asks_the_services_authorizer() {
 
 /// What an example imports is exported by the stack.
 #[test]
-fn the_stack_exports_what_the_product_imports() {
-    let text = fs::read_to_string(root().join("examples").join(PRODUCT)).unwrap();
-    let imports = text
-        .lines()
-        .filter_map(|line| line.split_once("Fn::ImportValue: !Sub "));
-    let imports: Vec<&str> = imports.map(|(_, name)| name).collect();
-    assert_eq!(imports.len(), 3);
+fn the_stack_exports_what_the_products_import() {
     let outputs = template()["Outputs"].as_object().unwrap().values();
     let exported = outputs.filter_map(|output| output["Export"]["Name"]["Fn::Sub"].as_str());
     let exported: Vec<String> = exported
         .map(|name| name.replace("AWS::StackName", "ServiceStack"))
         .collect();
-    for import in imports {
-        assert!(
-            exported.iter().any(|name| name == import),
-            "{import}: {exported:?}"
-        );
+    for (product, count) in [(PRODUCT, 4), (PRODUCT_IN_RUST, 7)] {
+        let text = fs::read_to_string(root().join("examples").join(product)).unwrap();
+        let lines = text.lines();
+        let imports = lines.filter_map(|line| line.split_once("Fn::ImportValue: !Sub "));
+        let imports: Vec<&str> = imports.map(|(_, name)| name).collect();
+        assert_eq!(imports.len(), count, "{product}");
+        for import in imports {
+            assert!(
+                exported.iter().any(|name| name == import),
+                "{import}: {exported:?}"
+            );
+        }
+    }
+}
+
+/// Each product reads the secrets that its stack names, and no others.
+#[test]
+fn the_products_read_their_secrets_alone() {
+    for (product, functions, statements) in [
+        (PRODUCT, ["InvoicesFunction", "RemindersFunction"], [1, 1]),
+        (
+            PRODUCT_IN_RUST,
+            ["InvoicesFunction", "RemindersFunction"],
+            [2, 1],
+        ),
+    ] {
+        let given = json!({"ServiceStack": "organization-service", "MongodbUriSecretArn": SECRET});
+        let resources = example(product, given);
+        for (function, secrets) in functions.into_iter().zip(statements) {
+            let role = &resources[format!("{function}Role")]["Properties"];
+            let policies = role["Policies"].as_array().unwrap();
+            let [policy] = &policies[..] else {
+                panic!("{policies:?}")
+            };
+            let statement = &policy["PolicyDocument"]["Statement"][0];
+            assert_eq!(statement["Action"], "secretsmanager:GetSecretValue");
+            let named = match &statement["Resource"] {
+                Value::Array(several) => several.len(),
+                _ => 1,
+            };
+            assert_eq!(named, secrets, "{product}: {function}");
+        }
     }
 }
 

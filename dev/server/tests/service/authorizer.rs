@@ -156,7 +156,11 @@ async fn only_the_stage_variable_lets_callers_without_a_valid_token_through() {
     }
     let token = format!("Bearer {}", service.token_of(EMAIL).await);
     let valid = authorize_in_mode(&service, Some("pass"), Some(&token), soon).await;
-    assert_eq!(valid.response.unwrap()["context"]["role"], "owner");
+    let context = &valid.response.unwrap()["context"];
+    assert_eq!(
+        (&context["role"], &context["cell"]),
+        (&json!("owner"), &json!("home"))
+    );
 }
 
 #[tokio::test]
