@@ -31,16 +31,27 @@ fn processor_time(function: &Function) -> Outcome<f64> {
 
 /// Milliseconds of the processor that one of the requests takes.
 async fn each(function: &Function, events: Vec<Value>, status: u16) -> Outcome<f64> {
+    let sending = async {
+        for event in &events {
+            send(function, event, status).await?;
+        }
+        Ok(u32::try_from(events.len())?)
+    };
+    processor_millis(function, sending).await
+}
+
+/// Milliseconds of the processor that each of the requests of `work` takes. `work` returns how many it has sent.
+pub async fn processor_millis(
+    function: &Function,
+    work: impl Future<Output = Outcome<u32>>,
+) -> Outcome<f64> {
     let before = processor_time(function)?;
-    for event in &events {
-        send(function, event, status).await?;
-    }
-    let count = f64::from(u32::try_from(events.len())?);
+    let count = f64::from(work.await?);
     Ok((processor_time(function)? - before) / count * 1000.0)
 }
 
 /// Milliseconds, and dollars for a million, at this memory size in megabytes.
-fn price(processor_millis: f64, size: f64) -> (f64, f64) {
+pub fn price(processor_millis: f64, size: f64) -> (f64, f64) {
     let millis = processor_millis / (size / WHOLE_VCPU).min(1.0);
     let dollars = MILLION_REQUESTS + millis * 1000.0 * size / 1024.0 * GIGABYTE_SECOND;
     (millis, dollars)

@@ -11,6 +11,7 @@ mod load;
 mod login_paths;
 mod memory;
 mod plot;
+mod product;
 mod replay;
 mod report;
 mod server;
@@ -24,13 +25,14 @@ use std::path::{Path, PathBuf};
 pub type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 /// The names of the sections, in the order in which they are measured.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "machine",
     "size",
     "cold-start",
     "memory",
     "latency",
     "cost",
+    "product",
     "login-paths",
     "load",
     "growth",
@@ -94,6 +96,7 @@ async fn measure(sections: &[&str]) -> Outcome<()> {
             "memory" => memory::measure(&binaries).await?,
             "latency" => latency::measure(&binaries).await?,
             "cost" => cost::measure(&binaries).await?,
+            "product" => product::measure(&binaries).await?,
             "login-paths" => login_paths::measure().await?,
             "load" => load::measure().await?,
             "growth" => growth::measure(&binaries).await?,

@@ -30,7 +30,7 @@ pub struct Options {
     /// As behind API Gateway, the service's authorizer is asked first. Can be given several times.
     #[arg(long = "route", value_name = "/PATH/*=INVOKE-URL")]
     pub routes: Vec<ProductRoute>,
-    /// Adds what helps to develop a product: POST /dev/sign-in, which signs in to a new organization at once, and the signing
+    /// Adds what helps to develop a product: POST /dev/sign-in, which signs in and creates what it needs for that, and the signing
     /// secret for a product in Rust.
     ///
     /// For a loopback address and the MongoDB that the server starts.

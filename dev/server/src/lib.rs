@@ -15,7 +15,7 @@ pub use api::{CONNECTIONS, connected, openapi_document, routes};
 pub use arguments::{Arguments, Command, Options, ProductCommand};
 pub use cors::cors;
 pub use dev_routes::{DevRefused, permit_dev, with_dev_routes};
-pub use local_secrets::{pepper, token_secret};
+pub use local_secrets::{dev_password, pepper, token_secret};
 pub use product_command::{ProductCommandError, apply_product};
 pub use product_route::{ProductRoute, with_product_routes};
 pub use purge_schedule::purge_on_schedule;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use secrecy::SecretString;
 use shared::config::ConfiguredSecret;
 use shared::secrets::{SecretVersion, SecretsManager};
 use shared::tokens::SecretSource;
@@ -35,6 +36,12 @@ pub fn pepper(id: Option<String>, folder: &Path) -> io::Result<ConfiguredSecret>
             local_secret(folder, "pepper")?.into(),
         )),
     }
+}
+
+/// The password of the accounts that `--dev` creates: the file `dev-password` in `folder`. 64 characters, as many as
+/// `PASSWORD_MIN_LENGTH` can require.
+pub fn dev_password(folder: &Path) -> io::Result<SecretString> {
+    local_secret(folder, "dev-password").map(SecretString::from)
 }
 
 /// The secret in the file `name`, made on the first call. Only its owner can read the file.

@@ -13,8 +13,8 @@ use env_file::EnvFileError;
 use mongod::{Ended, Mongod, NotFound, Purpose, StartError};
 use server::{
     Arguments, Command, DevRefused, LocalSettings, Options, ProductCommand, ProductCommandError,
-    ProductRoute, apply_product, connected, cors, pepper, permit_dev, purge_on_schedule, routes,
-    token_secret, welcome, with_dev_routes, with_product_routes,
+    ProductRoute, apply_product, connected, cors, dev_password, pepper, permit_dev,
+    purge_on_schedule, routes, token_secret, welcome, with_dev_routes, with_product_routes,
 };
 use shared::clock::Clock;
 use shared::config::{ConfigErrors, ConfiguredSecret};
@@ -249,7 +249,8 @@ async fn router(
     match started.own_uri {
         Some(uri) if started.options.dev => {
             let (config, tokens) = (settings.config, settings.tokens);
-            Ok(with_dev_routes(router, config, tokens, secret, uri).await?)
+            let password = dev_password(Path::new(FOLDER)).map_err(Failure::Folder)?;
+            Ok(with_dev_routes(router, config, tokens, secret, password, uri).await?)
         }
         _ => Ok(router),
     }

@@ -1,10 +1,7 @@
 //! `server product apply <file>`: brings what a tenant starts with into the database of the settings.
 
 use std::io;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use shared::model::{OrganizationId, ProductVersion};
@@ -14,9 +11,14 @@ use shared::product_versions::{
 };
 use shared::store::Mongo;
 
+use tokio::signal::ctrl_c;
+use tokio::sync::watch;
+
 use crate::arguments::ProductApply;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(8);
+/// The exit code of a process that Ctrl-C ended: 128 and the number of the signal.
+const INTERRUPTED: i32 = 130;
 
 /// Why a version was not applied to all tenants.
 #[derive(Debug, thiserror::Error)]
@@ -107,40 +109,40 @@ fn show(number: i64, changes: &Changes) {
     );
 }
 
-/// Ctrl-C stops it after the organizations in progress.
 async fn to_all(rollout: &Rollout, changes: &Changes) -> Result<RolloutReport, RolloutError> {
-    let stopped: Arc<AtomicBool> = Arc::default();
-    let stop = Arc::clone(&stopped);
-    let stopping = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            stop.store(true, Ordering::Relaxed);
-        }
-    });
+    let (stop, stopped) = watch::channel(false);
+    let stopping = tokio::spawn(stop_on_ctrl_c(stop));
     let mut visited = 0_u64;
-    let applying = rollout.to_all(|progress| {
-        match progress {
-            Progress::Applied(id) => {
-                visited += 1;
-                println!("{visited} of {}: {id}", changes.organizations);
-            }
-            Progress::Failed(id, reason) => {
-                visited += 1;
-                eprintln!(
-                    "{visited} of {}: {id} failed: {reason}",
-                    changes.organizations
-                );
-            }
-            Progress::Waiting(time) => println!(
-                "Waiting for sign-ups that began before: {} s",
-                time.as_secs() + 1
-            ),
+    let applying = rollout.to_all(stopped, |progress| match progress {
+        Progress::Applied(id) => {
+            visited += 1;
+            println!("{visited} of {}: {id}", changes.organizations);
         }
-        match stopped.load(Ordering::Relaxed) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
+        Progress::Failed(id, reason) => {
+            visited += 1;
+            eprintln!(
+                "{visited} of {}: {id} failed: {reason}",
+                changes.organizations
+            );
         }
+        Progress::Waiting(time) => println!(
+            "Waiting for sign-ups that began before: {} s",
+            time.as_secs() + 1
+        ),
     });
     let applied = applying.await;
     stopping.abort();
     applied
+}
+
+/// The first Ctrl-C stops after the organizations in progress, the second one at once.
+async fn stop_on_ctrl_c(stop: watch::Sender<bool>) {
+    if ctrl_c().await.is_err() {
+        return std::future::pending().await;
+    }
+    eprintln!("Stopping after the organizations in progress. Ctrl-C again stops at once.");
+    stop.send_replace(true);
+    if ctrl_c().await.is_ok() {
+        std::process::exit(INTERRUPTED);
+    }
 }

@@ -124,7 +124,7 @@ def post(tenant, id, admin_id):
         if invoice is None:
             raise Refused(404, "not_found", "This invoice does not exist.")
         if invoice["state"] != "draft":
-            raise Refused(409, "not_a_draft", f"This invoice is {invoice['state']}.")
+            raise Refused(409, "invoices.not_a_draft", f"This invoice is {invoice['state']}.")
         posted = {"state": "posted", "number": tenant.next_number("invoice")}
         invoices.set({"_id": id}, posted)
         line = {"_id": f"ledger:{id}", "account": SALES, "amount_cents": invoice["amount_cents"], "posted_by": admin_id}
@@ -148,14 +148,17 @@ def list_posted(tenant, query):
 
 
 def list_drafts(tenant):
-    found = tenant.kind("invoice").find({"state": "draft"}, "_id", MAX_PAGE)
+    found = tenant.kind("invoice").find({"state": "draft"}, "created_at", MAX_PAGE)
     return 200, {"invoices": [shown(invoice) for invoice in found]}
 
 
 def show_ledger(tenant):
     """The sum of each account's lines. The accounts are seeds of `product.json`."""
-    accounts = tenant.kind("account").sums("ledger_line", "account", "amount_cents")
-    return 200, {"accounts": [{"label": one["label"], "amount_cents": one["amount_cents"]} for one in accounts]}
+    lines = tenant.kind("ledger_line")
+    accounts = tenant.kind("account").find({}, "_id", MAX_PAGE)
+    return 200, {
+        "accounts": [{"label": one["label"], "amount_cents": lines.sum({"account": one["_id"]}, "amount_cents")} for one in accounts]
+    }
 
 
 def shown(invoice):

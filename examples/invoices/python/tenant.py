@@ -115,13 +115,11 @@ class Kind:
         updated = self._collection.update_many(self._own(filter), {"$set": fields}, session=self._session)
         return updated.modified_count
 
-    def sums(self, lines, key, field):
-        """The documents, each with the sum of `field` over the documents of the kind `lines` whose `key` is its `_id`."""
-        lookup = {"from": self._collection.name, "let": {"id": "$_id"}, "as": "lines"}
-        lookup["pipeline"] = [{"$match": {"_kind": lines, "$expr": {"$eq": [f"${key}", "$$id"]}}}]
-        stages = [{"$match": {"_kind": self._name}}, {"$sort": {"_id": 1}}, {"$lookup": lookup}]
-        stages += [{"$set": {field: {"$sum": f"$lines.{field}"}}}, {"$unset": ["lines", "_kind"]}]
-        return list(self._collection.aggregate(stages, session=self._session))
+    def sum(self, filter, field):
+        """The sum of a field of the documents."""
+        stages = [{"$match": self._own(filter)}, {"$group": {"_id": None, "sum": {"$sum": f"${field}"}}}]
+        found = list(self._collection.aggregate(stages, session=self._session))
+        return found[0]["sum"] if found else 0
 
     def _own(self, filter):
         return {"$and": [{"_kind": self._name}, filter]}

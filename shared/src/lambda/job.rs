@@ -23,10 +23,14 @@ where
         let report = job(Tenants::new(state, deadline).await?).await?;
         match report.failed {
             0 => Ok(report),
-            failed => Err(InvocationError::new(
-                "OrganizationsFailed",
-                format!("the job failed for {failed} organizations"),
-            )),
+            failed => {
+                let report = serde_json::to_value(report).unwrap_or_default();
+                tracing::error!(%report, "a job failed for organizations");
+                Err(InvocationError::new(
+                    "OrganizationsFailed",
+                    format!("the job failed for {failed} organizations"),
+                ))
+            }
         }
     };
     serve_events(state, service_fn(run)).await

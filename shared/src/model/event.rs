@@ -13,7 +13,7 @@ use crate::http::ClientAddress;
 
 /// How long events are kept.
 pub(crate) const RETENTION: Duration = Duration::from_secs(400 * 24 * 3600);
-/// Maximum size of a product's details, in bytes.
+/// Maximum size of a product's details, in bytes of their JSON, or of their BSON if a product stored them itself.
 pub(crate) const MAX_DETAILS: usize = 4 * 1024;
 /// How long events without an organization are kept: refused logins with an email that no account has.
 const RETENTION_WITHOUT_ORGANIZATION: Duration = Duration::from_secs(24 * 3600);
@@ -127,8 +127,8 @@ impl Event {
         let product = event.action.split('.').next().unwrap_or_default();
         let address = format!("product:{product}");
         let action = Action::Product {
+            details: event.json_details(),
             action: event.action,
-            details: event.details,
         };
         let reported = Self {
             id: event.id,

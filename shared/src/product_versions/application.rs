@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
+use mongodb::IndexModel;
 use mongodb::bson::doc;
 use tokio::time::Instant;
 
 use super::error::RolloutError;
 use super::history::History;
 use crate::model::{Organization, OrganizationId, Placement, ProductVersion};
-use crate::mongo::{TransactionError, error_message, run_transaction};
-use crate::store::Databases;
+use crate::mongo::{TransactionError, error_code, error_message, run_transaction};
 use crate::store::locks::LockedOrganization;
+use crate::store::{Databases, TenantLocation};
+use crate::tenant::index_name;
 use crate::values::CollectionName;
 
+/// Onboarding has twice as long, and computes a hash in it.
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(5);
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// The server's error for an index whose keys another index has.
+const SAME_KEYS: i32 = 85;
 
 /// Does in a transaction what onboarding does with the version, and aborts it.
 pub(super) async fn try_in_new_collection(
@@ -23,7 +29,7 @@ pub(super) async fn try_in_new_collection(
     struct Succeeded;
     let name = CollectionName::of_id(&OrganizationId::generate().to_hex());
     let location = &databases.locate(Placement::NEW, &name);
-    let deadline = Instant::now() + TRANSACTION_TIMEOUT;
+    let deadline = Instant::now() + TRIAL_TIMEOUT;
     let trying = run_transaction(&databases.client, deadline, |transaction, _| {
         Box::pin(async move {
             location.create(Some(version), transaction).await?;
@@ -32,8 +38,11 @@ pub(super) async fn try_in_new_collection(
     });
     match trying.await {
         Ok(()) | Err(TransactionError::Aborted(Succeeded)) => Ok(()),
-        Err(TransactionError::Mongo(error)) => Err(RolloutError::Refused(error_message(&error))),
-        Err(TransactionError::DeadlineExceeded) => Err(RolloutError::TooSlow),
+        Err(TransactionError::Mongo(error)) if error_code(&error).is_some() => {
+            Err(RolloutError::Refused(error_message(&error)))
+        }
+        Err(TransactionError::Mongo(error)) => Err(error.into()),
+        Err(TransactionError::DeadlineExceeded) => Err(RolloutError::TooSlowForOnboarding),
     }
 }
 
@@ -47,18 +56,33 @@ pub(super) async fn apply(
     history: &History,
 ) -> Result<(), RolloutError> {
     let from = organization.product_version;
-    if from >= Some(version.number) {
-        return Ok(());
-    }
     let location = databases.location_of(organization);
-    for name in history.stale_indexes(version, from) {
-        location.drop_index(&name).await?;
-    }
-    location.create_indexes(&version.indexes).await?;
+    let stale = history.stale_indexes(version, from);
+    replace_indexes(&location, &stale, &version.indexes).await?;
     for seed in history.new_seeds(version, from) {
         location.insert_if_missing(seed).await?;
     }
     store_version(databases, organization.id, version.number).await
+}
+
+/// New indexes are created before the `stale` ones are dropped: if the data violates one, the tenant keeps what it had. That
+/// is not possible where a stale index has the name or the keys of a new one.
+async fn replace_indexes(
+    location: &TenantLocation,
+    stale: &[String],
+    indexes: &[IndexModel],
+) -> Result<(), RolloutError> {
+    let is_stale = |name: &str| stale.iter().any(|stale| stale == name);
+    let is_new = |index: &&IndexModel| !index_name(index).is_some_and(is_stale);
+    let new: Vec<_> = indexes.iter().filter(is_new).cloned().collect();
+    match location.create_indexes(&new).await {
+        Err(error) if error_code(&error) == Some(SAME_KEYS) => {}
+        created => created?,
+    }
+    for name in stale {
+        location.drop_index(name).await?;
+    }
+    Ok(location.create_indexes(indexes).await?)
 }
 
 async fn store_version(

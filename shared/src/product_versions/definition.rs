@@ -1,15 +1,17 @@
 //! The file in which a product declares what a tenant starts with.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
+use std::fmt;
 use std::time::Duration;
 
 use mongodb::IndexModel;
 use mongodb::bson::Document;
 use mongodb::options::IndexOptions;
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::model::ProductVersion;
-use crate::tenant::DeclaredKind;
+use crate::tenant::{DeclaredKind, index_name};
 use crate::values::is_name;
 
 /// Onboarding reads all of it.
@@ -27,7 +29,8 @@ pub struct DefinitionErrors(Vec<String>);
 struct Definition {
     product: String,
     version: i64,
-    kinds: BTreeMap<String, DefinedKind>,
+    #[serde(deserialize_with = "read_kinds")]
+    kinds: Vec<(String, DefinedKind)>,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +40,29 @@ struct DefinedKind {
     indexes: Vec<DefinedIndex>,
     #[serde(default)]
     seeds: Vec<Document>,
+}
+
+/// Reads an object as a list, which keeps repeated names.
+fn read_kinds<'de, D: Deserializer<'de>>(
+    object: D,
+) -> Result<Vec<(String, DefinedKind)>, D::Error> {
+    struct Kinds;
+    impl<'de> Visitor<'de> for Kinds {
+        type Value = Vec<(String, DefinedKind)>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("an object of kinds")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Self::Value, A::Error> {
+            let mut kinds = Vec::new();
+            while let Some(kind) = object.next_entry()? {
+                kinds.push(kind);
+            }
+            Ok(kinds)
+        }
+    }
+    object.deserialize_map(Kinds)
 }
 
 /// The options have the names of MongoDB's command `createIndexes`.
@@ -92,7 +118,11 @@ pub fn parse(text: &str) -> Result<ProductVersion, DefinitionErrors> {
     if version.number < 1 {
         errors.push("version must be 1 or more".to_owned());
     }
+    let mut names = HashSet::new();
     for (name, kind) in defined.kinds {
+        if !names.insert(name.clone()) {
+            errors.push(format!("kinds.{name} is there twice"));
+        }
         match DeclaredKind::new(&name) {
             Some(declared) => add(declared, &name, kind, &mut version, &mut errors),
             None => errors.push(format!(
@@ -134,6 +164,14 @@ fn add(
         if !seed.contains_key("_id") {
             errors.push(format!("{at}: _id is missing"));
         }
+        if seed
+            .keys()
+            .any(|field| field.is_empty() || field.contains('.'))
+        {
+            errors.push(format!(
+                "{at}: a field of a seed cannot be empty or contain a dot"
+            ));
+        }
         match kind.document(seed) {
             Ok(document) => version.seeds.push(document),
             Err(refused) => errors.push(format!("{at}: {refused}")),
@@ -150,11 +188,6 @@ fn repetitions(version: &ProductVersion) -> Vec<String> {
     ids.chain(names)
         .filter(|one| !seen.insert(one.clone()))
         .collect()
-}
-
-/// The name in the tenant's collection.
-fn index_name(index: &IndexModel) -> Option<&str> {
-    index.options.as_ref()?.name.as_deref()
 }
 
 #[cfg(test)]
@@ -197,8 +230,9 @@ mod tests {
                 "counter": {},
                 "invoice": {
                     "indexes": [ { "key": {} }, { "key": { "a": 1 } }, { "key": { "b": 1 }, "name": "a_1" } ],
-                    "seeds": [ { "a": 1 }, { "_id": 1 }, { "_id": 1 }, { "_id": 2, "_kind": "x" }, { "_id": "counter:x" } ]
-                } } }"#,
+                    "seeds": [ { "a": 1 }, { "_id": 1 }, { "_id": 1 }, { "_id": 2, "_kind": "x" }, { "_id": "counter:x" }, { "_id": 3, "a.b": 1 } ]
+                },
+                "item": {}, "item": {} } }"#,
         );
         for part in [
             "product must be",
@@ -210,6 +244,8 @@ mod tests {
             "two seeds have the _id 1",
             "kinds.invoice.seeds[3]: `_kind`",
             "kinds.invoice.seeds[4]: an `_id`",
+            "kinds.invoice.seeds[5]: a field of a seed",
+            "kinds.item is there twice",
         ] {
             assert!(message.contains(part), "{part} is missing in: {message}");
         }

@@ -6,9 +6,6 @@ use crate::model::OrganizationId;
 use crate::mongo::{ConnectError, TransactionError, error_message};
 use crate::problem::Problem;
 
-/// How long a killed run keeps others out.
-pub(super) const LEASE_MINUTES: u64 = 10;
-
 #[derive(Debug, thiserror::Error)]
 pub enum RolloutError {
     #[error(
@@ -21,10 +18,7 @@ pub enum RolloutError {
     OtherProduct(String),
     #[error("MongoDB refuses the indexes or seeds: {0}")]
     Refused(String),
-    #[error(
-        "another run is active. If it was killed, try again in {} minutes",
-        LEASE_MINUTES
-    )]
+    #[error("another run is active. If it was killed, try again in ten minutes")]
     ActiveElsewhere,
     #[error("there is no organization with the id {0}")]
     NoOrganization(OrganizationId),
@@ -32,6 +26,10 @@ pub enum RolloutError {
     Mongo(#[from] Error),
     #[error("its document cannot be read")]
     Unreadable,
+    #[error(
+        "creating a collection with the indexes and seeds takes more than half of the time that onboarding has"
+    )]
+    TooSlowForOnboarding,
     #[error("MongoDB did not respond in time")]
     TooSlow,
     #[error(transparent)]

@@ -5,6 +5,7 @@ use mongodb::bson::{Document, serialize_to_document};
 
 use super::error::RolloutError;
 use crate::model::ProductVersion;
+use crate::tenant::index_name;
 
 /// All older versions, by number.
 pub(super) struct History(Vec<ProductVersion>);
@@ -34,7 +35,7 @@ impl History {
     }
 
     /// The number of the version before.
-    pub fn newest(&self) -> Option<i64> {
+    pub fn previous(&self) -> Option<i64> {
         self.0.last().map(|version| version.number)
     }
 
@@ -44,7 +45,7 @@ impl History {
         let applied = self.0.iter().filter(|one| Some(one.number) >= from);
         let indexes = applied.flat_map(|one| &one.indexes);
         let stale = indexes.filter(|index| !contains(&version.indexes, index));
-        let mut names: Vec<_> = stale.filter_map(name).collect();
+        let mut names: Vec<_> = stale.filter_map(index_name).map(str::to_owned).collect();
         names.sort_unstable();
         names.dedup();
         names
@@ -57,7 +58,7 @@ impl History {
             .indexes
             .iter()
             .filter(|index| !contains(before, index));
-        new.filter_map(name).collect()
+        new.filter_map(index_name).map(str::to_owned).collect()
     }
 
     /// The seeds that a tenant with the version `from` has not had. It may have changed or deleted the others.
@@ -86,8 +87,4 @@ fn has_same_contents(one: &ProductVersion, other: &ProductVersion) -> bool {
 fn contains(indexes: &[IndexModel], index: &IndexModel) -> bool {
     let stored = |index| serialize_to_document(index).ok();
     indexes.iter().any(|one| stored(one) == stored(index))
-}
-
-fn name(index: &IndexModel) -> Option<String> {
-    index.options.as_ref()?.name.clone()
 }

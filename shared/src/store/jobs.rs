@@ -29,15 +29,17 @@ impl Databases {
         self.jobs.delete_one(doc! { "_id": job }).await.map(drop)
     }
 
-    /// At most `count` organizations in the order of their ids, open or not.
+    /// At most `count` of the `matching` organizations in the order of their ids, open or not.
     pub(crate) async fn organizations_after(
         &self,
         after: Option<OrganizationId>,
+        mut matching: Document,
         count: i64,
     ) -> Result<Vec<Following>, Error> {
         let after = after.map_or(Bson::MinKey, Bson::from);
         let organizations = self.organizations.clone_with_type::<Document>();
-        let following = organizations.find(doc! { "_id": { "$gt": after, "$type": "objectId" } });
+        matching.insert("_id", doc! { "$gt": after, "$type": "objectId" });
+        let following = organizations.find(matching);
         let following = following.sort(doc! { "_id": 1 }).limit(count);
         let mut found = Vec::new();
         for document in collect(following.await?).await? {

@@ -42,6 +42,15 @@ impl<'a> Lease<'a> {
         }
     }
 
+    /// Holds the lease for `time` from now on. Returns false if it expired, and another run may have it.
+    pub async fn renew(&self, time: Duration) -> Result<bool, Error> {
+        let own = doc! { "_id": self.job, "holder": self.holder };
+        let expires_at = after(self.databases.clock.now(), time);
+        let held = doc! { "$set": { "expires_at": expires_at } };
+        let renewed = self.databases.leases.update_one(own, held).await?;
+        Ok(renewed.matched_count == 1)
+    }
+
     /// Lets the next run start immediately.
     pub async fn release(self) {
         let own = doc! { "_id": self.job, "holder": self.holder };

@@ -2,14 +2,14 @@
 //!
 //! Without a right on other collections, the product sees no password hash and no session.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, doc, serialize_to_document};
 use mongodb::error::Error;
 use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 
 use super::Databases;
 use crate::model::{AccountId, MAX_DETAILS, OrganizationId, ProductEvent, RETENTION};
-use crate::mongo::{collect_readable, names_existing_collection};
+use crate::mongo::{collect, names_existing_collection};
 
 /// The view of the open tenants.
 const OPEN_TENANTS: &str = "open_tenants";
@@ -46,14 +46,16 @@ impl Databases {
         earlier: Document,
         limit: i64,
     ) -> Result<Vec<ProductEvent>, Error> {
-        let mut filter = doc! { "organization_id": organization };
+        // The name of an action of the service would mislead.
+        let product = doc! { "$regex": ACTION };
+        let mut filter = doc! { "organization_id": organization, "action": product };
         if let Some(account) = account {
             filter.insert("admin_id", account);
         }
         filter.extend(earlier);
         let events = self.product_events.find(filter);
         let events = events.sort(doc! { "at": -1, "_id": -1 }).limit(limit);
-        collect_readable(events.await?).await
+        collect(events.await?).await
     }
 
     pub(super) async fn delete_product_events_of(
@@ -67,11 +69,28 @@ impl Databases {
 
 async fn create(database: &Database, name: &str, options: Document) -> Result<(), Error> {
     let mut command = doc! { "create": name };
-    command.extend(options);
+    command.extend(options.clone());
     match database.run_command(command).await {
-        Err(error) if !names_existing_collection(&error) => Err(error),
-        _ => Ok(()),
+        Err(error) if names_existing_collection(&error) => {}
+        created => return created.map(drop),
     }
+    let existing = database.list_collections().filter(doc! { "name": name });
+    let existing = collect(existing.await?).await?;
+    let stored = existing
+        .first()
+        .map(|one| serialize_to_document(&one.options));
+    let stored = stored.transpose()?.unwrap_or_default();
+    if options
+        .iter()
+        .any(|(name, value)| stored.get(name) != Some(value))
+    {
+        tracing::error!(
+            collection = name,
+            "a collection of MASTER_DB has other options than this version of the service creates: drop it, and create \
+             an organization"
+        );
+    }
+    Ok(())
 }
 
 /// The validator of [`ProductEvent`].

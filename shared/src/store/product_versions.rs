@@ -1,10 +1,10 @@
 //! The stored versions of what a tenant starts with, and the tenants that have an older one.
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::error::Error;
 
-use super::Databases;
-use crate::model::ProductVersion;
+use super::{Databases, Following};
+use crate::model::{OrganizationId, ProductVersion};
 use crate::mongo::collect;
 
 impl Databases {
@@ -21,13 +21,6 @@ impl Databases {
         collect(stored.sort(doc! { "_id": 1 }).await?).await
     }
 
-    pub(crate) async fn newest_product_version(&self) -> Result<Option<i64>, Error> {
-        let versions = self.product_versions.clone_with_type::<Document>();
-        let newest = versions.find_one(doc! {}).projection(doc! { "_id": 1 });
-        let newest = newest.sort(doc! { "_id": -1 }).await?;
-        Ok(newest.and_then(|newest| newest.get_i64("_id").ok()))
-    }
-
     /// Fails if the number exists.
     pub(crate) async fn insert_product_version(
         &self,
@@ -36,17 +29,35 @@ impl Databases {
         self.product_versions.insert_one(version).await.map(drop)
     }
 
-    /// New tenants start with this version from now on, unless a newer one is published.
-    pub(crate) async fn publish_product_version(&self, number: i64) -> Result<(), Error> {
+    /// New tenants start with this version from now on, unless a newer one is published. Returns when it was published first.
+    pub(crate) async fn publish_product_version(&self, number: i64) -> Result<DateTime, Error> {
+        let now = self.clock.now();
         let unpublished = doc! { "_id": number, "published_at": Bson::Null };
-        let publish = doc! { "$set": { "published_at": self.clock.now() } };
+        let publish = doc! { "$set": { "published_at": now } };
         let publishing = self.product_versions.update_one(unpublished, publish);
-        publishing.await.map(drop)
+        publishing.await?;
+        let published = self.product_versions.find_one(doc! { "_id": number });
+        let published = published.await?.and_then(|version| version.published_at);
+        Ok(published.unwrap_or(now))
     }
 
     /// How many organizations have an older version, or none.
     pub(crate) async fn count_older(&self, number: i64) -> Result<u64, Error> {
-        let older = doc! { "product_version": { "$not": { "$gte": number } } };
-        self.organizations.count_documents(older).await
+        self.organizations.count_documents(older_than(number)).await
     }
+
+    /// At most `count` organizations with an older version or none, in the order of their ids.
+    pub(crate) async fn older_after(
+        &self,
+        number: i64,
+        after: Option<OrganizationId>,
+        count: i64,
+    ) -> Result<Vec<Following>, Error> {
+        self.organizations_after(after, older_than(number), count)
+            .await
+    }
+}
+
+fn older_than(number: i64) -> Document {
+    doc! { "product_version": { "$not": { "$gte": number } } }
 }

@@ -9,7 +9,6 @@ use super::transaction::TenantTransaction;
 use crate::model::{Action, MAX_DETAILS};
 use crate::values::is_product_name;
 
-/// As JSON.
 /// Details of the service's actions. Clients expect strings.
 const STRINGS: [&str; 4] = ["organization_name", "from", "to", "reason"];
 

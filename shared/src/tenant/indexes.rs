@@ -79,7 +79,7 @@ impl<T: Send + Sync> TenantCollection<T> {
 
 /// The given name, or the keys joined as the driver does.
 pub(super) fn name_of(index: &IndexModel) -> String {
-    given_name(index).map(str::to_owned).unwrap_or_else(|| {
+    index_name(index).map(str::to_owned).unwrap_or_else(|| {
         let keys = index.keys.iter().map(|(field, value)| match value {
             Bson::String(kind) => format!("{field}_{kind}"),
             value => format!("{field}_{value}"),
@@ -148,12 +148,13 @@ fn kind_of(index: &IndexModel) -> Option<&str> {
     filter.get_str(KIND_FIELD).ok()
 }
 
-fn given_name(index: &IndexModel) -> Option<&str> {
+/// The name as it is stored.
+pub(crate) fn index_name(index: &IndexModel) -> Option<&str> {
     index.options.as_ref()?.name.as_deref()
 }
 
 fn name_within(reach: Reach<'_>, index: &IndexModel) -> String {
-    let name = given_name(index).unwrap_or_default();
+    let name = index_name(index).unwrap_or_default();
     let within = reach
         .kind()
         .and_then(|kind| name.strip_prefix(kind)?.strip_prefix('.'));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::iter;
+use mongodb::bson::Document;
 use serde::Serialize;
 use serde_json::Map;
 use tokio::time::{Instant, timeout_at};
@@ -131,7 +132,7 @@ impl Tenants {
         let mut report = JobReport::default();
         loop {
             let group = databases
-                .organizations_after(after, parallel.into())
+                .organizations_after(after, Document::new(), parallel.into())
                 .await?;
             let Some(last) = group.last().map(|(id, _)| *id) else {
                 databases.forget_job_position(name).await?;

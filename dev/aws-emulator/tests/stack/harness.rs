@@ -28,7 +28,7 @@ pub fn functions() -> BTreeSet<String> {
         .collect()
 }
 
-/// Path of a function's executable, of those of the tests' profile. Builds all of them once per process.
+/// Path of a function's executable, built with the profile of the tests. Builds all of them once per process.
 pub fn executable(function: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER

@@ -17,12 +17,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
 use mongodb::Client;
+use secrecy::SecretString;
 use shared::config::{Config, TokenConfig};
 use shared::http::{self, REQUEST_TIMEOUT};
 use shared::secrets::SecretsManager;
 use shared::state::AppState;
 use shared::tokens::{SecretSource, Tokens};
 use tower::ServiceExt;
+
+use self::sign_in::Accounts;
 
 /// Why `--dev` is refused.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +49,13 @@ pub fn permit_dev(address: SocketAddr, has_own_mongod: bool) -> Result<(), DevRe
     }
 }
 
-/// `service` with these routes. `secret` is that of the service's tokens.
+/// `service` with these routes. `secret` is that of the service's tokens, `password` that of all accounts that they create.
 pub async fn with_dev_routes(
     service: Router,
     config: Config,
     tokens: TokenConfig,
     secret: SecretSource,
+    password: SecretString,
     mongodb: &str,
 ) -> Result<Router, mongodb::error::Error> {
     let secrets = match &secret {
@@ -65,7 +69,7 @@ pub async fn with_dev_routes(
     let master = Client::with_uri_str(mongodb)
         .await?
         .database(&state.config.master_db);
-    let sign_in = post(sign_in::sign_in).layer(Extension(master));
+    let sign_in = post(sign_in::sign_in).layer(Extension(Accounts { master, password }));
     let sign_in = sign_in.with_state(Arc::new(state));
     let routes = secrets
         .route("/dev/sign-in", sign_in)

@@ -4,7 +4,7 @@ use super::members;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::{Extension, Json};
 use mongodb::Database;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use shared::auth::Credentials;
 use shared::config::Config;
@@ -17,10 +17,16 @@ use shared::sessions::log_in;
 use shared::tokens::TokenResponse;
 use shared::values::OrganizationName;
 
-/// Of all accounts that this route creates. As long as `PASSWORD_MIN_LENGTH` can require.
-const PASSWORD: &str = "the password of all accounts that the route dev sign-in creates.";
 /// bcrypt's lowest: a hash takes about a millisecond.
 const BCRYPT_COST: u32 = 4;
+
+/// What the accounts of this route have in common.
+#[derive(Clone)]
+pub struct Accounts {
+    /// The database of the control plane.
+    pub master: Database,
+    pub password: SecretString,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,7 +39,7 @@ pub struct SignIn {
 #[derive(Serialize)]
 pub struct SignedIn {
     email: String,
-    password: &'static str,
+    password: String,
     #[serde(flatten)]
     tokens: TokenResponse,
 }
@@ -50,16 +56,17 @@ pub fn fast(config: Config) -> Config {
     }
 }
 
-/// The response to a login. It comes within milliseconds, because the account's password has a fast hash.
+/// The response to a login. It takes milliseconds: the account's password has a fast hash, until the account logs in by
+/// `POST /admin/login`.
 pub async fn sign_in(
     request: RequestContext,
-    Extension(master): Extension<Database>,
+    Extension(accounts): Extension<Accounts>,
     JsonBody(body): JsonBody<SignIn>,
 ) -> Result<Json<SignedIn>, Problem> {
     let owner = email_of(&body.organization, Role::Owner)?;
     let role = body.role.unwrap_or(Role::Owner);
     let email = email_of(&body.organization, role)?;
-    let password = SecretString::from(PASSWORD);
+    let Accounts { master, password } = accounts;
     let log_in = || {
         log_in(
             &request,
@@ -92,7 +99,7 @@ pub async fn sign_in(
     Ok(Json(SignedIn {
         tokens: signed_in?,
         email: email.clone(),
-        password: PASSWORD,
+        password: password.expose_secret().to_owned(),
     }))
 }
 

@@ -108,6 +108,7 @@ async fn a_valid_token_yields_admin_organization_and_collection() {
         "organization_id": created["id"],
         "database": service.state.config.tenant_db,
         "collection_name": "org_akshay_pvt_ltd",
+        "cell": "home",
         "role": "owner",
     });
     let expected = json!({"isAuthorized": true, "context": context});

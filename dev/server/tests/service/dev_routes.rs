@@ -69,7 +69,9 @@ async fn a_sign_in_makes_the_organization_and_the_member() {
     let (status, member) = send(sign_in(&server, &other)).await;
     assert_eq!((status.as_u16(), &member["role"]), (200, &json!("member")));
     assert_ne!(member["organization_id"], owner["organization_id"]);
-    // The account can log in as any other.
+    // The account can log in as any other. Its password is a secret of the folder.
+    let stored = std::fs::read_to_string(folder.path().join(".local/dev-password")).unwrap();
+    assert_eq!(owner["password"], stored.trim());
     let login = json!({ "email": owner["email"], "password": owner["password"] });
     let login = reqwest::Client::new()
         .post(format!("{}/admin/login", server.base))

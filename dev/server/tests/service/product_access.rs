@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, Decimal128, Document, doc};
 use serde_json::{Value, json};
 
 use crate::delete_organization::end_grace;
@@ -153,6 +154,56 @@ async fn events_of_another_shape_are_refused() {
         assert!(refused.is_err(), "{event}");
     }
     reports.insert_one(posted(&owner, 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn details_of_all_types_are_shown() {
+    let (service, owner) = TestService::start_with_owner().await;
+    let mut event = posted(&owner, 1);
+    event.insert(
+        "details",
+        doc! {
+            "amount": "12.50".parse::<Decimal128>().unwrap(),
+            "file": Binary { subtype: BinarySubtype::Generic, bytes: vec![1, 2] },
+            "due": DateTime::from_millis(0),
+            "invoice": ObjectId::from_bytes([1; 12]),
+            "lines": [{ "cents": 1_i64 }, Bson::Null],
+            "rate": f64::NAN,
+        },
+    );
+    reports(&service).insert_one(event).await.unwrap();
+    let (events, next) = page(&service, &owner, "limit=1").await;
+    let details = &events[0]["details"];
+    assert_eq!(details["amount"], "12.50");
+    assert_eq!(details["due"], "1970-01-01T00:00:00.000Z");
+    assert_eq!(details["invoice"], "01".repeat(12));
+    assert_eq!(details["lines"], json!([{ "cents": 1 }, null]));
+    assert!(details["file"].is_string() && details["rate"].is_null());
+    assert!(next.is_some());
+}
+
+/// A product that wrote before the service had created the collection.
+#[tokio::test]
+async fn events_of_a_collection_without_its_validator_do_not_mislead() {
+    let (service, owner) = TestService::start_with_owner().await;
+    reports(&service).drop().await.unwrap();
+    let mut misleading = posted(&owner, 1);
+    misleading.insert("action", "organization_deleted");
+    reports(&service)
+        .insert_many([misleading, posted(&owner, 2)])
+        .await
+        .unwrap();
+    let other = service.second_instance(testkit::local_secret()).await;
+    other.owner("Other").await;
+    let (events, _) = page(&service, &owner, "limit=100").await;
+    let actions: Vec<_> = events
+        .iter()
+        .map(|event| event["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        actions,
+        ["invoices.invoice_posted", "login", "organization_created"]
+    );
 }
 
 #[tokio::test]

@@ -1,13 +1,12 @@
 //! What a tenant starts with: versions of a product's indexes and documents, in new tenants and in existing ones.
 
-use std::ops::ControlFlow;
-
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
 use shared::model::{OrganizationId, ProductVersion};
 use shared::product_versions::{Progress, Rollout, RolloutError, RolloutReport, parse};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 use crate::local_server::{Server, command};
 use testkit::{Owner, TestService, all};
@@ -39,14 +38,29 @@ async fn check(service: &TestService, version: ProductVersion) -> Result<Rollout
     Rollout::check(&service.state.mongo, version).await
 }
 
-/// Rolls the version out to all organizations, and waits for no sign-ups.
+/// Applies the version to all organizations. `on_progress` returns whether the run goes on.
+async fn run(
+    rollout: &Rollout,
+    mut on_progress: impl FnMut(&Progress) -> bool,
+) -> Result<RolloutReport, RolloutError> {
+    let (stop, stopped) = watch::channel(false);
+    let report = rollout.to_all(stopped, |progress| {
+        if !on_progress(&progress) {
+            stop.send_replace(true);
+        }
+    });
+    report.await
+}
+
+/// Without the wait for sign-ups.
+fn until_waiting(progress: &Progress) -> bool {
+    !matches!(progress, Progress::Waiting(_))
+}
+
+/// How many organizations got the version, and how many failed.
 async fn roll_out(service: &TestService, version: ProductVersion) -> (u64, u64) {
     let rollout = check(service, version).await.unwrap();
-    let report = rollout.to_all(|progress| match progress {
-        Progress::Waiting(_) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    let report = report.await.unwrap();
+    let report = run(&rollout, until_waiting).await.unwrap();
     (report.applied, report.failed)
 }
 
@@ -206,13 +220,11 @@ async fn an_organization_that_fails_stops_no_other_and_is_tried_again() {
         .unwrap();
     let rollout = check(&service, first()).await.unwrap();
     let mut reasons = Vec::new();
-    let report = rollout.to_all(|progress| match progress {
-        Progress::Failed(id, reason) => {
-            reasons.push((id.to_hex(), reason));
-            ControlFlow::Continue(())
+    let report = run(&rollout, |progress| {
+        if let Progress::Failed(id, reason) = progress {
+            reasons.push((id.to_hex(), reason.clone()));
         }
-        Progress::Applied(_) => ControlFlow::Continue(()),
-        Progress::Waiting(_) => ControlFlow::Break(()),
+        until_waiting(progress)
     });
     let report = report.await.unwrap();
     assert_eq!((report.applied, report.failed), (1, 1));
@@ -236,19 +248,17 @@ async fn a_run_that_was_stopped_is_continued() {
         service.owner(&format!("Tenant {number}")).await;
     }
     let rollout = check(&service, first()).await.unwrap();
-    let stopped = rollout.to_all(|_| ControlFlow::Break(())).await.unwrap();
+    let stopped = run(&rollout, |_| false).await.unwrap();
     assert!(stopped.is_unfinished);
     assert_eq!((stopped.applied, stopped.failed), (4, 0));
     // A newer version continues it, too. The indexes of the one that was stopped do not stay.
     assert_eq!(roll_out(&service, second()).await, (9, 0));
     for name in service.tenants().list_collection_names().await.unwrap() {
         let collection = service.tenants().collection::<Document>(&name);
-        let names = collection.list_index_names().await.unwrap();
-        assert_eq!(
-            names,
-            ["_id_", "invoice.number_1", "invoice.customer_1"],
-            "{name}"
-        );
+        let mut names = collection.list_index_names().await.unwrap();
+        names.sort();
+        let expected = ["_id_", "invoice.customer_1", "invoice.number_1"];
+        assert_eq!(names, expected, "{name}");
     }
 }
 
@@ -263,9 +273,23 @@ async fn sign_ups_during_a_rollout_have_the_version_afterwards() {
             assert_eq!(created.status, 201);
         }
     };
-    let rolling_out = rollout.to_all(|_| ControlFlow::Continue(()));
-    let ((), report) = tokio::join!(sign_ups, rolling_out);
-    let report: RolloutReport = report.unwrap();
+    // As one of which the first pass saw nothing.
+    let organizations = service.organizations();
+    let late = tokio::sync::Notify::new();
+    let onboarded_late = async {
+        late.notified().await;
+        let none = doc! { "$unset": { "product_version": "" } };
+        organizations.update_one(doc! {}, none).await.unwrap();
+    };
+    let rolling_out = run(&rollout, |progress| {
+        if matches!(progress, Progress::Waiting(_)) {
+            late.notify_one();
+        }
+        true
+    });
+    let ((), (), report) = tokio::join!(sign_ups, onboarded_late, rolling_out);
+    let report = report.unwrap();
+    assert!(report.applied >= 1);
     assert_eq!((report.failed, report.is_unfinished), (0, false));
     assert_eq!(versions(&service).await, [Some(1); 24]);
 }
@@ -352,6 +376,62 @@ async fn a_seed_with_the_id_of_another_document_is_an_error() {
         .await
         .unwrap();
     assert_eq!(roll_out(&service, first()).await, (0, 1));
+}
+
+#[tokio::test]
+async fn of_two_runs_at_once_one_is_refused_and_changes_nothing() {
+    let service = TestService::start().await;
+    for number in 0..3 {
+        service.owner(&format!("Tenant {number}")).await;
+    }
+    let older = check(&service, first()).await.unwrap();
+    let newer = check(&service, second()).await.unwrap();
+    let (one, other) = tokio::join!(run(&older, until_waiting), run(&newer, until_waiting));
+    let refused = [&one, &other].into_iter().filter(|result| {
+        let refused = matches!(result, Err(RolloutError::ActiveElsewhere));
+        assert!(refused || result.as_ref().is_ok_and(|report| report.applied == 3));
+        refused
+    });
+    assert_eq!(refused.count(), 1);
+    let stored = all(service.master().collection("product_versions")).await;
+    assert_eq!(stored.len(), 1);
+    // The lease of both has ended. The older version cannot follow the newer one.
+    roll_out(&service, second()).await;
+    let late = run(&older, until_waiting).await;
+    let expected = RolloutError::Older {
+        number: 1,
+        newest: 2,
+    };
+    assert_eq!(late.unwrap_err().to_string(), expected.to_string());
+    assert_eq!(versions(&service).await, [Some(2); 3]);
+    assert_eq!(roll_out(&service, second()).await, (0, 0));
+}
+
+#[tokio::test]
+async fn a_violated_index_leaves_the_indexes_that_the_organization_had() {
+    let service = TestService::start().await;
+    roll_out(&service, first()).await;
+    let owner = service.owner("Acme").await;
+    let collection = service
+        .tenants()
+        .collection::<Document>(&owner.collection_name);
+    let of_year = |number: i32| doc! { "_kind": "invoice", "number": number, "year": 2026 };
+    collection
+        .insert_many([of_year(1), of_year(2)])
+        .await
+        .unwrap();
+    let kinds = json!({ "invoice": { "indexes": [ { "key": { "year": 1 }, "unique": true } ] } });
+    assert_eq!(roll_out(&service, version(2, &kinds)).await, (0, 1));
+    assert_eq!(
+        indexes(&service, &owner).await,
+        ["invoice.number_1", "invoice.state_1"]
+    );
+    assert_eq!(versions(&service).await, [Some(1)]);
+    // The same keys under another name.
+    let kinds =
+        json!({ "invoice": { "indexes": [ { "key": { "state": 1 }, "name": "by_state" } ] } });
+    assert_eq!(roll_out(&service, version(3, &kinds)).await, (1, 0));
+    assert_eq!(indexes(&service, &owner).await, ["invoice.by_state"]);
 }
 
 /// Output and exit code of `server product apply product.json`.

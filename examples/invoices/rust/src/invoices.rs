@@ -188,7 +188,10 @@ pub struct Drafts {
 pub async fn list_drafts(caller: Caller) -> Result<Json<Drafts>, Problem> {
     let invoices = caller.tenant().kind::<Invoice>();
     let drafts = invoices.find(doc! { "state": "draft" });
-    let drafts = drafts.sort(doc! { "_id": 1 }).limit(MAX_PAGE).await?;
+    let drafts = drafts
+        .sort(doc! { "created_at": 1 })
+        .limit(MAX_PAGE)
+        .await?;
     let invoices = drafts
         .try_collect()
         .await?

@@ -37,22 +37,34 @@ pub struct Ledger {
     accounts: Vec<Balance>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 pub struct Balance {
     label: String,
     amount_cents: i64,
 }
 
+/// The lines of an account, added up.
+#[derive(Deserialize)]
+struct Sum {
+    amount_cents: i64,
+}
+
 /// `GET /ledger`: the sum of each account's lines.
 pub async fn show(caller: Caller) -> Result<Json<Ledger>, Problem> {
-    let lines = doc! { "from": "ledger_line", "localField": "_id", "foreignField": "account", "as": "lines" };
-    let balance = doc! { "label": 1, "amount_cents": { "$sum": "$lines.amount_cents" } };
-    let accounts = caller.tenant().kind::<Account>();
-    let balances = accounts.aggregate([
-        doc! { "$sort": { "_id": 1 } },
-        doc! { "$lookup": lines },
-        doc! { "$project": balance },
-    ]);
-    let accounts = balances.await?.with_type().try_collect().await?;
-    Ok(Json(Ledger { accounts }))
+    let tenant = caller.tenant();
+    let (accounts, lines) = (tenant.kind::<Account>(), tenant.kind::<Line>());
+    let mut found = accounts.find(doc! {}).sort(doc! { "_id": 1 }).await?;
+    let mut balances = Vec::new();
+    while let Some(account) = found.try_next().await? {
+        let sum = lines.aggregate([
+            doc! { "$match": { "account": account.id } },
+            doc! { "$group": { "_id": null, "amount_cents": { "$sum": "$amount_cents" } } },
+        ]);
+        let sum: Option<Sum> = sum.await?.with_type().try_next().await?;
+        balances.push(Balance {
+            label: account.label,
+            amount_cents: sum.map_or(0, |sum| sum.amount_cents),
+        });
+    }
+    Ok(Json(Ledger { accounts: balances }))
 }

@@ -13,8 +13,10 @@ const REMINDERS: Job = Job {
 };
 
 pub async fn remind(tenants: Tenants) -> Result<JobReport, Problem> {
-    let days = std::env::var("REMIND_AFTER_DAYS");
-    let days = days.ok().and_then(|days| days.parse().ok()).unwrap_or(7);
+    let days = std::env::var("REMIND_AFTER_DAYS").unwrap_or_else(|_| "7".to_owned());
+    let days: u64 = days
+        .parse()
+        .map_err(|_| Problem::malformed("REMIND_AFTER_DAYS is not a number."))?;
     let now = SystemTime::now();
     let before = now - Duration::from_secs(days * 24 * 3600);
     let visit = tenants.for_each(REMINDERS, async |tenant| {
