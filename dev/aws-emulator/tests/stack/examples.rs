@@ -307,6 +307,13 @@ fn the_stack_exports_what_the_products_import() {
     }
 }
 
+#[test]
+fn the_documentation_shows_the_examples_product_file() {
+    let file = fs::read_to_string(root().join("examples/invoices/product.json")).unwrap();
+    let page = fs::read_to_string(root().join("docs/extending.md")).unwrap();
+    assert!(page.contains(&format!("```json\n{file}```")));
+}
+
 /// Each function of a product reads the secrets that it needs, and no others.
 #[test]
 fn s1_the_products_read_their_secrets_alone() {
