@@ -49,7 +49,7 @@ pub use crate::state::AppState;
 
 // A request.
 pub use crate::auth::Caller;
-pub use crate::http::{ClientAddress, JsonBody, Query, remaining_time};
+pub use crate::http::{ClientAddress, IdempotencyKey, JsonBody, Query, remaining_time};
 pub use crate::model::{Account, AccountId, Organization, OrganizationId, Role};
 pub use crate::request::RequestContext;
 

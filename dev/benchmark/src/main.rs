@@ -18,6 +18,7 @@ mod server;
 mod size;
 mod statistics;
 mod summary;
+mod transactions;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

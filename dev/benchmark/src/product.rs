@@ -1,4 +1,5 @@
-//! What a product costs: the authorizer's decision for each of its requests, and its indexes for each new tenant.
+//! What a product costs: the authorizer's decision for each of its requests, its indexes for each new tenant, and its
+//! transactions.
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use crate::backend::{Backend, event};
 use crate::cost::{price, processor_millis};
 use crate::latency::{Baseline, Functions, bcrypt_time, timed};
 use crate::statistics::median;
+use crate::transactions;
 
 const ROUNDS: usize = 60;
 /// The memory that the template gives the authorizer, in megabytes.
@@ -98,5 +100,6 @@ pub async fn measure(binaries: &Path) -> Outcome<String> {
     let client = Client::with_uri_str(backend.mongod.uri()).await?;
     let versions = client.database("master_db").collection("product_versions");
     let onboardings = onboardings(&functions, &versions).await?;
-    Ok(format!("{decision}\n{onboardings}"))
+    let transactions = transactions::measure().await?;
+    Ok(format!("{decision}\n{onboardings}\n{transactions}"))
 }

@@ -21,7 +21,7 @@ impl Databases {
     pub(super) async fn create_product_access(&self) -> Result<(), Error> {
         let open = doc! { "$match": { "holds": {}, "deleted": Bson::Null } };
         let shown = doc! { "$project": {
-            "organization_name": "$name", "collection_name": 1, "database": { "$literal": self.tenants.name() },
+            "organization_name": "$name", "collection_name": 1, "database": { "$literal": self.tenants_database_name() },
         } };
         let view = doc! { "viewOn": self.organizations.name(), "pipeline": [open, shown] };
         create(&self.master, OPEN_TENANTS, view).await?;

@@ -39,6 +39,10 @@ impl Databases {
         self.locate(organization.placement, &organization.collection_name)
     }
 
+    pub(super) fn tenants_database_name(&self) -> &str {
+        self.tenants.name()
+    }
+
     /// Names of collections in the tenants' database that no organization has.
     pub(crate) async fn unknown_tenant_collections(&self) -> Result<Vec<String>, Error> {
         #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use mongodb::ClientSession;
 use tokio::time::Instant;
 
 use crate::auth::Caller;
-use crate::model::{Action, Event, Organization, OrganizationId};
+use crate::model::{AccountId, Action, Event, Organization, OrganizationId};
 use crate::mongo::TransactionError;
 use crate::problem::Problem;
 use crate::store::Databases;
@@ -37,6 +37,14 @@ impl Actor<'_> {
         match self {
             Self::Caller(caller) => caller.organization().id,
             Self::Job(job) => job.organization.id,
+        }
+    }
+
+    /// None for a job.
+    pub fn account(&self) -> Option<AccountId> {
+        match self {
+            Self::Caller(caller) => Some(caller.account().id()),
+            Self::Job(_) => None,
         }
     }
 

@@ -1,5 +1,8 @@
 //! Every method of the handle, by itself and in a transaction, reaches only the caller's documents of its kind.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use mongodb::bson::{Document, doc};
 use mongodb::options::ReturnDocument;
 use shared::tenant::{TenantCollection, TenantError, WriteModel};
@@ -368,4 +371,29 @@ async fn documents_of_no_kind_are_apart_from_those_of_kinds() {
     assert_eq!(invoices.count_documents(doc! {}).await.unwrap(), 2);
     let lines = tenant.kind::<Line>();
     assert_eq!(lines.count_documents(doc! {}).await.unwrap(), 2);
+}
+
+/// Those that reach no document are left out.
+#[test]
+fn x1_every_public_method_is_tried() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let listed = std::fs::read_to_string(root.join("../../shared/public-api.txt")).unwrap();
+    let methods = listed.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("fn shared::tenant::TenantCollection<T>::")?;
+        rest.split(['(', '<']).next()
+    });
+    let methods: BTreeSet<_> = methods
+        .filter(|name| !["clone", "fmt", "name"].contains(name))
+        .collect();
+    assert!(methods.len() > 20, "{methods:?}");
+    let folder = root.join("tests/service/tenant_handle");
+    let tests = ["methods.rs", "indexes.rs"];
+    let tests = tests.map(|file| std::fs::read_to_string(folder.join(file)).unwrap());
+    for method in methods {
+        let call = format!(".{method}(");
+        assert!(
+            tests.iter().any(|test| test.contains(&call)),
+            "{method} is not tried"
+        );
+    }
 }

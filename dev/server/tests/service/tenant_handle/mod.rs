@@ -17,6 +17,8 @@ use tokio::time::Instant;
 use crate::isolation::Tenant;
 use testkit::{TestService, all};
 
+mod cursors;
+mod idempotency;
 mod indexes;
 mod kinds;
 mod methods;
@@ -34,7 +36,15 @@ async fn authenticated(service: &TestService, tenant: &Tenant) -> Caller {
 }
 
 async fn authenticated_until(service: &TestService, tenant: &Tenant, time: Duration) -> Caller {
-    let request = Request::builder().header("authorization", format!("Bearer {}", tenant.token));
+    caller_of(service, &tenant.token, time).await
+}
+
+async fn authenticated_with(service: &TestService, token: &str) -> Caller {
+    caller_of(service, token, Duration::from_secs(20)).await
+}
+
+async fn caller_of(service: &TestService, token: &str, time: Duration) -> Caller {
+    let request = Request::builder().header("authorization", format!("Bearer {token}"));
     let (mut parts, ()) = request.body(()).unwrap().into_parts();
     let address = ClientAddress(Ipv4Addr::LOCALHOST.into());
     parts.extensions.insert(address);
