@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-SERVICE = os.environ.get("SERVICE_URL", "http://127.0.0.1:8000")
-FUNCTIONS = os.environ.get("FUNCTIONS_URL", "http://127.0.0.1:9001") + "/2015-03-31/functions"
+SERVICE = os.environ.get("SERVICE", "http://127.0.0.1:8000")
+FUNCTIONS = os.environ.get("FUNCTIONS", "http://127.0.0.1:9001") + "/2015-03-31/functions"
 
 
 def call(method, path, body=None, token=None):

@@ -40,6 +40,15 @@ pub enum State {
     Posted,
 }
 
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Posted => "posted",
+        }
+    }
+}
+
 impl Kind for Invoice {
     const KIND: &'static str = "invoice";
 }
@@ -123,7 +132,8 @@ pub async fn post(caller: Caller, Path(id): Path<String>) -> Result<Json<Shown>,
         let found = invoices.find_one(doc! { "_id": id }).await?;
         let mut invoice = found.ok_or_else(unknown)?;
         if invoice.state != State::Draft {
-            return Err(Problem::new(&NOT_A_DRAFT, "This invoice was posted.").into());
+            let detail = format!("This invoice is {}.", invoice.state.name());
+            return Err(Problem::new(&NOT_A_DRAFT, detail).into());
         }
         let number = tx.next_number("invoice").await?;
         invoice.state = State::Posted;
