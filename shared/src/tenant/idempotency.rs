@@ -110,8 +110,9 @@ impl<'t> Request<'t> {
     ) -> Result<Option<T>, TransactionError<Problem>> {
         let now = self.tenant.actor.databases().clock.now();
         let valid = doc! { "_id": &self.id, "expires_at": { "$gt": now } };
+        let records = self.records();
         let mut locked = lock(session).await?;
-        let finding = self.records().find_one(valid).session(&mut *locked);
+        let finding = records.find_one(valid).session(&mut *locked);
         match session.recorded(finding.await)? {
             None => Ok(None),
             Some(earlier) if earlier.fingerprint == self.fingerprint => Ok(Some(earlier.result)),

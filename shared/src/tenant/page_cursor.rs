@@ -2,12 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mongodb::bson::oid::ObjectId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::TenantError;
 use super::handle::Tenant;
+use crate::model::OrganizationId;
 use crate::problem::Problem;
 
 /// In bytes. A longer cursor was not issued for a position of a few values.
@@ -17,7 +17,7 @@ const MAX_LENGTH: usize = 2048;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content<P> {
-    organization: ObjectId,
+    organization: OrganizationId,
     list: String,
     position: P,
 }
@@ -53,7 +53,7 @@ impl Tenant<'_> {
     /// ```
     pub fn cursor<P: Serialize>(&self, list: &str, position: &P) -> Result<String, TenantError> {
         let content = Content {
-            organization: self.organization_id().into(),
+            organization: self.organization_id(),
             list: list.to_owned(),
             position,
         };
@@ -70,8 +70,7 @@ impl Tenant<'_> {
         let content = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| invalid())?;
         let content = mongodb::bson::deserialize_from_slice::<Content<P>>(&content);
         let content = content.map_err(|_| invalid())?;
-        let own: ObjectId = self.organization_id().into();
-        match content.organization == own && content.list == list {
+        match content.organization == self.organization_id() && content.list == list {
             true => Ok(content.position),
             false => Err(invalid()),
         }
