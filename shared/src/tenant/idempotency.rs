@@ -48,7 +48,7 @@ impl<'a> Tenant<'a> {
     ///     JsonBody(invoice): JsonBody<Invoice>,
     /// ) -> Result<Json<i64>, Problem> {
     ///     let tenant = caller.tenant();
-    ///     let number = tenant.transaction_once(&key, &("add", &invoice), async |tx| {
+    ///     let number = tenant.transaction_once(&key, ("add", &invoice), async |tx| {
     ///         let number = tx.next_number("invoice").await?;
     ///         let numbered = Invoice { number: Some(number), ..invoice };
     ///         tx.kind().insert_one(&numbered).await?;
@@ -60,7 +60,7 @@ impl<'a> Tenant<'a> {
     pub async fn transaction_once<T, F>(
         &self,
         key: &IdempotencyKey,
-        request: &(impl Serialize + Sync),
+        request: impl Serialize,
         run: impl Fn(TenantTransaction<'a>) -> F + Sync,
     ) -> Result<T, Problem>
     where
@@ -70,7 +70,7 @@ impl<'a> Tenant<'a> {
         let Some(key) = &key.0 else {
             return self.transaction(run).await;
         };
-        let (request, run) = (&Request::new(self, key, request)?, &run);
+        let (request, run) = (&Request::new(self, key, &request)?, &run);
         let run_once = async move |tx: TenantTransaction<'a>| {
             let session = tx.session().clone();
             if let Some(result) = request.earlier_result(&session).await? {

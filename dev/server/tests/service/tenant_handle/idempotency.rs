@@ -21,7 +21,7 @@ fn key(text: &str) -> IdempotencyKey {
 /// Inserts an invoice with the next number. Returns the number.
 async fn add(caller: &Caller, key: &IdempotencyKey, total: i64) -> Result<i64, Problem> {
     let tenant = caller.tenant();
-    let adding = tenant.transaction_once(key, &("add", total), async |tx| {
+    let adding = tenant.transaction_once(key, ("add", total), async |tx| {
         let number = tx.next_number("invoice").await?;
         let invoice = Invoice::new(&number.to_string(), total);
         tx.kind::<Invoice>().insert_one(&invoice).await?;
@@ -75,7 +75,7 @@ async fn an_error_is_not_stored() {
     let caller = authenticated(&service, &one).await;
     let (tenant, key, runs) = (caller.tenant(), key("a"), AtomicUsize::new(0));
     let attempt = async || {
-        let run = tenant.transaction_once(&key, &"request", async |_| {
+        let run = tenant.transaction_once(&key, "request", async |_| {
             match runs.fetch_add(1, Ordering::Relaxed) {
                 0 => Err(Problem::new(&REFUSED, "Not yet.").into()),
                 run => Ok(i64::try_from(run).unwrap()),
