@@ -1,6 +1,5 @@
 //! A document of `product_versions`: what a tenant starts with, as the product declares it.
 
-use mongodb::IndexModel;
 use mongodb::bson::{DateTime, Document};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +10,8 @@ pub struct ProductVersion {
     pub number: i64,
     /// The name that begins the product's audit actions.
     pub product: String,
-    pub(crate) indexes: Vec<IndexModel>,
+    /// As in the command `createIndexes`.
+    pub(crate) indexes: Vec<Document>,
     pub(crate) seeds: Vec<Document>,
     /// New tenants start with the newest published version. None: it was applied to chosen tenants only.
     pub published_at: Option<DateTime>,

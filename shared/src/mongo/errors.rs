@@ -183,6 +183,7 @@ pub(crate) fn error_message(error: &Error) -> String {
             let errors = failed.write_errors.as_ref();
             errors.and_then(|errors| Some(&errors.first()?.message))
         }
+        ErrorKind::Custom(reason) => reason.downcast_ref::<String>(),
         _ => None,
     };
     message.cloned().unwrap_or_else(|| describe(error))

@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use mongodb::IndexModel;
-use mongodb::bson::doc;
+use mongodb::bson::{Document, doc};
 use tokio::time::Instant;
 
 use super::error::RolloutError;
-use super::history::History;
+use super::history::{History, index_name};
 use crate::model::{Organization, OrganizationId, Placement, ProductVersion};
 use crate::mongo::{TransactionError, error_code, error_message, run_transaction};
 use crate::store::locks::LockedOrganization;
 use crate::store::{Databases, TenantLocation};
-use crate::tenant::index_name;
 use crate::values::CollectionName;
 
 /// Onboarding has twice as long, and computes a hash in it.
@@ -70,10 +68,10 @@ pub(super) async fn apply(
 async fn replace_indexes(
     location: &TenantLocation,
     stale: &[String],
-    indexes: &[IndexModel],
+    indexes: &[Document],
 ) -> Result<(), RolloutError> {
     let is_stale = |name: &str| stale.iter().any(|stale| stale == name);
-    let is_new = |index: &&IndexModel| !index_name(index).is_some_and(is_stale);
+    let is_new = |index: &&Document| !index_name(index).is_some_and(is_stale);
     let new: Vec<_> = indexes.iter().filter(is_new).cloned().collect();
     match location.create_indexes(&new).await {
         Err(error) if error_code(&error) == Some(SAME_KEYS) => {}

@@ -5,13 +5,14 @@ use std::fmt;
 use std::time::Duration;
 
 use mongodb::IndexModel;
-use mongodb::bson::Document;
+use mongodb::bson::{Document, serialize_to_document};
 use mongodb::options::IndexOptions;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::history::index_name;
 use crate::model::ProductVersion;
-use crate::tenant::{DeclaredKind, index_name};
+use crate::tenant::DeclaredKind;
 use crate::values::is_name;
 
 /// Onboarding reads all of it.
@@ -155,7 +156,7 @@ fn add(
             errors.push(format!("{at}: key has no field"));
         }
         match kind.index(index.into()) {
-            Ok(index) => version.indexes.push(index),
+            Ok(index) => version.indexes.extend(serialize_to_document(&index)),
             Err(refused) => errors.push(format!("{at}: {refused}")),
         }
     }
@@ -210,14 +211,11 @@ mod tests {
         assert_eq!((version.product.as_str(), version.number), ("invoices", 3));
         let index = &version.indexes[0];
         assert_eq!(index_name(index), Some("invoice.state_1_number_-1"));
-        let keys: Vec<_> = index.keys.keys().collect();
+        let keys: Vec<_> = index.get_document("key").unwrap().keys().collect();
         assert_eq!(keys, ["_kind", "state", "number"]);
-        let options = index.options.as_ref().unwrap();
-        assert_eq!(options.unique, Some(true));
-        assert_eq!(
-            options.partial_filter_expression,
-            Some(doc! { "_kind": "invoice" })
-        );
+        assert!(index.get_bool("unique").unwrap());
+        let filter = index.get_document("partialFilterExpression");
+        assert_eq!(*filter.unwrap(), doc! { "_kind": "invoice" });
         let seed = &version.seeds[0];
         assert_eq!(seed.get_str("_kind").unwrap(), "account");
         assert!(matches!(seed.get("opened"), Some(Bson::DateTime(_))));

@@ -1,11 +1,9 @@
 //! The versions before the one that is rolled out, and what has changed since.
 
-use mongodb::IndexModel;
-use mongodb::bson::{Document, serialize_to_document};
+use mongodb::bson::Document;
 
 use super::error::RolloutError;
 use crate::model::ProductVersion;
-use crate::tenant::index_name;
 
 /// All older versions, by number.
 pub(super) struct History(Vec<ProductVersion>);
@@ -44,7 +42,7 @@ impl History {
     pub fn stale_indexes(&self, version: &ProductVersion, from: Option<i64>) -> Vec<String> {
         let applied = self.0.iter().filter(|one| Some(one.number) >= from);
         let indexes = applied.flat_map(|one| &one.indexes);
-        let stale = indexes.filter(|index| !contains(&version.indexes, index));
+        let stale = indexes.filter(|index| !version.indexes.contains(index));
         let mut names: Vec<_> = stale.filter_map(index_name).map(str::to_owned).collect();
         names.sort_unstable();
         names.dedup();
@@ -57,7 +55,7 @@ impl History {
         let new = version
             .indexes
             .iter()
-            .filter(|index| !contains(before, index));
+            .filter(|index| !before.contains(index));
         new.filter_map(index_name).map(str::to_owned).collect()
     }
 
@@ -81,10 +79,10 @@ fn has_same_contents(one: &ProductVersion, other: &ProductVersion) -> bool {
         && one
             .indexes
             .iter()
-            .all(|index| contains(&other.indexes, index))
+            .all(|index| other.indexes.contains(index))
 }
 
-fn contains(indexes: &[IndexModel], index: &IndexModel) -> bool {
-    let stored = |index| serialize_to_document(index).ok();
-    indexes.iter().any(|one| stored(one) == stored(index))
+/// The name in the tenant's collection.
+pub(super) fn index_name(index: &Document) -> Option<&str> {
+    index.get_str("name").ok()
 }

@@ -2,7 +2,7 @@
 //!
 //! Without a right on other collections, the product sees no password hash and no session.
 
-use mongodb::bson::{Bson, Document, doc, serialize_to_document};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
@@ -21,7 +21,7 @@ impl Databases {
     pub(super) async fn create_product_access(&self) -> Result<(), Error> {
         let open = doc! { "$match": { "holds": {}, "deleted": Bson::Null } };
         let shown = doc! { "$project": {
-            "organization_name": "$name", "collection_name": 1, "database": { "$literal": self.tenants_database_name() },
+            "organization_name": "$name", "collection_name": 1, "database": { "$literal": self.database_of_tenants() },
         } };
         let view = doc! { "viewOn": self.organizations.name(), "pipeline": [open, shown] };
         create(&self.master, OPEN_TENANTS, view).await?;
@@ -74,12 +74,13 @@ async fn create(database: &Database, name: &str, options: Document) -> Result<()
         Err(error) if names_existing_collection(&error) => {}
         created => return created.map(drop),
     }
-    let existing = database.list_collections().filter(doc! { "name": name });
-    let existing = collect(existing.await?).await?;
-    let stored = existing
-        .first()
-        .map(|one| serialize_to_document(&one.options));
-    let stored = stored.transpose()?.unwrap_or_default();
+    let listing = doc! { "listCollections": 1, "filter": { "name": name } };
+    let listed = database.run_command(listing).await?;
+    let found = listed.get_document("cursor").ok();
+    let found =
+        found.and_then(|cursor| cursor.get_array("firstBatch").ok()?.first()?.as_document());
+    let stored = found.and_then(|found| found.get_document("options").ok());
+    let stored = stored.cloned().unwrap_or_default();
     if options
         .iter()
         .any(|(name, value)| stored.get(name) != Some(value))

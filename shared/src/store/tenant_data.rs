@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
-use mongodb::{ClientSession, Collection, Database, IndexModel};
+use mongodb::{ClientSession, Collection, Database};
 use serde::Deserialize;
 
 use super::{Databases, NAMES_PER_QUERY};
@@ -39,7 +39,7 @@ impl Databases {
         self.locate(organization.placement, &organization.collection_name)
     }
 
-    pub(super) fn tenants_database_name(&self) -> &str {
+    pub(super) fn database_of_tenants(&self) -> &str {
         self.tenants.name()
     }
 
@@ -104,25 +104,28 @@ impl TenantLocation {
         let Some(version) = version else {
             return Ok(());
         };
-        let collection = self.collection::<Document>();
         // In a transaction, MongoDB creates indexes of empty collections only.
         if !version.indexes.is_empty() {
-            let creating = collection.create_indexes(version.indexes.clone());
+            let creating = doc! { "createIndexes": name, "indexes": &version.indexes };
+            let creating = self.database.run_command(creating);
             creating.session(&mut *transaction).await?;
         }
         if !version.seeds.is_empty() {
-            let inserting = collection.insert_many(&version.seeds);
-            inserting.session(transaction).await?;
+            let inserting = doc! { "insert": name, "documents": &version.seeds };
+            let inserting = self.database.run_command(inserting).session(transaction);
+            refuse_write_errors(&inserting.await?)?;
         }
         Ok(())
     }
 
-    pub async fn create_indexes(&self, indexes: &[IndexModel]) -> Result<(), Error> {
+    /// `indexes` as in the command `createIndexes`.
+    pub async fn create_indexes(&self, indexes: &[Document]) -> Result<(), Error> {
         if indexes.is_empty() {
             return Ok(());
         }
-        let collection = self.collection::<Document>();
-        collection.create_indexes(indexes.to_vec()).await.map(drop)
+        let name = self.collection_name.as_str();
+        let creating = doc! { "createIndexes": name, "indexes": indexes };
+        self.database.run_command(creating).await.map(drop)
     }
 
     /// Succeeds if the index does not exist.
@@ -151,4 +154,15 @@ impl TenantLocation {
     pub async fn drop(&self) -> Result<(), Error> {
         self.collection::<Document>().drop().await
     }
+}
+
+/// Fails if the response to a command names documents that were not written. Commands, unlike the driver's methods, succeed
+/// then.
+fn refuse_write_errors(response: &Document) -> Result<(), Error> {
+    let Ok(errors) = response.get_array("writeErrors") else {
+        return Ok(());
+    };
+    let first = errors.first().and_then(Bson::as_document);
+    let message = first.and_then(|first| first.get_str("errmsg").ok());
+    Err(Error::custom(message.unwrap_or_default().to_owned()))
 }

@@ -149,7 +149,7 @@ fn kind_of(index: &IndexModel) -> Option<&str> {
 }
 
 /// The name as it is stored.
-pub(crate) fn index_name(index: &IndexModel) -> Option<&str> {
+fn index_name(index: &IndexModel) -> Option<&str> {
     index.options.as_ref()?.name.as_deref()
 }
 

@@ -67,7 +67,6 @@ pub use cursor::TenantCursor;
 pub(crate) use declaration::DeclaredKind;
 pub use error::{DetailsError, Refused, TenantError};
 pub use handle::Tenant;
-pub(crate) use indexes::index_name;
 pub use jobs::{Job, JobReport, Tenants};
 pub use kind::Kind;
 pub use transaction::TenantTransaction;

@@ -37,8 +37,8 @@ async fn a_repeated_request_gets_the_same_result_and_writes_nothing() {
     for _ in 0..3 {
         assert_eq!(add(&caller, &key("a"), 100).await.unwrap(), 1);
     }
-    // Invoice and counter.
-    assert_eq!(stored(&service, &one).await.len(), 2);
+    // Invoice, counter, and the document that the tenant had.
+    assert_eq!(stored(&service, &one).await.len(), 3);
     assert_eq!(add(&caller, &key("b"), 100).await.unwrap(), 2);
     for number in [3, 4] {
         assert_eq!(
@@ -66,7 +66,7 @@ async fn of_requests_at_once_with_one_key_one_is_executed() {
     for number in join_all(adding).await {
         assert_eq!(number.unwrap(), 1);
     }
-    assert_eq!(stored(&service, &one).await.len(), 2);
+    assert_eq!(stored(&service, &one).await.len(), 3);
 }
 
 #[tokio::test]

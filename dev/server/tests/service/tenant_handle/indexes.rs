@@ -143,8 +143,8 @@ async fn indexes_that_reach_other_kinds_are_refused() {
         .await
         .unwrap();
     assert!(plain.drop_index("invoice.s_1").await.is_err());
-    let plain_index = plain.create_index(index(keys, IndexOptions::default()));
-    assert_eq!(plain_index.await.unwrap(), "s_1");
+    let plain_index = plain.create_indexes([index(keys, IndexOptions::default())]);
+    assert_eq!(plain_index.await.unwrap(), ["s_1"]);
     assert_eq!(plain.list_index_names().await.unwrap(), ["_id_", "s_1"]);
     plain.drop_index("s_1").await.unwrap();
     assert_eq!(invoices.list_index_names().await.unwrap(), ["s_1"]);
