@@ -83,10 +83,12 @@ fn of_organization() -> IndexModel {
     plain(doc! { "organization_id": 1, "organization_epoch": 1, "expires_at": 1 })
 }
 
-async fn make<T: Send + Sync>(
+pub(super) async fn make<T: Send + Sync>(
     collection: &Collection<T>,
     indexes: Vec<IndexModel>,
 ) -> Result<(), Error> {
+    // Of one type, so that the driver's code is compiled once.
+    let collection = collection.clone_with_type::<Document>();
     collection.create_indexes(indexes).await.map(drop)
 }
 

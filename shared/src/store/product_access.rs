@@ -8,6 +8,7 @@ use mongodb::options::IndexOptions;
 use mongodb::{Database, IndexModel};
 
 use super::Databases;
+use super::indexes::make;
 use crate::model::{AccountId, MAX_DETAILS, OrganizationId, ProductEvent, RETENTION};
 use crate::mongo::{collect, names_existing_collection};
 
@@ -32,10 +33,11 @@ impl Databases {
         let of_organization = doc! { "organization_id": 1, "at": -1, "_id": -1 };
         let of_admin = doc! { "organization_id": 1, "admin_id": 1, "at": -1, "_id": -1 };
         let found = [of_organization, of_admin].map(|keys| index(keys, IndexOptions::default()));
-        let creating = self
-            .product_events
-            .create_indexes([vec![expiring], found.into()].concat());
-        creating.await.map(drop)
+        make(
+            &self.product_events,
+            [vec![expiring], found.into()].concat(),
+        )
+        .await
     }
 
     /// At most `limit` reported events of the organization, the newest first. With `earlier`, those that match it.
