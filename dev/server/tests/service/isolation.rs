@@ -77,7 +77,7 @@ pub fn example_body(document: &Value, operation: &Value) -> Value {
 pub struct Tenant {
     id: ObjectId,
     name: String,
-    email: String,
+    pub email: String,
     pub token: String,
     pub collection: String,
 }

@@ -4,12 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use mongodb::bson::doc;
 use shared::auth::Caller;
 use shared::http::IdempotencyKey;
 use shared::problem::{Code, Problem, ProductCode};
 
-use super::{Invoice, authenticated, service_with_two_tenants, stored};
+use super::{Invoice, authenticated, authenticated_with, service_with_two_tenants, stored};
 use testkit::all;
 
 static REFUSED: ProductCode = ProductCode::new(409, "invoices.refused", "The invoice was refused");
@@ -53,7 +52,8 @@ async fn a_repeated_request_gets_the_same_result_and_writes_nothing() {
     assert_eq!(reused.code, Code::IdempotencyKeyReused);
     // The key can be used again after a day.
     service.advance_clock(Duration::from_secs(25 * 3600));
-    let caller = authenticated(&service, &one).await;
+    let token = service.token_of(&one.email).await;
+    let caller = authenticated_with(&service, &token).await;
     assert_eq!(add(&caller, &key("a"), 101).await.unwrap(), 5);
 }
 
@@ -91,7 +91,7 @@ async fn an_error_is_not_stored() {
 #[tokio::test]
 async fn a_purge_removes_the_records() {
     let (service, owner) = testkit::TestService::start_with_owner().await;
-    let caller = super::authenticated_with(&service, &owner.tokens.access).await;
+    let caller = authenticated_with(&service, &owner.tokens.access).await;
     add(&caller, &key("a"), 1).await.unwrap();
     let records = all(service.idempotency_records()).await;
     assert_eq!(records.len(), 1);
@@ -102,5 +102,5 @@ async fn a_purge_removes_the_records() {
     owner.delete(&service).await;
     crate::delete_organization::end_grace(&service);
     assert_eq!(service.purge().await.unwrap().purged, 1);
-    assert_eq!(all(service.idempotency_records()).await, [doc! {}; 0]);
+    assert_eq!(all(service.idempotency_records()).await.len(), 0);
 }
