@@ -77,7 +77,8 @@ pub async fn measure() -> Outcome<String> {
         try_join_all((0..AT_ONCE).map(|_| request(&service, &owner))).await?;
         times.push(millis(started.elapsed()));
         let started = Instant::now();
-        try_join_all((0..AT_ONCE).map(|_| bare(bare_collection.client(), &bare_collection))).await?;
+        try_join_all((0..AT_ONCE).map(|_| bare(bare_collection.client(), &bare_collection)))
+            .await?;
         bare_times.push(millis(started.elapsed()));
     }
     let all = AT_ONCE * ROUNDS;
