@@ -10,7 +10,6 @@ use shared::product_versions::{
     Changes, DefinitionErrors, Progress, Rollout, RolloutError, RolloutReport, parse,
 };
 use shared::store::Mongo;
-
 use tokio::signal::ctrl_c;
 use tokio::sync::watch;
 

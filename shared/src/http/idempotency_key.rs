@@ -2,6 +2,8 @@
 //!
 //! See <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>.
 
+use std::time::Duration;
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use utoipa::IntoParams;
@@ -10,6 +12,8 @@ use crate::problem::Problem;
 
 const NAME: &str = "idempotency-key";
 const MAX_LENGTH: usize = 255;
+/// How long a key is valid.
+pub(crate) const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// The key without quotes. None if the header is missing.
 #[derive(Clone, Debug, IntoParams)]

@@ -10,6 +10,7 @@ mod service;
 
 pub use client_address::ClientAddress;
 pub use deadline::{Deadline, REQUEST_TIMEOUT, remaining_time};
+pub(crate) use idempotency_key::IDEMPOTENCY_TTL;
 pub use idempotency_key::IdempotencyKey;
 pub use json_body::{JsonBody, MAX_KIB, exceeds_limit_by_length, receive};
 pub use query::Query;

@@ -3,14 +3,13 @@
 //! The record is written in the transaction that creates the organization: both are committed, or neither. There is no
 //! state in between.
 
-use std::time::Duration;
-
 use mongodb::ClientSession;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::Error;
 
 use super::NewOrganization;
 use crate::clock::after;
+use crate::http::IDEMPOTENCY_TTL;
 use crate::model::{IdempotencyRecord, Organization, OrganizationId};
 use crate::password_hasher::Comparison;
 use crate::pepper::Pepper;
@@ -19,9 +18,6 @@ use crate::request::RequestContext;
 use crate::store::Databases;
 use crate::throttle::{Outcome, Subject, reserve_attempt};
 use crate::values::PasswordHash;
-
-/// How long a key is valid.
-const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// A request with an `Idempotency-Key`.
 pub(super) struct IdempotentRequest {

@@ -1,6 +1,7 @@
 //! The rollout of a version: it is stored, published to new tenants, and applied to the others.
 
 use std::collections::HashSet;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::iter;
 use mongodb::bson::Bson;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::application::{apply, try_in_new_collection};
 use super::error::RolloutError;
@@ -71,9 +72,10 @@ impl Rollout {
     /// transaction that is aborted, so nothing is written.
     pub async fn check(mongo: &Mongo, version: ProductVersion) -> Result<Self, RolloutError> {
         let databases = mongo.databases().await?;
-        History::before(&version, databases.product_versions().await?)?;
-        try_in_new_collection(&databases, &version).await?;
-        Ok(Self { databases, version })
+        let rollout = Self { databases, version };
+        rollout.history().await?;
+        try_in_new_collection(&rollout.databases, &rollout.version).await?;
+        Ok(rollout)
     }
 
     pub async fn changes(&self) -> Result<Changes, RolloutError> {
@@ -137,15 +139,19 @@ impl Rollout {
         };
         run.visit_all().await?;
         let wait = between(databases.clock.now(), last_onboarding);
-        if !run.report.is_unfinished && !wait.is_zero() {
-            (run.on_progress)(Progress::Waiting(wait));
-            // An error means that nobody can stop the run any more.
-            let stopped = timeout(wait, stop.wait_for(|stop| *stop)).await;
-            run.report.is_unfinished = matches!(stopped, Ok(Ok(_)));
-            if !run.report.is_unfinished {
-                sleep(between(databases.clock.now(), last_onboarding)).await;
-                run.visit_all().await?;
+        if run.report.is_unfinished || wait.is_zero() {
+            return Ok(run.report);
+        }
+        (run.on_progress)(Progress::Waiting(wait));
+        let stopped = async {
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                // Nobody can stop the run any more.
+                pending().await
             }
+        };
+        match timeout(wait, stopped).await {
+            Ok(()) => run.report.is_unfinished = true,
+            Err(_) => run.visit_all().await?,
         }
         Ok(run.report)
     }

@@ -87,8 +87,6 @@ pub(super) async fn make<T: Send + Sync>(
     collection: &Collection<T>,
     indexes: Vec<IndexModel>,
 ) -> Result<(), Error> {
-    // Of one type, so that the driver's code is compiled once.
-    let collection = collection.clone_with_type::<Document>();
     collection.create_indexes(indexes).await.map(drop)
 }
 
@@ -111,7 +109,7 @@ fn expiring() -> IndexModel {
 }
 
 /// Finds documents by `keys`.
-fn plain(keys: Document) -> IndexModel {
+pub(super) fn plain(keys: Document) -> IndexModel {
     model(keys, IndexOptions::default())
 }
 
@@ -120,6 +118,6 @@ fn sparse(keys: Document) -> IndexModel {
     model(keys, IndexOptions::builder().sparse(true).build())
 }
 
-fn model(keys: Document, options: IndexOptions) -> IndexModel {
+pub(super) fn model(keys: Document, options: IndexOptions) -> IndexModel {
     IndexModel::builder().keys(keys).options(options).build()
 }

@@ -2,13 +2,13 @@
 //!
 //! Without a right on other collections, the product sees no password hash and no session.
 
+use mongodb::Database;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
 use mongodb::options::IndexOptions;
-use mongodb::{Database, IndexModel};
 
 use super::Databases;
-use super::indexes::make;
+use super::indexes::{make, model, plain};
 use crate::model::{AccountId, MAX_DETAILS, OrganizationId, ProductEvent, RETENTION};
 use crate::mongo::{collect, names_existing_collection};
 
@@ -29,15 +29,12 @@ impl Databases {
         let events = self.product_events.name();
         create(&self.master, events, doc! { "validator": event_shape() }).await?;
         let expiring = IndexOptions::builder().expire_after(RETENTION).build();
-        let expiring = index(doc! { "at": 1 }, expiring);
-        let of_organization = doc! { "organization_id": 1, "at": -1, "_id": -1 };
-        let of_admin = doc! { "organization_id": 1, "admin_id": 1, "at": -1, "_id": -1 };
-        let found = [of_organization, of_admin].map(|keys| index(keys, IndexOptions::default()));
-        make(
-            &self.product_events,
-            [vec![expiring], found.into()].concat(),
-        )
-        .await
+        let indexes = vec![
+            model(doc! { "at": 1 }, expiring),
+            plain(doc! { "organization_id": 1, "at": -1, "_id": -1 }),
+            plain(doc! { "organization_id": 1, "admin_id": 1, "at": -1, "_id": -1 }),
+        ];
+        make(&self.product_events, indexes).await
     }
 
     /// At most `limit` reported events of the organization, the newest first. With `earlier`, those that match it.
@@ -115,8 +112,4 @@ fn event_shape() -> Document {
     let details = doc! { "$bsonSize": { "$ifNull": ["$details", {}] } };
     let limit = i64::try_from(MAX_DETAILS).unwrap_or(i64::MAX);
     doc! { "$jsonSchema": schema, "$expr": { "$lte": [details, limit] } }
-}
-
-fn index(keys: Document, options: IndexOptions) -> IndexModel {
-    IndexModel::builder().keys(keys).options(options).build()
 }

@@ -1,7 +1,5 @@
 //! Transactions that a client may repeat with the same `Idempotency-Key`.
 
-use std::time::Duration;
-
 use aws_lc_rs::digest::{Context, SHA256};
 use mongodb::Collection;
 use mongodb::bson::doc;
@@ -13,13 +11,10 @@ use super::error::TenantError;
 use super::handle::Tenant;
 use super::transaction::TenantTransaction;
 use crate::clock::after;
-use crate::http::IdempotencyKey;
+use crate::http::{IDEMPOTENCY_TTL, IdempotencyKey};
 use crate::model::ProductRequest;
 use crate::mongo::{TransactionError, TransactionSession};
 use crate::problem::{Code, Problem};
-
-/// How long a key is valid.
-const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 3600);
 
 /// A request with an `Idempotency-Key`.
 struct Request<'t> {

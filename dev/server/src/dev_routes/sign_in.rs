@@ -1,6 +1,5 @@
-//! `POST /dev/sign-in`: signs in to an organization that it creates if there is none.
+//! `POST /dev/sign-in`: signs in to an organization. Creates organization and member if they do not exist.
 
-use super::members;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::{Extension, Json};
 use mongodb::Database;
@@ -16,6 +15,8 @@ use shared::request::RequestContext;
 use shared::sessions::log_in;
 use shared::tokens::TokenResponse;
 use shared::values::OrganizationName;
+
+use super::members;
 
 /// bcrypt's lowest: a hash takes about a millisecond.
 const BCRYPT_COST: u32 = 4;

@@ -1,5 +1,6 @@
 //! What a tenant starts with: versions of a product's indexes and documents, in new tenants and in existing ones.
 
+use mongodb::Collection;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 use serde_json::{Value, json};
@@ -38,7 +39,7 @@ async fn check(service: &TestService, version: ProductVersion) -> Result<Rollout
     Rollout::check(&service.state.mongo, version).await
 }
 
-/// Applies the version to all organizations. `on_progress` returns whether the run goes on.
+/// Applies the version to all organizations. The run stops once `on_progress` returns false.
 async fn run(
     rollout: &Rollout,
     mut on_progress: impl FnMut(&Progress) -> bool,
@@ -64,11 +65,14 @@ async fn roll_out(service: &TestService, version: ProductVersion) -> (u64, u64) 
     (report.applied, report.failed)
 }
 
+/// The tenant's collection.
+fn data(service: &TestService, tenant: &Owner) -> Collection<Document> {
+    service.tenants().collection(&tenant.collection_name)
+}
+
 /// Names of the indexes, without that of `_id`.
 async fn indexes(service: &TestService, tenant: &Owner) -> Vec<String> {
-    let collection = service
-        .tenants()
-        .collection::<Document>(&tenant.collection_name);
+    let collection = data(service, tenant);
     let mut names = collection.list_index_names().await.unwrap();
     names.retain(|name| name != "_id_");
     names.sort();
@@ -125,9 +129,7 @@ async fn a_new_organization_starts_with_the_published_version() {
         ["org_acme"]
     );
     // An index of a kind is as unique as the kind.
-    let invoices = service
-        .tenants()
-        .collection::<Document>(&owner.collection_name);
+    let invoices = data(&service, &owner);
     let numbered = |kind: &str| doc! { "_kind": kind, "number": 1 };
     invoices.insert_one(numbered("invoice")).await.unwrap();
     invoices.insert_one(numbered("order")).await.unwrap();
@@ -160,9 +162,7 @@ async fn a_version_changes_what_the_one_before_declared_and_nothing_else() {
     let service = TestService::start().await;
     roll_out(&service, first()).await;
     let owner = service.owner("Acme").await;
-    let collection = service
-        .tenants()
-        .collection::<Document>(&owner.collection_name);
+    let collection = data(&service, &owner);
     let own = mongodb::IndexModel::builder()
         .keys(doc! { "own": 1 })
         .build();
@@ -210,9 +210,7 @@ async fn an_organization_that_fails_stops_no_other_and_is_tried_again() {
     let service = TestService::start().await;
     let failing = service.owner("Failing").await;
     let other = service.owner("Other").await;
-    let collection = service
-        .tenants()
-        .collection::<Document>(&failing.collection_name);
+    let collection = data(&service, &failing);
     let numbered = || doc! { "_kind": "invoice", "number": 1 };
     collection
         .insert_many([numbered(), numbered()])
@@ -368,9 +366,7 @@ async fn versions_that_cannot_be_applied_are_refused_and_change_nothing() {
 async fn a_seed_with_the_id_of_another_document_is_an_error() {
     let service = TestService::start().await;
     let owner = service.owner("Acme").await;
-    let collection = service
-        .tenants()
-        .collection::<Document>(&owner.collection_name);
+    let collection = data(&service, &owner);
     collection
         .insert_one(doc! { "_id": "cash", "_kind": "drawer" })
         .await
@@ -412,9 +408,7 @@ async fn a_violated_index_leaves_the_indexes_that_the_organization_had() {
     let service = TestService::start().await;
     roll_out(&service, first()).await;
     let owner = service.owner("Acme").await;
-    let collection = service
-        .tenants()
-        .collection::<Document>(&owner.collection_name);
+    let collection = data(&service, &owner);
     let of_year = |number: i32| doc! { "_kind": "invoice", "number": number, "year": 2026 };
     collection
         .insert_many([of_year(1), of_year(2)])
