@@ -28,11 +28,7 @@ impl Pepper {
 
     /// HMAC-SHA-256 of `parts`, in hexadecimal digits. Different lists of parts have different hashes.
     pub(crate) fn hash<T: AsRef<[u8]>>(&self, parts: &[T]) -> String {
-        let tag = self.sign(parts);
-        tag.as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex::encode(self.sign(parts))
     }
 
     /// The first half of the HMAC of `parts`. It authenticates tokens and cursors that the service issued.

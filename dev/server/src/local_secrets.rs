@@ -61,7 +61,7 @@ fn local_secret(folder: &Path, name: &str) -> io::Result<String> {
 fn random_secret() -> io::Result<String> {
     let mut bytes = [0_u8; 32];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| io::Error::other("no randomness"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(bytes))
 }
 
 fn write_private(file: &Path, text: &str) -> io::Result<()> {

@@ -111,8 +111,8 @@ async fn create(secrets: &SecretsManager, id: &str, version: &str) -> Result<(),
     }
     let mut bytes = [0_u8; RANDOM_BYTES];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| RotationError::NoRandomness)?;
-    let value: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(secrets.put_pending(id, version, value.into()).await?)
+    let value = hex::encode(bytes).into();
+    Ok(secrets.put_pending(id, version, value).await?)
 }
 
 async fn test(

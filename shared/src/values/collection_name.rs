@@ -1,7 +1,5 @@
 //! Names of the tenants' collections: `org_` and a slug of the organization's name.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
@@ -57,11 +55,7 @@ pub struct CollectionNameHash(String);
 
 impl CollectionNameHash {
     pub fn of(name: &str) -> Self {
-        let mut hash = String::new();
-        for byte in digest(&SHA256, name.as_bytes()).as_ref() {
-            let _ = write!(hash, "{byte:02x}");
-        }
-        Self(hash)
+        Self(hex::encode(digest(&SHA256, name.as_bytes())))
     }
 
     pub fn as_str(&self) -> &str {

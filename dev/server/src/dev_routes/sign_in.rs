@@ -112,12 +112,8 @@ fn is_unknown(problem: &Problem) -> bool {
 fn email_of(organization: &str, role: Role) -> Result<String, Problem> {
     let name = OrganizationName::parse(organization).map_err(|error| vec![error])?;
     let hash = digest(&SHA256, name.key().as_bytes());
-    let hash: String = hash
-        .as_ref()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    // The part before the @ has at most 64 octets.
+    let hash = hex::encode(hash.as_ref().get(..8).unwrap_or_default());
     Ok(format!("{}-{hash}@example.com", role_name(role)))
 }
 
