@@ -77,13 +77,22 @@ fn assemble(
         ("LICENSE", "LICENSE"),
     ];
     copy_files(&files, &packaged)?;
-    copy_folders(&["docs", "examples"], &packaged)?;
+    // With files that the documents link to. Links that remain are about the development of the service.
+    let documents = [
+        "docs",
+        "examples",
+        "SECURITY.md",
+        "CONTRIBUTING.md",
+        ".env.example",
+        "shared/public-api.txt",
+    ];
+    copy_tracked(&documents, &packaged)?;
     archive::pack(&name)
 }
 
-/// Copies what Git knows of these folders: a build or a Python environment may lie in them. `check` needs the repository.
-fn copy_folders(folders: &[&str], to: &Path) -> Result<(), DistError> {
-    let files = output(Command::new("git").arg("ls-files").args(folders))?;
+/// Copies what Git knows of these files and folders: a build or a Python environment may lie in them. `check` needs the repository.
+fn copy_tracked(paths: &[&str], to: &Path) -> Result<(), DistError> {
+    let files = output(Command::new("git").arg("ls-files").args(paths))?;
     for file in files.lines().filter(|file| !file.ends_with("/check")) {
         let copied = to.join(file);
         let folder = copied.parent().unwrap_or(to);
