@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use mongodb::ClientSession;
 use mongodb::bson::DateTime;
@@ -16,10 +18,14 @@ use crate::problem::Problem;
 use crate::state::AppState;
 use crate::store::Databases;
 
+/// In characters. Browsers send about 110.
+const MAX_USER_AGENT: usize = 200;
+
 /// Client address, deadline and id of a request, with the application's state.
 pub struct RequestContext {
     state: Arc<AppState>,
     address: ClientAddress,
+    user_agent: Option<String>,
     deadline: Instant,
     log: RequestLog,
     /// All statements of a request use the same connection.
@@ -38,6 +44,11 @@ impl RequestContext {
     /// The client's address.
     pub fn address(&self) -> ClientAddress {
         self.address
+    }
+
+    /// The header `User-Agent`: at most 200 characters, visible ones and spaces.
+    pub(crate) fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
     }
 
     /// The request gets 503 if it has no response by then.
@@ -86,9 +97,16 @@ impl FromRequestParts<Arc<AppState>> for RequestContext {
         Ok(Self {
             state: Arc::clone(state),
             address,
+            user_agent: user_agent(&parts.headers),
             deadline,
             log: log.cloned().ok_or_else(Problem::internal)?,
             databases: OnceCell::new(),
         })
     }
+}
+
+fn user_agent(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(USER_AGENT)?.to_str().ok()?;
+    let text: String = text.chars().take(MAX_USER_AGENT).collect();
+    Some(text).filter(|text| !text.is_empty())
 }

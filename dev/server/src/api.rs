@@ -34,7 +34,7 @@ fn api(state: &Arc<AppState>) -> OpenApiRouter {
         .merge(create_org::router(Arc::clone(state)))
         .merge(admin_login::router(Arc::clone(state)))
         .merge(session::router(Arc::clone(state)))
-        .merge(admin_password::router(Arc::clone(state)))
+        .merge(account::router(Arc::clone(state)))
         .merge(organization::router(Arc::clone(state)))
         .merge(organization_deletion::router(Arc::clone(state)))
         .layer(GlobalConcurrencyLimitLayer::new(REQUESTS))

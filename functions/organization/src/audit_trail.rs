@@ -6,12 +6,10 @@ use serde_json::{Map, Value};
 use shared::audit;
 use shared::auth::Caller;
 use shared::clock::date_time;
-use shared::http::Query;
+use shared::http::{Query, limit_out_of_range, page_limit};
 use shared::model::{AccountId, Action, Event};
 use shared::problem::{FieldError, Problem};
 use utoipa::{IntoParams, ToSchema};
-
-const DEFAULT_LIMIT: u32 = 50;
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +42,7 @@ pub struct AuditEvent {
     #[schema(example = "2026-11-24T12:00:00.123Z", format = DateTime)]
     at: String,
     /// What was done: `organization_created`, `organization_renamed`, `organization_deleted`, `organization_restored`,
-    /// `login`, `login_refused`, `password_changed`, `session_ended`. More may be added. An action of a product is
+    /// `login`, `login_refused`, `password_changed`, `profile_changed`, `session_ended`. More may be added. An action of a product is
     /// `<product>.<action>`, such as `invoices.invoice_posted`.
     #[schema(example = "organization_renamed")]
     action: String,
@@ -97,7 +95,7 @@ pub struct AuditDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Akshay Ltd", nullable = false)]
     to: Option<String>,
-    /// Of an ended session: `logout`, `logout_everywhere`, `refresh_token_reused`, `session_limit`. More may be added.
+    /// Of an ended session: `logout`, `logout_everywhere`, `refresh_token_reused`, `revoked`, `session_limit`. More may be added.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "logout", nullable = false)]
     reason: Option<&'static str>,
@@ -125,7 +123,8 @@ impl Details {
             | Action::OrganizationRestored
             | Action::Login
             | Action::LoginRefused
-            | Action::PasswordChanged => return None,
+            | Action::PasswordChanged
+            | Action::ProfileChanged => return None,
         };
         Some(Self::Service(details))
     }
@@ -151,7 +150,7 @@ shared::problem_responses!(Problems: ValidationFailed = limit_out_of_range().int
 /// List the organization's audit events
 ///
 /// Newest events first. Events are kept for 400 days. An action that ends sessions writes one event: `session_ended` with the
-/// reason `logout` or `refresh_token_reused` for one session, `session_limit` for those that a login displaced,
+/// reason `logout`, `revoked` or `refresh_token_reused` for one session, `session_limit` for those that a login displaced,
 /// `logout_everywhere` for all of the admin; `password_changed` for all of the admin but its own; `organization_deleted` for
 /// all of the organization. A session that expires writes no event.
 #[utoipa::path(
@@ -166,11 +165,7 @@ pub async fn list_audit_events(
     caller: Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<Json<AuditPage>, Problem> {
-    let limit = match query.limit.map(u32::try_from) {
-        None => DEFAULT_LIMIT,
-        Some(Ok(limit)) if (1..=audit::MAX_PAGE).contains(&limit) => limit,
-        Some(_) => return Err(limit_out_of_range().into()),
-    };
+    let limit = page_limit(query.limit)?;
     let account = query.admin_id.as_deref().map(parse_id).transpose()?;
     let page = audit::page(&caller, limit, query.cursor.as_deref(), account).await?;
     Ok(Json(AuditPage {
@@ -187,12 +182,4 @@ fn parse_id(text: &str) -> Result<AccountId, Vec<FieldError>> {
             message: "must be 24 hexadecimal digits".to_owned(),
         }]
     })
-}
-
-fn limit_out_of_range() -> Vec<FieldError> {
-    vec![FieldError {
-        field: "limit",
-        code: "out_of_range",
-        message: format!("must be from 1 to {}", audit::MAX_PAGE),
-    }]
 }

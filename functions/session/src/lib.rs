@@ -1,4 +1,6 @@
-//! `POST /admin/refresh` and `POST /admin/logout`: refreshes or ends a session.
+//! `POST /admin/refresh`, `POST /admin/logout` and `/admin/sessions`: refreshes, lists or ends sessions.
+
+mod list;
 
 use std::sync::Arc;
 
@@ -20,6 +22,8 @@ pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(refresh_session))
         .routes(routes!(log_out))
+        .routes(routes!(list::list_sessions))
+        .routes(routes!(list::end_session))
         .with_state(state)
 }
 

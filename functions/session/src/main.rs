@@ -1,4 +1,4 @@
-//! `POST /admin/refresh` and `POST /admin/logout` as a Lambda function.
+//! `POST /admin/refresh`, `POST /admin/logout` and `/admin/sessions` as a Lambda function.
 
 use shared::lambda::{self, Secret};
 use shared::start::StartupError;

@@ -8,4 +8,4 @@ mod cursor;
 mod trail;
 
 pub use cursor::Cursor;
-pub use trail::{MAX_PAGE, Page, page};
+pub use trail::{Page, page};

@@ -6,12 +6,10 @@ use mongodb::bson::{Document, doc};
 
 use super::Cursor;
 use crate::auth::Caller;
+use crate::http::MAX_PAGE;
 use crate::model::{AccountId, Event};
 use crate::mongo::collect;
 use crate::problem::Problem;
-
-/// Maximum number of events on a page.
-pub const MAX_PAGE: u32 = 100;
 
 pub struct Page {
     pub events: Vec<Event>,

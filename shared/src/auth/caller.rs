@@ -45,7 +45,8 @@ impl Caller {
         &self.request
     }
 
-    pub(crate) fn session_id(&self) -> SessionId {
+    /// The token's session.
+    pub fn session_id(&self) -> SessionId {
         self.session_id
     }
 

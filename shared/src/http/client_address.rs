@@ -23,6 +23,11 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
+    /// As events and sessions name it.
+    pub(crate) fn to_text(self) -> String {
+        self.0.to_canonical().to_string()
+    }
+
     /// The network of one customer of a provider: an IPv4 address, or a /64 of IPv6.
     pub(crate) fn network(self) -> String {
         match self.0.to_canonical() {

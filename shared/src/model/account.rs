@@ -62,6 +62,21 @@ impl Account {
         &self.email
     }
 
+    /// Whether somebody proved that they receive mail at this address.
+    pub fn is_email_verified(&self) -> bool {
+        self.email_verified_at.is_some()
+    }
+
+    /// The person's name.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Language tag (RFC 5646).
+    pub fn locale(&self) -> Option<&str> {
+        self.locale.as_deref()
+    }
+
     /// The key of `email`.
     pub(crate) fn email_key(&self) -> &str {
         self.addresses.first().map_or(&self.email, String::as_str)

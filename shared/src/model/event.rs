@@ -59,6 +59,8 @@ pub enum Action {
     /// A wrong password, or an account that may not log in.
     LoginRefused,
     PasswordChanged,
+    /// Name or locale.
+    ProfileChanged,
     SessionEnded {
         reason: EndReason,
     },
@@ -78,6 +80,8 @@ pub enum EndReason {
     LogoutEverywhere,
     /// A replaced refresh token was used again: someone else has a copy.
     RefreshTokenReused,
+    /// By the admin, from another session.
+    Revoked,
     /// A login beyond the limit of live sessions; the event's session is the new one.
     SessionLimit,
 }
@@ -93,6 +97,7 @@ impl Action {
             Self::Login => "login",
             Self::LoginRefused => "login_refused",
             Self::PasswordChanged => "password_changed",
+            Self::ProfileChanged => "profile_changed",
             Self::SessionEnded { .. } => "session_ended",
             Self::Product { action, .. } => action,
         }
@@ -106,6 +111,7 @@ impl EndReason {
             Self::Logout => "logout",
             Self::LogoutEverywhere => "logout_everywhere",
             Self::RefreshTokenReused => "refresh_token_reused",
+            Self::Revoked => "revoked",
             Self::SessionLimit => "session_limit",
         }
     }
@@ -114,7 +120,7 @@ impl EndReason {
 impl Event {
     /// An event of no account and no organization.
     pub(crate) fn new(action: Action, address: ClientAddress, now: DateTime) -> Self {
-        Self::from(action, address.0.to_canonical().to_string(), now)
+        Self::from(action, address.to_text(), now)
     }
 
     /// An action of a job, which has no account.
@@ -229,6 +235,7 @@ mod tests {
             EndReason::Logout,
             EndReason::LogoutEverywhere,
             EndReason::RefreshTokenReused,
+            EndReason::Revoked,
             EndReason::SessionLimit,
         ];
         let mut actions = vec![
@@ -244,6 +251,7 @@ mod tests {
             Action::Login,
             Action::LoginRefused,
             Action::PasswordChanged,
+            Action::ProfileChanged,
         ];
         actions.extend(reasons.map(|reason| Action::SessionEnded { reason }));
         actions.push(Action::Product {

@@ -61,7 +61,7 @@ impl Organization {
         }
     }
 
-    pub(crate) fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.holds.is_empty() && self.deleted.is_none()
     }
 }

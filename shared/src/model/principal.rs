@@ -1,6 +1,6 @@
 //! Who acts, and where: an account, as a member of an organization.
 
-use super::{Account, AccountStatus, Membership, Organization};
+use super::{Account, AccountStatus, Membership, Organization, Role};
 
 /// An account and one of its organizations, as they were read from the database.
 #[derive(Clone, Debug)]
@@ -11,6 +11,15 @@ pub struct Principal {
 }
 
 impl Principal {
+    pub fn organization(&self) -> &Organization {
+        &self.organization
+    }
+
+    /// The account's role in the organization.
+    pub fn role(&self) -> Role {
+        self.membership.role
+    }
+
     /// Whether the account is active, the organization open, and the membership that of both.
     pub(crate) fn can_act(&self) -> bool {
         self.account.status == AccountStatus::Active

@@ -23,6 +23,9 @@ pub struct Session {
     pub(crate) refresh_token_hash: String,
     /// The refresh token before the current one.
     pub(crate) replaced: Option<ReplacedToken>,
+    /// Address and `User-Agent` of the login.
+    pub(crate) address: String,
+    pub(crate) user_agent: Option<String>,
     pub(crate) created_at: DateTime,
     /// When its tokens were last issued. A login beyond the limit of sessions ends the session with the oldest one.
     pub(crate) refreshed_at: DateTime,
@@ -39,6 +42,26 @@ pub(crate) struct ReplacedToken {
 }
 
 impl Session {
+    /// The client's address at the login.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The header `User-Agent` of the login.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
+    }
+
+    /// When it was opened.
+    pub fn created_at(&self) -> DateTime {
+        self.created_at
+    }
+
+    /// When its tokens were last issued.
+    pub fn refreshed_at(&self) -> DateTime {
+        self.refreshed_at
+    }
+
     /// Whether the principal can act, and the session is the principal's, was not ended, and has not expired.
     pub(crate) fn is_alive(&self, principal: &Principal, now: DateTime) -> bool {
         let Principal {

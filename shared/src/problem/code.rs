@@ -12,6 +12,7 @@ pub enum Code {
     InvalidCredentials,
     InvalidToken,
     NotFound,
+    SessionNotFound,
     MethodNotAllowed,
     OrganizationNameTaken,
     EmailTaken,
@@ -106,6 +107,11 @@ impl Code {
                 "The token is missing or invalid",
             ),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
+            Self::SessionNotFound => (
+                S::NOT_FOUND,
+                "session_not_found",
+                "The session does not exist",
+            ),
             Self::MethodNotAllowed => (
                 S::METHOD_NOT_ALLOWED,
                 "method_not_allowed",

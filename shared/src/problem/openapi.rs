@@ -149,6 +149,7 @@ impl Problem {
             }
             Code::OrganizationNameTaken => Self::organization_name_taken(),
             Code::EmailTaken => Self::email_taken(),
+            Code::SessionNotFound => Self::session_not_found(),
             Code::OrganizationDeleted => Self::organization_deleted(),
             Code::QuotaExceeded => Self::quota_exceeded(Duration::from_secs(3600)),
             Code::PayloadTooLarge => Self::new(code, "The body must have at most 16 KiB."),

@@ -50,6 +50,8 @@ async fn open_session(
         membership_id: Some(principal.membership.id),
         refresh_token_hash: refresh_token.hash(pepper),
         replaced: None,
+        address: request.address().to_text(),
+        user_agent: request.user_agent().map(str::to_owned),
         created_at: now,
         refreshed_at: now,
         expires_at: after(now, state.config.session_ttl),

@@ -31,7 +31,34 @@ pub(super) async fn revoke_one(
         return Ok(false);
     };
     let locking = LockedAccount::lock(databases, session.account_id, transaction);
-    let (Some(mut account), Some(organization)) = (locking.await?, session.organization_id) else {
+    match locking.await? {
+        Some(mut account) => was_alive(databases, &session, &mut account).await,
+        None => Ok(false),
+    }
+}
+
+/// Ends one session of the account. None if the account has no such live session.
+pub(super) async fn revoke_own(
+    databases: &Databases,
+    id: SessionId,
+    account: &mut LockedAccount<'_>,
+) -> Result<Option<Session>, Error> {
+    let own = doc! { "_id": id, "account_id": account.account().id() };
+    let revoking = databases.sessions.find_one_and_delete(own);
+    let Some(session) = revoking.session(account.transaction()).await? else {
+        return Ok(None);
+    };
+    let was_alive = was_alive(databases, &session, account).await?;
+    Ok(was_alive.then_some(session))
+}
+
+/// Whether the session of the account was alive before it was deleted.
+async fn was_alive(
+    databases: &Databases,
+    session: &Session,
+    account: &mut LockedAccount<'_>,
+) -> Result<bool, Error> {
+    let Some(organization) = session.organization_id else {
         return Ok(false);
     };
     let id = session.account_id;
@@ -40,7 +67,7 @@ pub(super) async fn revoke_one(
         return Ok(false);
     };
     let principal = Principal {
-        account: account.into_account(),
+        account: account.account().clone(),
         membership,
         organization,
     };

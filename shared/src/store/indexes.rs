@@ -51,7 +51,13 @@ impl Databases {
             make(&self.tombstones, vec![plain(doc! { "purged_at": 1 })]),
             make(
                 &self.sessions,
-                vec![expiring(), of_account(), of_organization()]
+                vec![
+                    expiring(),
+                    of_account(),
+                    of_organization(),
+                    // Lists the sessions of an account.
+                    plain(doc! { "account_id": 1, "account_epoch": 1, "_id": -1 })
+                ]
             ),
             make(
                 &self.audit_events,

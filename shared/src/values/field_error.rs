@@ -10,7 +10,8 @@ pub struct FieldError {
     #[schema(example = "password")]
     pub field: &'static str,
     /// Stable and snake_case, for programs: `too_short`, `too_long`, `control_character`, `invisible_character`,
-    /// `invisible`, `invalid_email`, `too_common`, `too_guessable`, `out_of_range`, `invalid_id`. More may be added.
+    /// `invisible`, `invalid_email`, `too_common`, `too_guessable`, `out_of_range`, `invalid_id`,
+    /// `invalid_locale`. More may be added.
     #[schema(example = "too_short")]
     pub code: &'static str,
     /// For people.

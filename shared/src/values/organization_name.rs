@@ -2,8 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use super::text::{caseless_key, fold_white_space, is_shown_as_written, nfc};
-use crate::problem::FieldError;
+use super::displayed_name::DisplayedName;
+use super::field_error::FieldError;
 
 /// In characters (code points) of the name in NFC.
 const LENGTH: RangeInclusive<usize> = 2..=100;
@@ -17,32 +17,7 @@ pub struct OrganizationName {
 impl OrganizationName {
     /// Trims, and collapses every run of white space into one space, before validation.
     pub fn parse(text: &str) -> Result<Self, FieldError> {
-        let name = fold_white_space(text);
-        // Counted in NFC, so that the length does not depend on the normal form.
-        let length = nfc(&name).chars().count();
-        if length < *LENGTH.start() {
-            return Err(invalid("too_short", "must have at least 2 characters"));
-        }
-        if length > *LENGTH.end() {
-            return Err(invalid("too_long", "must have at most 100 characters"));
-        }
-        if name.chars().any(char::is_control) {
-            return Err(invalid(
-                "control_character",
-                "must not contain control characters",
-            ));
-        }
-        if !is_shown_as_written(&name) {
-            return Err(invalid(
-                "invisible_character",
-                "must not contain invisible, unassigned or private-use characters, nor controls of the text's direction",
-            ));
-        }
-        // The compatibility form of some characters contains white space.
-        let key = fold_white_space(&caseless_key(&name));
-        if key.is_empty() {
-            return Err(invalid("invisible", "must contain a visible character"));
-        }
+        let DisplayedName { name, key } = DisplayedName::parse("organization_name", text, LENGTH)?;
         Ok(Self { name, key })
     }
 
@@ -54,14 +29,6 @@ impl OrganizationName {
     /// The unique key: `ACME` and `acme ` are the same organization.
     pub fn key(&self) -> &str {
         &self.key
-    }
-}
-
-fn invalid(code: &'static str, message: &str) -> FieldError {
-    FieldError {
-        field: "organization_name",
-        code,
-        message: message.to_owned(),
     }
 }
 

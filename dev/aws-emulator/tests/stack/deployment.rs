@@ -202,12 +202,7 @@ fn a_change_of_reserved_concurrency_changes_the_version() {
         json!({"Profile": "production"}),
     ];
     let deployed = deployed_with(&sets);
-    let hashing = [
-        "CreateOrg",
-        "AdminLogin",
-        "AdminPassword",
-        "OrganizationDeletion",
-    ];
+    let hashing = ["CreateOrg", "AdminLogin", "Account", "OrganizationDeletion"];
     let others = ["Session", "Organization", "Authorizer", "Health"];
     let all = [hashing, others].concat();
     let expected: [(&[&str], [Option<&str>; 2]); 4] = [

@@ -47,6 +47,13 @@ async fn call_every_route(service: &TestService) -> BTreeSet<String> {
         let page = service.call("GET", &next, &session.access, &Value::Null);
         assert_eq!(page.await.status, 200, "{next}");
     }
+    let profile = json!({"name": "Akshay Kumar", "locale": "en"});
+    for (method, body) in [("PATCH", &profile), ("GET", &Value::Null)] {
+        let admin = service.call(method, "/admin", &session.access, body);
+        assert_eq!(admin.await.status, 200);
+    }
+    end_each_session(service, &session.access, 3).await;
+    let session = service.session_of(EMAIL).await;
     assert_eq!(
         service
             .change_password(&session.access, PASSWORD, NEW_PASSWORD)
@@ -93,10 +100,38 @@ async fn call_every_route(service: &TestService) -> BTreeSet<String> {
         "POST /admin/login",
         "POST /admin/refresh",
         "POST /admin/logout",
+        "GET /admin",
+        "PATCH /admin",
+        "GET /admin/sessions",
+        "DELETE /admin/sessions/{id}",
         "POST /admin/password",
         "GET /health",
     ];
     called.map(str::to_owned).into()
+}
+
+/// Logs in some more times, lists the sessions page by page, and ends them.
+async fn end_each_session(service: &TestService, token: &str, more: usize) {
+    for _ in 0..more {
+        service.session_of(EMAIL).await;
+    }
+    let mut cursor = String::new();
+    let mut ids = Vec::new();
+    loop {
+        let path = format!("/admin/sessions?limit=1{cursor}");
+        let page = service.call("GET", &path, token, &Value::Null).await;
+        ids.push(page.body["sessions"][0]["id"].as_str().unwrap().to_owned());
+        match page.body["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(ids.len(), more + 1);
+    for id in ids {
+        let path = format!("/admin/sessions/{id}");
+        let ended = service.call("DELETE", &path, token, &Value::Null).await;
+        assert_eq!(ended.status, 204);
+    }
 }
 
 /// The recorded queries that scan a whole collection, or sort what they found.

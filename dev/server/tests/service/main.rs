@@ -9,6 +9,7 @@
 )]
 
 mod access_tokens;
+mod account;
 mod audit_atomicity;
 mod audit_trail;
 mod authorizer;

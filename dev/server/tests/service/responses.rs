@@ -85,6 +85,101 @@ async fn post_admin_logout() {
 }
 
 #[tokio::test]
+async fn get_admin() {
+    let (service, owner) = TestService::start_with_owner().await;
+    let admin = owner.call(&service, "GET", "/admin", &Value::Null).await;
+    assert_snapshot!(admin.snapshot(), @r#"
+    200
+    {
+      "admin_id": "<id>",
+      "email": "acme@example.com",
+      "email_verified": false,
+      "locale": null,
+      "name": null,
+      "organization_id": "<id>",
+      "organizations": [
+        {
+          "open": true,
+          "organization_id": "<id>",
+          "organization_name": "Acme",
+          "role": "owner"
+        }
+      ]
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn patch_admin() {
+    let (service, owner) = TestService::start_with_owner().await;
+    let change = json!({"name": " Akshay  Kumar ", "locale": "PT-br"});
+    let changed = owner.call(&service, "PATCH", "/admin", &change).await;
+    assert_snapshot!(changed.snapshot(), @r#"
+    200
+    {
+      "admin_id": "<id>",
+      "email": "acme@example.com",
+      "email_verified": false,
+      "locale": "pt-BR",
+      "name": "Akshay Kumar",
+      "organization_id": "<id>",
+      "organizations": [
+        {
+          "open": true,
+          "organization_id": "<id>",
+          "organization_name": "Acme",
+          "role": "owner"
+        }
+      ]
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn get_admin_sessions() {
+    let (service, owner) = TestService::start_with_owner().await;
+    let page = owner
+        .call(&service, "GET", "/admin/sessions", &Value::Null)
+        .await;
+    assert_snapshot!(page.snapshot(), @r#"
+    200
+    {
+      "next_cursor": null,
+      "sessions": [
+        {
+          "address": "127.0.0.1",
+          "created_at": "<time>",
+          "current": true,
+          "expires_at": "<time>",
+          "id": "<id>",
+          "organization_id": "<id>",
+          "refreshed_at": "<time>",
+          "user_agent": null
+        }
+      ]
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn delete_admin_sessions_with_an_unknown_id() {
+    let (service, owner) = TestService::start_with_owner().await;
+    let path = "/admin/sessions/6744a1f0c3b2a1908f7e6d5e";
+    let refused = owner.call(&service, "DELETE", path, &Value::Null).await;
+    assert_snapshot!(refused.snapshot(), @r#"
+    404
+    {
+      "code": "session_not_found",
+      "detail": "The admin has no live session with this id.",
+      "request_id": "<request id>",
+      "status": 404,
+      "title": "The session does not exist",
+      "type": "urn:problem-type:org-management:session_not_found"
+    }
+    "#);
+}
+
+#[tokio::test]
 async fn get_org() {
     let (service, owner) = TestService::start_with_owner().await;
     assert_snapshot!(owner.show(&service).await.snapshot(), @r#"

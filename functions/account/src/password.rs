@@ -1,7 +1,5 @@
 //! `POST /admin/password`: changes the admin's password.
 
-use std::sync::Arc;
-
 use axum::http::StatusCode;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -9,21 +7,12 @@ use shared::account;
 use shared::auth::Caller;
 use shared::http::JsonBody;
 use shared::problem::Problem;
-use shared::state::AppState;
 use shared::values::{Password, PasswordPolicy};
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
-
-pub fn router(state: Arc<AppState>) -> OpenApiRouter {
-    OpenApiRouter::new()
-        .routes(routes!(change_password))
-        .with_state(state)
-}
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ChangePassword {
+pub struct ChangePassword {
     #[schema(value_type = String, example = "Admin@123", format = Password)]
     current_password: SecretString,
     /// The same rules as when the organization was created.
@@ -59,7 +48,7 @@ fn too_short() -> Problem {
     request_body = ChangePassword,
     responses((status = NO_CONTENT, description = "The new password is set"), Problems)
 )]
-async fn change_password(
+pub async fn change_password(
     caller: Caller,
     JsonBody(body): JsonBody<ChangePassword>,
 ) -> Result<StatusCode, Problem> {

@@ -1,4 +1,4 @@
-//! `POST /admin/password` as a Lambda function.
+//! `/admin` and `POST /admin/password` as a Lambda function.
 
 use shared::lambda::{self, Secret};
 use shared::start::StartupError;
@@ -6,6 +6,6 @@ use shared::start::StartupError;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartupError> {
     let state = lambda::start(&[Secret::Signing, Secret::Pepper])?;
-    let router = admin_password::router(state.clone());
+    let router = account::router(state.clone());
     lambda::serve(&state, router.into()).await
 }
