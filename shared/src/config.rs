@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 /// One day, in seconds.
 const DAY: u64 = 86_400;
@@ -43,6 +43,10 @@ pub struct Config {
     /// How long a deleted organization can be restored.
     pub deletion_grace: Duration,
     pub api_docs: ApiDocs,
+    /// Whether the service sends mail. Without it nothing is written to the outbox.
+    pub mail: bool,
+    /// Requests for a new password, per hour and address; 0: no limit.
+    pub password_resets_per_address: u32,
 }
 
 /// Whether the API documentation is served.
@@ -67,6 +71,37 @@ impl FromStr for ApiDocs {
 impl ApiDocs {
     pub fn read(settings: &mut Settings<'_>) -> Self {
         settings.parsed("API_DOCS", "Enabled or Disabled", || Self::Enabled)
+    }
+}
+
+/// How mail leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailTransport {
+    /// Amazon SES.
+    Ses,
+    Smtp,
+    /// Printed, and kept in files. For the local server.
+    Log,
+}
+
+impl FromStr for MailTransport {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "ses" => Ok(Self::Ses),
+            "smtp" => Ok(Self::Smtp),
+            "log" => Ok(Self::Log),
+            _ => Err(()),
+        }
+    }
+}
+
+impl MailTransport {
+    /// None if the service sends no mail.
+    pub fn read(settings: &mut Settings<'_>) -> Option<Self> {
+        settings.optional("MAIL_TRANSPORT")?;
+        Some(settings.parsed("MAIL_TRANSPORT", "ses, smtp or log", || Self::Log))
     }
 }
 
@@ -232,23 +267,35 @@ impl<'a> Settings<'a> {
     }
 
     fn mongodb_uri(&mut self) -> ConfiguredSecret {
-        match (self.get("MONGODB_URI"), self.get("MONGODB_URI_SECRET_ID")) {
-            (Some(uri), None) => {
-                if !uri.starts_with("mongodb://") && !uri.starts_with("mongodb+srv://") {
-                    self.error(
-                        "MONGODB_URI must begin with mongodb:// or mongodb+srv://".to_owned(),
-                    );
-                }
-                ConfiguredSecret::Plain(uri.into())
+        let uri = self.secret("MONGODB_URI", "MONGODB_URI_SECRET_ID");
+        if let ConfiguredSecret::Plain(uri) = &uri {
+            let uri = uri.expose_secret();
+            let is_uri = uri.starts_with("mongodb://") || uri.starts_with("mongodb+srv://");
+            if !uri.is_empty() && !is_uri {
+                self.error("MONGODB_URI must begin with mongodb:// or mongodb+srv://");
             }
-            (None, Some(id)) => ConfiguredSecret::Id(id),
-            (found, _) => {
-                self.error(match found {
-                    Some(_) => "MONGODB_URI and MONGODB_URI_SECRET_ID are both set: set only one"
-                        .to_owned(),
-                    None => "one of MONGODB_URI and MONGODB_URI_SECRET_ID is required".to_owned(),
-                });
-                ConfiguredSecret::Plain(SecretString::default())
+        }
+        uri
+    }
+
+    /// The secret that is the value of `value`, or whose id in Secrets Manager is that of `id`. One of them is required.
+    pub fn secret(&mut self, value: &str, id: &str) -> ConfiguredSecret {
+        self.optional_secret(value, id).unwrap_or_else(|| {
+            self.error(format!("one of {value} and {id} is required"));
+            ConfiguredSecret::Plain(SecretString::default())
+        })
+    }
+
+    /// Like [`Self::secret`]. None if both are unset.
+    pub fn optional_secret(&mut self, value: &str, id: &str) -> Option<ConfiguredSecret> {
+        match (self.get(value), self.get(id)) {
+            (None, None) => None,
+            (Some(secret), None) => Some(ConfiguredSecret::Plain(secret.into())),
+            (secret, Some(secret_id)) => {
+                if secret.is_some() {
+                    self.error(format!("{value} and {id} are both set: set only one"));
+                }
+                Some(ConfiguredSecret::Id(secret_id))
             }
         }
     }
@@ -285,6 +332,12 @@ impl Config {
             // The minimum exceeds the service's request timeout, so none of its own requests outlasts the grace period.
             deletion_grace: settings.seconds("DELETION_GRACE_SECONDS", 7 * DAY, 60..=365 * DAY),
             api_docs: ApiDocs::read(settings),
+            mail: MailTransport::read(settings).is_some(),
+            password_resets_per_address: settings.number(
+                "PASSWORD_RESETS_PER_ADDRESS",
+                20,
+                0..=1_000_000,
+            ),
         }
     }
 }

@@ -10,10 +10,12 @@ pub mod problem;
 
 pub mod config;
 
+pub mod aws;
 pub mod clock;
 pub mod log;
 pub mod metrics;
 mod pepper;
+mod random;
 pub mod secrets;
 
 pub mod http;
@@ -25,12 +27,15 @@ pub mod model;
 
 pub mod store;
 
+mod one_time_tokens;
 pub mod throttle;
 pub mod tokens;
 
 pub mod state;
 
 pub mod request;
+
+pub mod outbox;
 
 pub mod auth;
 

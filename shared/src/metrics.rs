@@ -36,6 +36,8 @@ pub enum Metric {
     SigningSecretAge,
     /// Responses with a status of 500 or more, except those for a reached tenant limit.
     ServerErrors,
+    /// Mails that could not be sent and will not be tried again.
+    MailsGivenUp,
 }
 
 impl Metric {
@@ -48,6 +50,7 @@ impl Metric {
             Self::LoginsRefused => "LoginsRefused",
             Self::SigningSecretAge => "SigningSecretAge",
             Self::ServerErrors => "ServerErrors",
+            Self::MailsGivenUp => "MailsGivenUp",
         }
     }
 

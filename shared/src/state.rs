@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config::{Config, TrustedProxy};
@@ -18,6 +19,8 @@ pub struct AppState {
     /// Without a signing secret in a function that neither issues nor verifies tokens.
     pub tokens: Tokens,
     pub clock: Clock,
+    /// Notified after a request wrote to the outbox. The relay of the local server waits for it.
+    pub outbox_written: Notify,
 }
 
 impl AppState {
@@ -38,6 +41,7 @@ impl AppState {
             tokens,
             config,
             clock,
+            outbox_written: Notify::new(),
         }
     }
 }

@@ -11,15 +11,18 @@ use axum::Router;
 use clap::Parser;
 use env_file::EnvFileError;
 use mongod::{Ended, Mongod, NotFound, Purpose, StartError};
+use relay::SenderError;
 use server::{
     Arguments, Command, DevRefused, LocalSettings, Options, ProductCommand, ProductCommandError,
-    ProductRoute, apply_product, connected, cors, dev_password, pepper, permit_dev,
-    purge_on_schedule, routes, token_secret, welcome, with_dev_routes, with_product_routes,
+    ProductRoute, apply_product, connected, cors, dev_password, own_url, pepper, permit_dev,
+    purge_on_schedule, relay_mail, routes, token_secret, welcome, with_dev_routes,
+    with_product_routes,
 };
 use shared::clock::Clock;
 use shared::config::{ConfigErrors, ConfiguredSecret};
 use shared::http::{self, REQUEST_TIMEOUT};
 use shared::mongo::SchemaMismatch;
+use shared::outbox::LinkBaseInvalid;
 use shared::secrets::SecretsManager;
 use shared::start::{StartupError, prepare};
 use shared::state::AppState;
@@ -71,6 +74,10 @@ enum Failure {
     Product(#[from] ProductCommandError),
     #[error(transparent)]
     Dev(#[from] DevRefused),
+    #[error(transparent)]
+    Mail(#[from] SenderError),
+    #[error(transparent)]
+    OwnUrl(#[from] LinkBaseInvalid),
     #[error(transparent)]
     Mongodb(#[from] mongodb::error::Error),
     #[error(transparent)]
@@ -212,8 +219,13 @@ async fn serve(
         (StartupError::Schema(mismatch), Some(_)) => other_version(mismatch),
         (error, _) => error.into(),
     })?;
+    let mail = settings.mail.take();
     let router = router(settings, secret, &state, started).await?;
     tokio::spawn(purge_on_schedule(Arc::clone(&state)));
+    if let Some(mail) = mail {
+        let own = own_url(listener.local_addr()?).parse()?;
+        relay_mail(Arc::clone(&state), mail, own, Path::new(FOLDER)).await?;
+    }
     let mongodb = started.own_uri.unwrap_or(match state.mongo.is_connected() {
         true => "as configured",
         false => "as configured, cannot be reached: requests get 503 until it can",

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use axum::http::HeaderValue;
+use relay::MailSettings;
 use shared::config::{Config, ConfigErrors, Settings, TokenConfig};
 use tracing_subscriber::filter::Targets;
 
@@ -23,6 +24,7 @@ pub struct LocalSettings {
     pub host: String,
     pub port: u16,
     pub cors_allowed_origins: Vec<HeaderValue>,
+    pub mail: Option<MailSettings>,
 }
 
 impl LocalSettings {
@@ -48,9 +50,12 @@ impl LocalSettings {
             environment("MONGODB_URI").is_none() && environment("MONGODB_URI_SECRET_ID").is_none();
         let lookup = |name: &str| match name {
             // Here all callers have one address.
-            "LOGIN_ATTEMPTS_PER_ADDRESS" | "ONBOARDINGS_PER_ADDRESS" => {
-                environment(name).or_else(|| Some("0".to_owned()))
-            }
+            "LOGIN_ATTEMPTS_PER_ADDRESS"
+            | "ONBOARDINGS_PER_ADDRESS"
+            | "PASSWORD_RESETS_PER_ADDRESS" => environment(name).or_else(|| Some("0".to_owned())),
+            // Printed, and kept in files.
+            "MAIL_TRANSPORT" => environment(name).or_else(|| Some("log".to_owned())),
+            "MAIL_FROM" => environment(name).or_else(|| Some("no-reply@localhost".to_owned())),
             // Until it runs and its port is known.
             "MONGODB_URI" if own_mongod => Some("mongodb://127.0.0.1".to_owned()),
             _ => environment(name),
@@ -69,6 +74,7 @@ impl LocalSettings {
             host: settings.text("HOST", "127.0.0.1"),
             port: settings.number("PORT", 8000, 0..=u16::MAX),
             cors_allowed_origins: cors_allowed_origins(&mut settings),
+            mail: MailSettings::read(&mut settings),
         };
         settings.finish().map(|()| read)
     }

@@ -16,7 +16,7 @@ curl {api}/org -H "authorization: Bearer $ACCESS_TOKEN"
 
 /// Addresses, and calls to paste. `mongodb` describes the connection to MongoDB.
 pub fn welcome(listening: SocketAddr, mongodb: &str) -> String {
-    let api = format!("http://{}", reachable(listening));
+    let api = own_url(listening);
     let version = version_and_commit();
     let calls = CALLS.replace("{api}", &api);
     format!(
@@ -24,6 +24,11 @@ pub fn welcome(listening: SocketAddr, mongodb: &str) -> String {
          API      {api}\n  Docs     {api}/docs\n  MongoDB  {mongodb}\n\n\
          Paste these calls into another terminal:\n\n{calls}"
     )
+}
+
+/// The URL by which this machine reaches a server that listens on `address`.
+pub fn own_url(address: SocketAddr) -> String {
+    format!("http://{}", reachable(address))
 }
 
 /// An address by which this machine reaches a server that listens on `address`.

@@ -110,6 +110,16 @@ impl TestService {
         self.call("POST", "/admin/password", token, &body).await
     }
 
+    pub async fn forgot_password(&self, email: &str) -> Response {
+        let body = json!({"email": email});
+        self.post("/admin/password/forgot", &body).await
+    }
+
+    pub async fn reset_password(&self, token: &str, new: &str) -> Response {
+        let body = json!({"token": token, "new_password": new});
+        self.post("/admin/password/reset", &body).await
+    }
+
     /// The actions in the organization's audit trail, newest first.
     pub async fn trail(&self, token: &str) -> Vec<String> {
         let page = self

@@ -119,6 +119,16 @@ impl TestService {
         Self { base, ..self }
     }
 
+    /// The same databases with another pepper.
+    pub async fn with_pepper(&self, pepper: &str) -> Self {
+        let mut config = self.state.config.clone();
+        config.pepper = Some(ConfiguredSecret::Plain(pepper.into()));
+        let (_, tokens) = self::config("mongodb://unused", &self.name, &[]);
+        let tokens = tokens::Tokens::new(tokens, local_secret());
+        let uri = shared_mongod().uri();
+        Self::start_named(self.name.clone(), &uri, config, Arc::default(), tokens).await
+    }
+
     /// Serves the same service with another request timeout.
     pub async fn with_timeout(self, timeout: Duration) -> Self {
         let base = serve(server::routes(&self.state), timeout).await;

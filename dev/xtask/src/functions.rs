@@ -26,7 +26,7 @@ impl Function {
     }
 
     pub fn uses_mongodb(&self) -> bool {
-        self.main.contains("lambda::start(")
+        self.main.contains("lambda::start(") || self.main.contains("lambda::start_with(")
     }
 
     pub fn reads(&self, secret: &str) -> bool {

@@ -1,6 +1,7 @@
-//! `/admin` and `POST /admin/password`: the admin's own account.
+//! `/admin` and `/admin/password`, with the way back in: the admin's own account.
 
 mod password;
+mod password_reset;
 mod profile;
 
 use std::sync::Arc;
@@ -13,5 +14,7 @@ pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(profile::show_admin, profile::change_profile))
         .routes(routes!(password::change_password))
+        .routes(routes!(password_reset::forgot_password))
+        .routes(routes!(password_reset::reset_password))
         .with_state(state)
 }

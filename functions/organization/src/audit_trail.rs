@@ -42,7 +42,7 @@ pub struct AuditEvent {
     #[schema(example = "2026-11-24T12:00:00.123Z", format = DateTime)]
     at: String,
     /// What was done: `organization_created`, `organization_renamed`, `organization_deleted`, `organization_restored`,
-    /// `login`, `login_refused`, `password_changed`, `profile_changed`, `session_ended`. More may be added. An action of a product is
+    /// `login`, `login_refused`, `password_changed`, `password_reset`, `profile_changed`, `session_ended`. More may be added. An action of a product is
     /// `<product>.<action>`, such as `invoices.invoice_posted`.
     #[schema(example = "organization_renamed")]
     action: String,
@@ -68,7 +68,7 @@ pub struct AuditEvent {
     #[schema(example = "203.0.113.7")]
     address: String,
     /// How many sessions the action ended, counted up to 10,000. Only in `session_ended`,
-    /// `password_changed` and `organization_deleted`; else null.
+    /// `password_changed`, `password_reset` and `organization_deleted`; else null.
     #[schema(example = 2, minimum = 0, required)]
     sessions_ended: Option<i64>,
 }
@@ -124,6 +124,7 @@ impl Details {
             | Action::Login
             | Action::LoginRefused
             | Action::PasswordChanged
+            | Action::PasswordReset
             | Action::ProfileChanged => return None,
         };
         Some(Self::Service(details))
@@ -151,7 +152,8 @@ shared::problem_responses!(Problems: ValidationFailed = limit_out_of_range().int
 ///
 /// Newest events first. Events are kept for 400 days. An action that ends sessions writes one event: `session_ended` with the
 /// reason `logout`, `revoked` or `refresh_token_reused` for one session, `session_limit` for those that a login displaced,
-/// `logout_everywhere` for all of the admin; `password_changed` for all of the admin but its own; `organization_deleted` for
+/// `logout_everywhere` for all of the admin; `password_changed` for all of the admin but its own;
+/// `password_reset` for all of the admin; `organization_deleted` for
 /// all of the organization. A session that expires writes no event.
 #[utoipa::path(
     get,

@@ -4,7 +4,7 @@ use mongodb::bson::doc;
 use secrecy::SecretString;
 
 use crate::auth::{Caller, reauthenticate};
-use crate::model::Action;
+use crate::model::{Action, MailContent};
 use crate::problem::Problem;
 use crate::sessions::revoke_all;
 use crate::values::Password;
@@ -19,6 +19,7 @@ pub async fn change_password(
     let reauthenticated = reauthenticate(caller, current).await?;
     let new = caller.request().state().hasher.hash(new).await?;
     let event = caller.event(Action::PasswordChanged);
+    let mail = caller.request().config().mail;
     reauthenticated
         .write_account(|mut account, _| {
             let event = event.clone();
@@ -31,8 +32,14 @@ pub async fn change_password(
                 let own = Some(caller.session_id());
                 let ended = revoke_all(databases, &mut account, own).await?;
                 account.append(event.with_sessions_ended(ended)).await?;
+                if mail {
+                    let now = databases.clock.now();
+                    account.notify(MailContent::PasswordChanged, now).await?;
+                }
                 Ok(())
             })
         })
-        .await
+        .await?;
+    caller.request().state().outbox_written.notify_one();
+    Ok(())
 }

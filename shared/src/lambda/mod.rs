@@ -44,6 +44,14 @@ pub enum Secret {
 
 /// Reads the configuration of a function that uses MongoDB and these secrets.
 pub fn start(secrets: &[Secret]) -> Result<Arc<AppState>, StartupError> {
+    start_with(secrets, |_| ()).map(|(state, ())| state)
+}
+
+/// Like [`start`], for a function with settings of its own: those that `read_own` reads.
+pub fn start_with<T>(
+    secrets: &[Secret],
+    read_own: impl FnOnce(&mut Settings<'_>) -> T,
+) -> Result<(Arc<AppState>, T), StartupError> {
     let client: Arc<SecretsManager> = Arc::default();
     let read = |settings: &mut Settings<'_>| {
         let mut config = Config::read(settings);
@@ -58,10 +66,11 @@ pub fn start(secrets: &[Secret]) -> Result<Arc<AppState>, StartupError> {
             },
             false => SecretSource::Unused,
         };
-        (config, Tokens::new(TokenConfig::read(settings), source))
+        let tokens = Tokens::new(TokenConfig::read(settings), source);
+        (config, tokens, read_own(settings))
     };
-    let (config, tokens) = start_without_mongodb(read)?;
-    Ok(Arc::new(AppState::new(config, tokens, client)))
+    let (config, tokens, own) = start_without_mongodb(read)?;
+    Ok((Arc::new(AppState::new(config, tokens, client)), own))
 }
 
 /// Reads the configuration of a function that does not use MongoDB: the settings that `read` reads.

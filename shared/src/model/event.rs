@@ -59,6 +59,8 @@ pub enum Action {
     /// A wrong password, or an account that may not log in.
     LoginRefused,
     PasswordChanged,
+    /// By a link in a mail.
+    PasswordReset,
     /// Name or locale.
     ProfileChanged,
     SessionEnded {
@@ -97,6 +99,7 @@ impl Action {
             Self::Login => "login",
             Self::LoginRefused => "login_refused",
             Self::PasswordChanged => "password_changed",
+            Self::PasswordReset => "password_reset",
             Self::ProfileChanged => "profile_changed",
             Self::SessionEnded { .. } => "session_ended",
             Self::Product { action, .. } => action,
@@ -251,6 +254,7 @@ mod tests {
             Action::Login,
             Action::LoginRefused,
             Action::PasswordChanged,
+            Action::PasswordReset,
             Action::ProfileChanged,
         ];
         actions.extend(reasons.map(|reason| Action::SessionEnded { reason }));

@@ -79,3 +79,11 @@ id!(
     /// Of a document of `sessions`.
     SessionId
 );
+id!(
+    /// Of a document of `one_time_tokens`.
+    OneTimeTokenId
+);
+id!(
+    /// Of a document of `outbox`.
+    OutboxMessageId
+);

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use crate::auth::{Caller, reauthenticate};
 use crate::clock::after;
-use crate::model::{Action, Transition};
+use crate::model::{Action, MailContent, OutboxMessage, Transition};
 use crate::problem::Problem;
 use crate::sessions::count_sessions_in;
 
@@ -16,9 +16,16 @@ pub async fn delete(caller: &Caller, password: &SecretString) -> Result<DateTime
     let now = databases.clock.now();
     let purge_at = after(now, caller.request().config().deletion_grace);
     let event = caller.event(Action::OrganizationDeleted);
+    let content = MailContent::OrganizationDeleted {
+        organization_name: caller.organization().name.clone(),
+        restorable_until: purge_at,
+    };
+    let mail = caller.request().config().mail;
+    let notice = mail.then(|| OutboxMessage::notice(caller.account(), content, now));
+    let notice = notice.flatten();
     reauthenticated
         .write_organization(|mut organization, _| {
-            let event = event.clone();
+            let (event, notice) = (event.clone(), notice.clone());
             Box::pin(async move {
                 let ended = count_sessions_in(databases, &mut organization).await?;
                 let deletion = Transition::Delete { purge_at };
@@ -27,9 +34,15 @@ pub async fn delete(caller: &Caller, password: &SecretString) -> Result<DateTime
                 }
                 let event = event.with_sessions_ended(ended);
                 organization.append(event).await?;
+                if let Some(notice) = notice {
+                    databases
+                        .enqueue(&notice, organization.transaction())
+                        .await?;
+                }
                 Ok(())
             })
         })
         .await?;
+    caller.request().state().outbox_written.notify_one();
     Ok(purge_at)
 }

@@ -11,6 +11,8 @@ pub enum Code {
     MalformedRequest,
     InvalidCredentials,
     InvalidToken,
+    InvalidOneTimeToken,
+    MailDisabled,
     NotFound,
     SessionNotFound,
     MethodNotAllowed,
@@ -106,6 +108,12 @@ impl Code {
                 "invalid_token",
                 "The token is missing or invalid",
             ),
+            Self::InvalidOneTimeToken => (
+                S::BAD_REQUEST,
+                "invalid_one_time_token",
+                "The link is invalid or has expired",
+            ),
+            Self::MailDisabled => (S::NOT_FOUND, "mail_disabled", "The service sends no mail"),
             Self::NotFound => (S::NOT_FOUND, "not_found", "Not found"),
             Self::SessionNotFound => (
                 S::NOT_FOUND,

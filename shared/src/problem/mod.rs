@@ -49,7 +49,8 @@ pub struct ProblemBody<'a> {
     status: u16,
     /// A human-readable explanation of this occurrence.
     detail: &'a str,
-    /// Stable and snake_case, for programs: `malformed_request`, `invalid_credentials`, `invalid_token`, `not_found`, `session_not_found`,
+    /// Stable and snake_case, for programs: `malformed_request`, `invalid_credentials`, `invalid_token`, `invalid_one_time_token`,
+    /// `mail_disabled`, `not_found`, `session_not_found`,
     /// `method_not_allowed`, `organization_name_taken`, `email_taken`, `request_in_flight`, `organization_deleted`,
     /// `payload_too_large`, `unsupported_media_type`, `validation_failed`, `idempotency_key_reused`, `too_many_attempts`,
     /// `quota_exceeded`, `internal_error`, `service_unavailable`, `capacity_reached`. More may be added. A
@@ -140,6 +141,21 @@ impl Problem {
 
     pub fn not_found() -> Self {
         Self::new(Code::NotFound, "See /openapi.json for the routes.")
+    }
+
+    /// The same for an unknown, used, expired, void and malformed token.
+    pub fn invalid_one_time_token() -> Self {
+        Self::new(
+            Code::InvalidOneTimeToken,
+            "The link was used, has expired, or was never valid. Request a new one.",
+        )
+    }
+
+    pub fn mail_disabled() -> Self {
+        Self::new(
+            Code::MailDisabled,
+            "The operator has not configured MAIL_TRANSPORT.",
+        )
     }
 
     pub fn session_not_found() -> Self {

@@ -149,6 +149,8 @@ impl Problem {
             }
             Code::OrganizationNameTaken => Self::organization_name_taken(),
             Code::EmailTaken => Self::email_taken(),
+            Code::InvalidOneTimeToken => Self::invalid_one_time_token(),
+            Code::MailDisabled => Self::mail_disabled(),
             Code::SessionNotFound => Self::session_not_found(),
             Code::OrganizationDeleted => Self::organization_deleted(),
             Code::QuotaExceeded => Self::quota_exceeded(Duration::from_secs(3600)),

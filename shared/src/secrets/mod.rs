@@ -4,9 +4,7 @@ mod refreshed;
 
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::{
@@ -16,6 +14,7 @@ use mongodb::bson::DateTime;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 
+use crate::aws;
 use crate::config::ConfiguredSecret;
 
 pub(crate) use refreshed::Refreshed;
@@ -60,7 +59,7 @@ impl SecretsManager {
     }
 
     /// The value of a configured secret, and its version id if it is from Secrets Manager.
-    pub(crate) async fn resolve(
+    pub async fn resolve(
         &self,
         secret: &ConfiguredSecret,
     ) -> Result<(SecretString, Option<String>), SecretError> {
@@ -182,34 +181,8 @@ fn if_found(
 
 /// Timeouts are short, because a request waits for the response.
 async fn build() -> Client {
-    let timeouts = aws_config::timeout::TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(1))
-        .operation_attempt_timeout(Duration::from_secs(2))
-        .operation_timeout(Duration::from_secs(5))
-        .build();
-    let mut config =
-        aws_config::defaults(aws_config::BehaviorVersion::latest()).timeout_config(timeouts);
-    let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
-    if keys.iter().all(|name| variable(name).is_some()) {
-        // As on Lambda. The SDK's default chain also finds them, but builds all other providers first.
-        config = config.credentials_provider(EnvironmentVariableCredentialsProvider::new());
-    }
-    if is_without_tls() {
-        // The SDK's default client first loads all system certificates.
-        config = config.http_client(aws_smithy_http_client::Builder::new().build_http());
-    }
-    Client::new(&config.load().await)
-}
-
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Whether the SDK's variables configure a local endpoint without TLS.
-fn is_without_tls() -> bool {
-    let endpoint =
-        variable("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| variable("AWS_ENDPOINT_URL"));
-    endpoint.is_some_and(|url| url.starts_with("http://"))
+    let configuration = aws::configuration("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws::SHORT_TIMEOUTS);
+    Client::new(&configuration.await)
 }
 
 fn classify<E, R>(id: &str, error: &SdkError<E, R>) -> SecretError

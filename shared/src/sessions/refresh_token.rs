@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::model::SessionId;
 use crate::pepper::{MAC_BYTES, Pepper};
 use crate::problem::Problem;
+use crate::random::random_bytes;
 
 const SECRET_BYTES: usize = 32;
 
@@ -14,12 +15,6 @@ const SECRET_BYTES: usize = 32;
 pub(super) struct RefreshToken {
     pub session_id: SessionId,
     secret: [u8; SECRET_BYTES],
-}
-
-pub(super) fn random_bytes() -> Result<[u8; SECRET_BYTES], Problem> {
-    let mut bytes = [0; SECRET_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Problem::internal())?;
-    Ok(bytes)
 }
 
 impl RefreshToken {

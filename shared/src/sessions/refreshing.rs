@@ -7,12 +7,13 @@ use std::time::Duration;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, doc};
 
-use super::refresh_token::{RefreshToken, random_bytes};
+use super::refresh_token::RefreshToken;
 use super::revocation::revoke_one;
 use crate::auth::session_if_alive;
 use crate::clock::between;
 use crate::model::{Action, EndReason, Event, Principal, ReplacedToken, Session};
 use crate::problem::Problem;
+use crate::random::random_bytes;
 use crate::request::RequestContext;
 use crate::store::Databases;
 use crate::tokens::TokenResponse;
@@ -105,7 +106,7 @@ async fn replace_current(
     hash: &str,
 ) -> Result<Option<RefreshToken>, Problem> {
     let databases = request.databases().await?;
-    let salt = random_bytes()?;
+    let salt: [u8; 32] = random_bytes()?;
     let successor = token.successor(&salt);
     let salt = Binary {
         subtype: BinarySubtype::Generic,

@@ -8,8 +8,8 @@ use tokio::sync::OnceCell;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::model::{
-    Account, Event, IdempotencyRecord, JobPosition, Membership, Organization, ProductEvent,
-    ProductVersion, Session, Tombstone,
+    Account, Event, IdempotencyRecord, JobPosition, Membership, OneTimeToken, Organization,
+    OutboxMessage, ProductEvent, ProductVersion, Session, Tombstone,
 };
 use crate::mongo::ConnectError;
 use crate::pepper::Pepper;
@@ -31,6 +31,9 @@ pub struct Databases {
     pub(crate) rate_limits: Collection<Document>,
     pub(crate) idempotency_records: Collection<IdempotencyRecord>,
     pub(crate) audit_events: Collection<Event>,
+    pub(crate) one_time_tokens: Collection<OneTimeToken>,
+    /// See [`OutboxMessage`].
+    pub(super) outbox: Collection<OutboxMessage>,
     pub(super) tombstones: Collection<Tombstone>,
     /// See [`schema`](super::schema).
     pub(super) schema: Collection<Document>,
@@ -72,6 +75,8 @@ impl Databases {
             rate_limits: master.collection_with_options("rate_limits", fast_writes()),
             idempotency_records: master.collection("idempotency_records"),
             audit_events: master.collection("audit_events"),
+            one_time_tokens: master.collection("one_time_tokens"),
+            outbox: master.collection("outbox"),
             tombstones: master.collection("tombstones"),
             schema: master.collection(SCHEMA),
             prepared: OnceCell::new(),

@@ -48,6 +48,17 @@ impl Databases {
                 &self.idempotency_records,
                 vec![expiring(), plain(doc! { "organization_id": 1 })]
             ),
+            make(
+                &self.one_time_tokens,
+                vec![expiring(), plain(doc! { "account_id": 1 })]
+            ),
+            make(
+                &self.outbox,
+                vec![
+                    expiring(),
+                    sparse(doc! { "priority": 1, "next_attempt_at": 1 })
+                ]
+            ),
             make(&self.tombstones, vec![plain(doc! { "purged_at": 1 })]),
             make(
                 &self.sessions,

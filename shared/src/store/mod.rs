@@ -7,6 +7,7 @@ mod jobs;
 mod lease;
 pub(crate) mod locks;
 mod mongo;
+mod outbox;
 mod principals;
 mod product_access;
 mod product_versions;

@@ -25,6 +25,10 @@ impl Databases {
         self.organizations.find_one(doc! { "_id": id }).await
     }
 
+    pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Account>, Error> {
+        self.accounts.find_one(doc! { "_id": id }).await
+    }
+
     /// MongoDB's estimate of the number of organizations.
     pub(crate) async fn estimate_organizations(&self) -> Result<u64, Error> {
         self.organizations.estimated_document_count().await

@@ -7,7 +7,7 @@
 use tokio::time::Instant;
 
 use super::Outcome;
-use super::counter::{CountedRequest, count_attempt};
+use super::counter::{CountedRequest, count_attempt, forget_attempts};
 use super::failure_backoff::{FailureBackoff, Reservation};
 use crate::http::ClientAddress;
 use crate::model::SessionId;
@@ -83,6 +83,19 @@ pub(super) async fn has_logged_in(
     FailureBackoff::new(databases, &subject.key(), 0)?
         .has_logged_in()
         .await
+}
+
+/// Ends the waits that wrong passwords caused for this address and for all new addresses: the account's holder proved to
+/// receive its mail.
+pub async fn forget_failures(
+    databases: &Databases,
+    email_key: &str,
+    address: ClientAddress,
+) -> Result<(), Problem> {
+    let subject = Subject::Account { email_key, address };
+    let backoff = FailureBackoff::new(databases, &subject.key(), 0)?;
+    tokio::try_join!(backoff.forget(), forget_attempts(databases, email_key))?;
+    Ok(())
 }
 
 impl Attempt<'_> {

@@ -25,6 +25,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 pub enum LimitedAction {
     Login,
     Onboarding,
+    PasswordReset,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +59,32 @@ pub(super) async fn count_attempt<'a>(
     limit: u32,
 ) -> Result<CountedRequest<'a>, Problem> {
     count(databases, &["account", email_key], limit, HOUR, too_many).await
+}
+
+/// Begins a new count of [`count_attempt`].
+pub(super) async fn forget_attempts(databases: &Databases, email_key: &str) -> Result<(), Problem> {
+    let key = databases.pepper()?.hash(&["account", email_key]);
+    databases
+        .rate_limits
+        .delete_one(doc! { "_id": key })
+        .await?;
+    Ok(())
+}
+
+/// Counts a mail with a link to an address whose account has this epoch: `limit` within `window`. Whenever it refuses, a
+/// link that it counted before can still be used, if links are valid for as long as `window`: a new epoch, which voids
+/// them, has a count of its own.
+pub async fn count_link(
+    databases: &Databases,
+    email_key: &str,
+    epoch: i64,
+    limit: u32,
+    window: Duration,
+) -> Result<(), Problem> {
+    let parts = ["links", email_key, &epoch.to_string()];
+    count(databases, &parts, limit, window, too_many)
+        .await
+        .map(drop)
 }
 
 /// Counts a change of an organization, or fails with the time to wait. `limit` is per day; 0 means no limit.

@@ -76,6 +76,14 @@ impl<'a> FailureBackoff<'a> {
         Ok(self.databases.rate_limits.find_one(known).await?.is_some())
     }
 
+    /// Forgets the failures.
+    pub async fn forget(&self) -> Result<(), Problem> {
+        let none = doc! { "$set": { "failures": 0_i64, "blocked_until": null } };
+        let counters = &self.databases.rate_limits;
+        counters.update_one(doc! { "_id": &self.key }, none).await?;
+        Ok(())
+    }
+
     /// Reserves an attempt, or fails with the time to wait.
     pub async fn reserve(&self, deadline: Instant) -> Result<Reservation, Problem> {
         loop {

@@ -21,8 +21,9 @@ use serde::Deserialize;
 use crate::mongo::is_duplicate;
 use crate::problem::{Code, Problem};
 
+pub use attempt::forget_failures;
 pub use attempt::{Attempt, Subject, reserve_attempt};
-pub use counter::{LimitedAction, count_change, count_request};
+pub use counter::{LimitedAction, count_change, count_link, count_request};
 pub use login_attempt::LoginAttempt;
 pub use outcome::Outcome;
 

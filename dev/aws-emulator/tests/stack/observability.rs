@@ -30,7 +30,9 @@ fn every_function_has_log_tracing_and_alarms() {
             .collect();
         let mut expected = BTreeSet::from(["Errors", "Throttles"]);
         // A missing scheduled run causes no error, so the alarm watches invocations.
-        expected.extend((binary == "purge-organizations").then_some("Invocations"));
+        expected.extend(
+            (["purge-organizations", "relay"].contains(&binary.as_str())).then_some("Invocations"),
+        );
         expected.extend(serves_requests(&binary).then_some("Duration"));
         assert_eq!(watched, expected, "{binary}");
     }
@@ -64,6 +66,7 @@ fn every_alarm_notifies_the_operator() {
         "LoginsRefused",
         "SigningSecretAge",
         "Invocations",
+        "MailsGivenUp",
         "ApproximateNumberOfMessagesVisible",
     ] {
         assert!(watched.contains(metric), "no alarm watches {metric}");

@@ -61,7 +61,7 @@ fn rights_on_secrets(binary: &str) -> BTreeSet<(String, String)> {
     let main = fs::read_to_string(main).unwrap();
     let needs_tokens = main.contains("Secret::Signing");
     let needs_pepper = main.contains("Secret::Pepper");
-    let needs_mongodb = main.contains("lambda::start(");
+    let needs_mongodb = main.contains("lambda::start(") || main.contains("lambda::start_with(");
     let needed = [
         needs_mongodb.then(|| right("GetSecretValue", "MongodbUriSecretArn")),
         needs_tokens.then(|| right("GetSecretValue", "JwtSecret")),
@@ -110,7 +110,16 @@ fn s1_each_function_has_only_the_rights_that_it_needs() {
                     }
                     ("sqs", queue) => {
                         assert_eq!(queue["Fn::GetAtt"], json!(["DeadLetterQueue", "Arn"]));
-                        assert_eq!(binary, "purge-organizations");
+                        assert!(
+                            ["purge-organizations", "relay"].contains(&binary.as_str()),
+                            "{binary}"
+                        );
+                    }
+                    ("ses", identity_and_set) => {
+                        assert_eq!(binary, "relay");
+                        assert_eq!(identity_and_set[0]["Ref"], "SesIdentityArn");
+                        let set = identity_and_set[1]["Fn::If"][1].to_string();
+                        assert!(set.contains("configuration-set/${SesConfigurationSet}"));
                     }
                     ("logs", group) => {
                         assert_eq!(group["Fn::GetAtt"], json!([log_group, "Arn"]), "{binary}")

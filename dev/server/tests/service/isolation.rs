@@ -11,6 +11,8 @@ use testkit::{Response, TestService, all};
 const PUBLIC: &[&str] = &[
     "GET /health",
     "POST /admin/login",
+    "POST /admin/password/forgot",
+    "POST /admin/password/reset",
     "POST /admin/refresh",
     "POST /org/create",
     "POST /org/restore",

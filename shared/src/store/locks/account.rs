@@ -1,11 +1,11 @@
 //! An account that a transaction has locked.
 
 use mongodb::ClientSession;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::Error;
 
 use super::{change, lock};
-use crate::model::{Account, AccountId, Event};
+use crate::model::{Account, AccountId, Event, MailContent, OutboxMessage};
 use crate::store::Databases;
 
 /// Locks the account. Returns whether it exists.
@@ -62,6 +62,14 @@ impl<'t> LockedAccount<'t> {
             self.account = updated;
         }
         Ok(())
+    }
+
+    /// Writes a notice to the account's verified address into the outbox. Without one it writes nothing.
+    pub async fn notify(&mut self, content: MailContent, now: DateTime) -> Result<(), Error> {
+        match OutboxMessage::notice(&self.account, content, now) {
+            Some(notice) => self.databases.enqueue(&notice, self.transaction).await,
+            None => Ok(()),
+        }
     }
 
     /// Appends an event to the trails of all organizations of the account.

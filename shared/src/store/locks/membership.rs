@@ -82,13 +82,17 @@ impl<'t> LockedMembership<'t> {
         Ok(counting.session(&mut *self.transaction).await? > 0)
     }
 
-    /// Deletes the account and its sessions. Returns false if there is no such account.
+    /// Deletes the account, its sessions and its one-time tokens. Returns false if there is no such account.
     pub async fn delete_account(&mut self) -> Result<bool, Error> {
         let Self {
             databases, account, ..
         } = *self;
         let deleting = databases
             .sessions
+            .delete_many(doc! { "account_id": account });
+        deleting.session(&mut *self.transaction).await?;
+        let deleting = databases
+            .one_time_tokens
             .delete_many(doc! { "account_id": account });
         deleting.session(&mut *self.transaction).await?;
         let deleting = databases.accounts.delete_one(doc! { "_id": account });
