@@ -23,6 +23,7 @@ mod response;
 mod secrets;
 mod secrets_manager;
 mod service;
+mod smtp_server;
 mod victim;
 
 pub use consistency::Snapshot;
@@ -36,4 +37,5 @@ pub use response::{Response, Tokens};
 pub use secrets::{PASSWORD, PEPPER, SIGNING_SECRET};
 pub use secrets_manager::{Failure, FakeSecretsManager, with_uri_in_secret};
 pub use service::{TestService, local_secret};
+pub use smtp_server::SmtpServer;
 pub use victim::Victim;

@@ -151,6 +151,7 @@ fn a_changed_parameter_creates_a_new_version() {
             }
             "TrustedProxySecret" => json!("a secret of the proxy"),
             "ApiDocs" => json!("Disabled"),
+            "MailTransport" => json!("smtp"),
             "Tracing" => json!("Enabled"),
             _ => json!("7"),
         };
@@ -160,6 +161,10 @@ fn a_changed_parameter_creates_a_new_version() {
     let before = versions(&deployed[0]);
     assert_eq!(before.len(), functions().len());
     for (name, template) in changed.iter().zip(&deployed[1..]) {
+        // The relay has few of the settings.
+        let relay = refers_to(properties("RelayFunction"), name);
+        let concerned = |version: &&&String| relay || !version.starts_with("RelayFunction");
+        let before: BTreeSet<&String> = before.iter().filter(concerned).copied().collect();
         assert!(
             versions(template).is_disjoint(&before),
             "{name} does not create a new version of every function"

@@ -177,6 +177,8 @@ fn contradicting_parameters_are_refused() {
         json!({}),
         json!({"DomainName": domain, "CertificateArn": certificate}),
         json!({"DomainName": domain, "CertificateArn": certificate, "HostedZoneId": "Z1"}),
+        json!({"MailTransport": "ses", "MailFrom": "a@example.com", "SesIdentityArn": "arn"}),
+        json!({"MailTransport": "smtp", "MailFrom": "a@example.com", "SmtpUrlSecretArn": "arn"}),
     ] {
         assert!(
             satisfies_rules(&mongodb(taken.clone())),
@@ -188,6 +190,8 @@ fn contradicting_parameters_are_refused() {
         json!({"DomainName": domain}),
         json!({"CertificateArn": certificate}),
         json!({"HostedZoneId": "Z1"}),
+        json!({"MailTransport": "ses", "MailFrom": "a@example.com"}),
+        json!({"MailTransport": "smtp", "SmtpUrlSecretArn": "arn"}),
     ] {
         assert!(
             !satisfies_rules(&mongodb(refused.clone())),

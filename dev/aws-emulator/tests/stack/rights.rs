@@ -62,7 +62,9 @@ fn rights_on_secrets(binary: &str) -> BTreeSet<(String, String)> {
     let needs_tokens = main.contains("Secret::Signing");
     let needs_pepper = main.contains("Secret::Pepper");
     let needs_mongodb = main.contains("lambda::start(") || main.contains("lambda::start_with(");
+    let sends_mail = binary == "relay";
     let needed = [
+        sends_mail.then(|| right("GetSecretValue", "SmtpUrlSecretArn")),
         needs_mongodb.then(|| right("GetSecretValue", "MongodbUriSecretArn")),
         needs_tokens.then(|| right("GetSecretValue", "JwtSecret")),
         needs_pepper.then(|| right("GetSecretValue", "PepperSecret")),
