@@ -110,6 +110,22 @@ impl TestService {
         self.call("POST", "/admin/password", token, &body).await
     }
 
+    /// Requests a link that verifies or changes the email.
+    pub async fn request_email(&self, token: &str, email: &str, password: &str) -> Response {
+        let body = json!({"email": email, "password": password});
+        self.call("POST", "/admin/email", token, &body).await
+    }
+
+    pub async fn verify_email(&self, token: &str, password: &str) -> Response {
+        let body = json!({"token": token, "password": password});
+        self.post("/admin/email/verify", &body).await
+    }
+
+    pub async fn undo_email_change(&self, token: &str, new: &str) -> Response {
+        let body = json!({"token": token, "new_password": new});
+        self.post("/admin/email/undo", &body).await
+    }
+
     pub async fn forgot_password(&self, email: &str) -> Response {
         let body = json!({"email": email});
         self.post("/admin/password/forgot", &body).await

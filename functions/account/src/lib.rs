@@ -1,5 +1,6 @@
-//! `/admin` and `/admin/password`, with the way back in: the admin's own account.
+//! `/admin`, `/admin/email` and `/admin/password`, with the way back in: the admin's own account.
 
+mod email;
 mod password;
 mod password_reset;
 mod profile;
@@ -16,5 +17,8 @@ pub fn router(state: Arc<AppState>) -> OpenApiRouter {
         .routes(routes!(password::change_password))
         .routes(routes!(password_reset::forgot_password))
         .routes(routes!(password_reset::reset_password))
+        .routes(routes!(email::request_email))
+        .routes(routes!(email::verify_email))
+        .routes(routes!(email::undo_email_change))
         .with_state(state)
 }

@@ -20,7 +20,7 @@ pub struct ForgotPassword {
 shared::problem_responses!(ForgotProblems: MailDisabled, ValidationFailed = no_address(), TooManyAttempts);
 
 /// The response to a text that is not an email address.
-fn no_address() -> Problem {
+pub fn no_address() -> Problem {
     Problem::validation(EmailAddress::parse("admin").err().into_iter().collect())
 }
 
@@ -58,7 +58,7 @@ pub struct ResetPassword {
 shared::problem_responses!(ResetProblems: InvalidOneTimeToken, ValidationFailed = too_short().into());
 
 /// The error of a new password that is too short.
-fn too_short() -> Vec<FieldError> {
+pub fn too_short() -> Vec<FieldError> {
     let policy = PasswordPolicy {
         field: "new_password",
         min_length: 8,

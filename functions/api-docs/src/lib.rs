@@ -20,12 +20,14 @@ pub use document::base_document;
 const DOCUMENTATION: [&str; 4] = ["/", "/docs", "/docs/{file}", "/openapi.json"];
 
 /// Paths that the OpenAPI document does not have. Each has GET.
-pub const PAGES: [&str; 6] = [
+pub const PAGES: [&str; 8] = [
     "/",
     "/docs",
     "/docs/{file}",
     "/openapi.json",
     "/reset-password",
+    "/verify-email",
+    "/undo-email-change",
     "/link-pages.js",
 ];
 

@@ -14,7 +14,7 @@ use shared::clock::date_time;
 use shared::model::MailContent;
 use shared::outbox::OutgoingMail;
 
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 11] = [
     ("layout.html", include_str!("../templates/layout.html")),
     (
         "en/password_reset.txt",
@@ -39,6 +39,22 @@ const BUILT_IN: [(&str, &str); 7] = [
     (
         "de/organization_deleted.txt",
         include_str!("../templates/de/organization_deleted.txt"),
+    ),
+    (
+        "de/email_verification.txt",
+        include_str!("../templates/de/email_verification.txt"),
+    ),
+    (
+        "de/email_changed.txt",
+        include_str!("../templates/de/email_changed.txt"),
+    ),
+    (
+        "en/email_verification.txt",
+        include_str!("../templates/en/email_verification.txt"),
+    ),
+    (
+        "en/email_changed.txt",
+        include_str!("../templates/en/email_changed.txt"),
     ),
 ];
 /// The language of a recipient without a locale, or with one that has no templates.
@@ -176,9 +192,10 @@ fn split_subject(source: &str) -> Option<(&str, &str)> {
 /// What a template may name, besides `service_name` and `link`.
 fn values(content: &MailContent) -> Value {
     match content {
-        MailContent::PasswordReset { .. } | MailContent::PasswordChanged => {
-            Value::Object(serde_json::Map::new())
-        }
+        MailContent::PasswordReset { .. }
+        | MailContent::EmailVerification { .. }
+        | MailContent::EmailChanged { .. }
+        | MailContent::PasswordChanged => Value::Object(serde_json::Map::new()),
         MailContent::OrganizationDeleted {
             organization_name,
             restorable_until,

@@ -3,16 +3,14 @@
 use mongodb::bson::doc;
 use secrecy::SecretString;
 
-use crate::model::{
-    Account, AccountStatus, Action, Event, MailContent, OneTimeToken, OutboxMessage, Purpose,
-};
+use super::token_use::{choose_password, token_account, use_token};
+use crate::model::{AccountStatus, Action, Event, MailContent, OutboxMessage, Purpose};
 use crate::one_time_tokens;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::sessions::revoke_all;
-use crate::store::locks::LockedAccount;
 use crate::throttle::{LimitedAction, count_link, count_request, forget_failures};
-use crate::values::{EmailAddress, Password, PasswordPolicy};
+use crate::values::EmailAddress;
 
 /// Links that can be in a mailbox at a time.
 const LINKS: u32 = 3;
@@ -39,8 +37,9 @@ pub async fn request_password_reset(
     let account = account.filter(|account| account.status == AccountStatus::Active);
     let account = account.as_ref();
     let epoch = account.map_or(0, |account| account.epoch);
-    let lifetime = Purpose::PasswordReset.lifetime();
-    match count_link(databases, email.key(), epoch, LINKS, lifetime).await {
+    // A new epoch voids earlier links.
+    let subject = [email.key(), &epoch.to_string()];
+    match count_link(databases, Purpose::PasswordReset, subject, LINKS).await {
         Err(problem) if problem.code == Code::TooManyAttempts => return Ok(()),
         counted => counted?,
     }
@@ -71,8 +70,8 @@ pub async fn reset_password(
 ) -> Result<(), Problem> {
     let databases = request.databases().await?;
     let token = one_time_tokens::find(databases, token, Purpose::PasswordReset).await?;
-    let account = account_of(request, &token).await?;
-    let new = choose(request, &account, password).await?;
+    let account = token_account(request, &token).await?;
+    let new = choose_password(request, &account, password).await?;
     let new = request.state().hasher.hash(new).await?;
     let event = Event::new(Action::PasswordReset, request.address(), request.now()).by(&account);
     let mail = request.config().mail;
@@ -81,16 +80,8 @@ pub async fn reset_password(
             let event = event.clone();
             let (token, new) = (&token, &new);
             Box::pin(async move {
-                let using = databases
-                    .one_time_tokens
-                    .delete_one(doc! { "_id": token.id });
-                let used = using.session(&mut *transaction).await?;
-                let locked = LockedAccount::lock(databases, account.id, transaction).await?;
+                let mut account = use_token(databases, token, transaction).await?;
                 let now = databases.clock.now();
-                let mut account = locked
-                    .filter(|locked| token.is_valid_for(locked.account(), now))
-                    .filter(|_| used.deleted_count == 1)
-                    .ok_or_else(Problem::invalid_one_time_token)?;
                 let verified = account.account().email_verified_at.unwrap_or(now);
                 let change = doc! { "$set": {
                     "password_hash": new.as_stored(),
@@ -113,32 +104,4 @@ pub async fn reset_password(
         tracing::warn!(reason = %problem, "failed logins could not be forgotten after a password reset");
     }
     Ok(())
-}
-
-/// The account that may use the token.
-async fn account_of(request: &RequestContext, token: &OneTimeToken) -> Result<Account, Problem> {
-    let id = token
-        .account_id
-        .ok_or_else(Problem::invalid_one_time_token)?;
-    let account = request.databases().await?.account(id).await?;
-    account
-        .filter(|account| token.is_valid_for(account, request.now()))
-        .ok_or_else(Problem::invalid_one_time_token)
-}
-
-/// The new password, which is neither the account's email nor the name of one of its organizations.
-async fn choose(
-    request: &RequestContext,
-    account: &Account,
-    password: &SecretString,
-) -> Result<Password, Problem> {
-    let principals = request.databases().await?.principals_of(account).await?;
-    let names = principals.iter().map(|own| own.organization.name.as_str());
-    let context: Vec<&str> = std::iter::once(account.email()).chain(names).collect();
-    let policy = PasswordPolicy {
-        field: "new_password",
-        min_length: request.config().password_min_length,
-        context: &context,
-    };
-    Ok(Password::choose(password, &policy).map_err(|error| vec![error])?)
 }

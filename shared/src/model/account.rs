@@ -1,6 +1,6 @@
 //! A document of `admins`: a person who can sign in.
 
-use mongodb::bson::DateTime;
+use mongodb::bson::{DateTime, Document, doc};
 use serde::{Deserialize, Serialize};
 
 use super::AccountId;
@@ -16,6 +16,9 @@ pub struct Account {
     /// Unique keys (see [`EmailAddress::key`]): first that of `email`, then those of addresses that are reserved.
     pub(crate) addresses: Vec<String>,
     pub(crate) email_verified_at: Option<DateTime>,
+    /// The address before the last change, while it can be restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) previous: Option<PreviousEmail>,
     pub(crate) password_hash: PasswordHash,
     pub(crate) status: AccountStatus,
     /// Only sessions of the current epoch are alive. Ending all sessions begins the next one.
@@ -25,6 +28,23 @@ pub struct Account {
     pub(crate) locale: Option<String>,
     pub(crate) created_at: DateTime,
     pub(crate) updated_at: DateTime,
+}
+
+/// The address before a change. It is reserved: no other account gets it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PreviousEmail {
+    /// As typed.
+    pub(crate) email: String,
+    /// Unique key.
+    pub(crate) key: String,
+    /// Until when it can be restored, and is reserved.
+    pub(crate) reserved_until: DateTime,
+}
+
+impl PreviousEmail {
+    pub(crate) fn to_document(&self) -> Document {
+        doc! { "email": &self.email, "key": &self.key, "reserved_until": self.reserved_until }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +63,7 @@ impl Account {
             email: email.as_str().to_owned(),
             addresses: vec![email.key().to_owned()],
             email_verified_at: None,
+            previous: None,
             password_hash,
             status: AccountStatus::Active,
             epoch: 0,
@@ -75,6 +96,12 @@ impl Account {
     /// Language tag (RFC 5646).
     pub fn locale(&self) -> Option<&str> {
         self.locale.as_deref()
+    }
+
+    /// The address before the last change, if it can still be restored.
+    pub(crate) fn restorable_email(&self, now: DateTime) -> Option<&PreviousEmail> {
+        let previous = self.previous.as_ref();
+        previous.filter(|previous| previous.reserved_until > now)
     }
 
     /// The key of `email`.

@@ -61,6 +61,10 @@ pub enum Action {
     PasswordChanged,
     /// By a link in a mail.
     PasswordReset,
+    /// The address before was replaced by a verified one.
+    EmailChanged,
+    EmailChangeUndone,
+    EmailVerified,
     /// Name or locale.
     ProfileChanged,
     SessionEnded {
@@ -100,6 +104,9 @@ impl Action {
             Self::LoginRefused => "login_refused",
             Self::PasswordChanged => "password_changed",
             Self::PasswordReset => "password_reset",
+            Self::EmailChanged => "email_changed",
+            Self::EmailChangeUndone => "email_change_undone",
+            Self::EmailVerified => "email_verified",
             Self::ProfileChanged => "profile_changed",
             Self::SessionEnded { .. } => "session_ended",
             Self::Product { action, .. } => action,
@@ -255,6 +262,9 @@ mod tests {
             Action::LoginRefused,
             Action::PasswordChanged,
             Action::PasswordReset,
+            Action::EmailChanged,
+            Action::EmailChangeUndone,
+            Action::EmailVerified,
             Action::ProfileChanged,
         ];
         actions.extend(reasons.map(|reason| Action::SessionEnded { reason }));

@@ -19,6 +19,7 @@ mod session;
 mod tombstone;
 mod transition;
 
+pub(crate) use account::PreviousEmail;
 pub use account::{Account, AccountStatus};
 pub use event::{Action, EndReason, Event};
 pub(crate) use event::{MAX_DETAILS, RETENTION};

@@ -21,6 +21,9 @@ pub struct OneTimeToken {
     pub(crate) account_id: Option<AccountId>,
     /// A later epoch of the account voids the token.
     pub(crate) account_epoch: i64,
+    /// The address to verify, or to restore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<String>,
     pub(crate) nonce: Binary,
     pub(crate) created_at: DateTime,
     pub(crate) expires_at: DateTime,
@@ -31,12 +34,18 @@ pub struct OneTimeToken {
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     PasswordReset,
+    /// Verifies an address of the account, and makes it the current one.
+    EmailVerification,
+    /// Restores the address before a change.
+    EmailUndo,
 }
 
 impl Purpose {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::PasswordReset => "password_reset",
+            Self::EmailVerification => "email_verification",
+            Self::EmailUndo => "email_undo",
         }
     }
 
@@ -44,6 +53,8 @@ impl Purpose {
     pub(crate) const fn lifetime(self) -> Duration {
         match self {
             Self::PasswordReset => Duration::from_secs(30 * 60),
+            Self::EmailVerification => Duration::from_secs(24 * 3600),
+            Self::EmailUndo => Duration::from_secs(7 * 24 * 3600),
         }
     }
 }
@@ -61,16 +72,26 @@ impl OneTimeToken {
             purpose,
             account_id: account.map(|account| account.id),
             account_epoch: account.map_or(0, |account| account.epoch),
+            email: None,
             nonce,
             created_at: now,
             expires_at: after(now, purpose.lifetime()),
         }
     }
 
-    /// Whether the token can be used by this account.
+    /// The same token, for this address.
+    pub(crate) fn about(self, email: &str) -> Self {
+        Self {
+            email: Some(email.to_owned()),
+            ..self
+        }
+    }
+
+    /// Whether the token can be used by this account. An undo link survives a later epoch: it must work after a thief changed
+    /// the password.
     pub(crate) fn is_valid_for(&self, account: &Account, now: DateTime) -> bool {
         self.account_id == Some(account.id)
-            && self.account_epoch == account.epoch
+            && (self.account_epoch == account.epoch || self.purpose == Purpose::EmailUndo)
             && account.status == AccountStatus::Active
             && self.expires_at > now
     }

@@ -53,6 +53,10 @@ pub struct Mail {
 pub enum MailContent {
     /// A link that sets a new password.
     PasswordReset { token_id: OneTimeTokenId },
+    /// A link that verifies the recipient's address.
+    EmailVerification { token_id: OneTimeTokenId },
+    /// Notice to the address before a change, with a link that restores it.
+    EmailChanged { token_id: OneTimeTokenId },
     /// Notice: the password was changed.
     PasswordChanged,
     /// Notice: the organization was deleted, and until when it can be restored.
@@ -63,10 +67,22 @@ pub enum MailContent {
 }
 
 impl MailContent {
+    /// The token of its link.
+    pub(crate) fn token_id(&self) -> Option<OneTimeTokenId> {
+        match self {
+            Self::PasswordReset { token_id }
+            | Self::EmailVerification { token_id }
+            | Self::EmailChanged { token_id } => Some(*token_id),
+            Self::PasswordChanged | Self::OrganizationDeleted { .. } => None,
+        }
+    }
+
     /// The name of its template.
     pub fn template(&self) -> &'static str {
         match self {
             Self::PasswordReset { .. } => "password_reset",
+            Self::EmailVerification { .. } => "email_verification",
+            Self::EmailChanged { .. } => "email_changed",
             Self::PasswordChanged => "password_changed",
             Self::OrganizationDeleted { .. } => "organization_deleted",
         }
@@ -75,8 +91,10 @@ impl MailContent {
     /// Lower ones leave first.
     const fn priority(&self) -> i32 {
         match self {
-            Self::PasswordReset { .. } => 0,
-            Self::PasswordChanged | Self::OrganizationDeleted { .. } => 1,
+            Self::PasswordReset { .. } | Self::EmailChanged { .. } => 0,
+            Self::EmailVerification { .. }
+            | Self::PasswordChanged
+            | Self::OrganizationDeleted { .. } => 1,
         }
     }
 }
@@ -92,6 +110,21 @@ impl OutboxMessage {
         let priority = content.priority();
         let mail = account.map(|account| Mail::to(account, content));
         Self::new(mail, priority, token.expires_at, now)
+    }
+
+    /// A mail with the link of a token, to the address that the token is about.
+    pub(crate) fn with_link(
+        account: &Account,
+        token: &OneTimeToken,
+        content: MailContent,
+        now: DateTime,
+    ) -> Self {
+        let priority = content.priority();
+        let mail = Mail {
+            to: token.email.clone().unwrap_or_default(),
+            ..Mail::to(account, content)
+        };
+        Self::new(Some(mail), priority, token.expires_at, now)
     }
 
     /// A notice to the account. None if its address is not verified: it may be somebody else's.

@@ -211,6 +211,7 @@ async fn sweep(databases: &Databases) -> Result<(), Problem> {
     for id in purged {
         databases.delete_events_of(id).await?;
     }
+    databases.release_addresses(databases.clock.now()).await?;
     let unknown = databases.unknown_tenant_collections().await?;
     let purged = databases.with_tombstones(&unknown).await?;
     for name in &purged {

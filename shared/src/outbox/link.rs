@@ -41,6 +41,8 @@ impl LinkBase {
     pub(super) fn link(&self, token: &OneTimeToken, pepper: &Pepper) -> String {
         let page = match token.purpose {
             Purpose::PasswordReset => "reset-password",
+            Purpose::EmailVerification => "verify-email",
+            Purpose::EmailUndo => "undo-email-change",
         };
         let token = one_time_tokens::to_text(token, pepper);
         format!("{}/{page}#token={token}", self.0)

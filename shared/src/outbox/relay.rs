@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{LinkBase, MailSender, OutgoingMail, SendError};
 use crate::clock::after;
 use crate::metrics::{self, Metric};
-use crate::model::{Mail, MailContent, OneTimeTokenId, OutboxMessage};
+use crate::model::{Mail, OneTimeTokenId, OutboxMessage};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::store::{Databases, Lease};
@@ -154,15 +154,11 @@ async fn with_link(
     mail: Option<Mail>,
 ) -> Result<Option<(Mail, Option<String>)>, Problem> {
     let Some(mail) = mail else { return Ok(None) };
-    match &mail.content {
-        MailContent::PasswordReset { token_id } => {
-            let link = link(databases, links, *token_id).await?;
-            Ok(link.map(|link| (mail, Some(link))))
-        }
-        MailContent::PasswordChanged | MailContent::OrganizationDeleted { .. } => {
-            Ok(Some((mail, None)))
-        }
-    }
+    let Some(token) = mail.content.token_id() else {
+        return Ok(Some((mail, None)));
+    };
+    let link = link(databases, links, token).await?;
+    Ok(link.map(|link| (mail, Some(link))))
 }
 
 /// None if the token cannot be used any more.

@@ -18,6 +18,7 @@ pub enum Code {
     MethodNotAllowed,
     OrganizationNameTaken,
     EmailTaken,
+    EmailRecentlyChanged,
     RequestInFlight,
     OrganizationDeleted,
     PayloadTooLarge,
@@ -131,6 +132,11 @@ impl Code {
                 "The organization's name is taken",
             ),
             Self::EmailTaken => (S::CONFLICT, "email_taken", "The email is taken"),
+            Self::EmailRecentlyChanged => (
+                S::CONFLICT,
+                "email_recently_changed",
+                "The email was changed recently",
+            ),
             Self::RequestInFlight => (
                 S::CONFLICT,
                 "request_in_flight",

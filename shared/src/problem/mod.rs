@@ -51,7 +51,7 @@ pub struct ProblemBody<'a> {
     detail: &'a str,
     /// Stable and snake_case, for programs: `malformed_request`, `invalid_credentials`, `invalid_token`, `invalid_one_time_token`,
     /// `mail_disabled`, `not_found`, `session_not_found`,
-    /// `method_not_allowed`, `organization_name_taken`, `email_taken`, `request_in_flight`, `organization_deleted`,
+    /// `method_not_allowed`, `organization_name_taken`, `email_taken`, `email_recently_changed`, `request_in_flight`, `organization_deleted`,
     /// `payload_too_large`, `unsupported_media_type`, `validation_failed`, `idempotency_key_reused`, `too_many_attempts`,
     /// `quota_exceeded`, `internal_error`, `service_unavailable`, `capacity_reached`. More may be added. A
     /// product's own are `<product>.<kind of problem>`.
@@ -188,6 +188,13 @@ impl Problem {
 
     pub fn email_taken() -> Self {
         Self::new(Code::EmailTaken, "An admin with this email exists already.")
+    }
+
+    pub fn email_recently_changed() -> Self {
+        Self::new(
+            Code::EmailRecentlyChanged,
+            "The email was changed within the last 7 days, and the change can be undone. Try again after that.",
+        )
     }
 
     pub fn request_in_flight() -> Self {

@@ -151,6 +151,7 @@ impl Problem {
             Code::EmailTaken => Self::email_taken(),
             Code::InvalidOneTimeToken => Self::invalid_one_time_token(),
             Code::MailDisabled => Self::mail_disabled(),
+            Code::EmailRecentlyChanged => Self::email_recently_changed(),
             Code::SessionNotFound => Self::session_not_found(),
             Code::OrganizationDeleted => Self::organization_deleted(),
             Code::QuotaExceeded => Self::quota_exceeded(Duration::from_secs(3600)),

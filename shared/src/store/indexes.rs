@@ -35,7 +35,13 @@ impl Databases {
                     sparse(doc! { "deleted.purge_at": 1 })
                 ]
             ),
-            make(&self.accounts, vec![unique(index::ADDRESSES)]),
+            make(
+                &self.accounts,
+                vec![
+                    unique(index::ADDRESSES),
+                    sparse(doc! { "previous.reserved_until": 1 })
+                ]
+            ),
             make(
                 &self.memberships,
                 vec![

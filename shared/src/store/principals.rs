@@ -25,6 +25,16 @@ impl Databases {
         self.organizations.find_one(doc! { "_id": id }).await
     }
 
+    /// Whether another account has the address, as its current or as a reserved one.
+    pub(crate) async fn is_address_of_other(
+        &self,
+        email: &EmailAddress,
+        own: AccountId,
+    ) -> Result<bool, Error> {
+        let others = doc! { "addresses": email.key(), "_id": { "$ne": own } };
+        Ok(self.accounts.find_one(others).await?.is_some())
+    }
+
     pub(crate) async fn account(&self, id: AccountId) -> Result<Option<Account>, Error> {
         self.accounts.find_one(doc! { "_id": id }).await
     }

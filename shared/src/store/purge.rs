@@ -32,6 +32,16 @@ impl Databases {
         Ok(found.iter().filter_map(account).collect())
     }
 
+    /// Other accounts may have these addresses from now on.
+    pub(crate) async fn release_addresses(&self, now: DateTime) -> Result<(), Error> {
+        let ended = doc! { "previous.reserved_until": { "$lte": now } };
+        let released = vec![
+            doc! { "$set": { "addresses": { "$slice": ["$addresses", 1] } } },
+            doc! { "$unset": "previous" },
+        ];
+        self.accounts.update_many(ended, released).await.map(drop)
+    }
+
     pub(crate) async fn delete_sessions_in(
         &self,
         organizations: &[OrganizationId],

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::{too_many, update};
 use crate::clock::{after, between};
 use crate::http::ClientAddress;
-use crate::model::OrganizationId;
+use crate::model::{OrganizationId, Purpose};
 use crate::problem::Problem;
 use crate::store::Databases;
 
@@ -71,20 +71,18 @@ pub(super) async fn forget_attempts(databases: &Databases, email_key: &str) -> R
     Ok(())
 }
 
-/// Counts a mail with a link to an address whose account has this epoch: `limit` within `window`. Whenever it refuses, a
-/// link that it counted before can still be used, if links are valid for as long as `window`: a new epoch, which voids
-/// them, has a count of its own.
-pub async fn count_link(
+/// Counts a mail with a link: `limit` within the lifetime of the link. `subject` names who gets the links. Whenever it refuses, a
+/// link that it counted before can still be used, if `subject` changes with all that voids links.
+pub(crate) async fn count_link(
     databases: &Databases,
-    email_key: &str,
-    epoch: i64,
+    purpose: Purpose,
+    subject: [&str; 2],
     limit: u32,
-    window: Duration,
 ) -> Result<(), Problem> {
-    let parts = ["links", email_key, &epoch.to_string()];
-    count(databases, &parts, limit, window, too_many)
-        .await
-        .map(drop)
+    let [address, more] = subject;
+    let parts = ["links", purpose.name(), address, more];
+    let counting = count(databases, &parts, limit, purpose.lifetime(), too_many);
+    counting.await.map(drop)
 }
 
 /// Counts a change of an organization, or fails with the time to wait. `limit` is per day; 0 means no limit.

@@ -23,7 +23,8 @@ use crate::problem::{Code, Problem};
 
 pub use attempt::forget_failures;
 pub use attempt::{Attempt, Subject, reserve_attempt};
-pub use counter::{LimitedAction, count_change, count_link, count_request};
+pub(crate) use counter::count_link;
+pub use counter::{LimitedAction, count_change, count_request};
 pub use login_attempt::LoginAttempt;
 pub use outcome::Outcome;
 

@@ -52,6 +52,7 @@ async fn call_every_route(service: &TestService) -> BTreeSet<String> {
         let admin = service.call(method, "/admin", &session.access, body);
         assert_eq!(admin.await.status, 200);
     }
+    recover(service, &session.access).await;
     end_each_session(service, &session.access, 3).await;
     let session = service.session_of(EMAIL).await;
     assert_eq!(
@@ -101,6 +102,11 @@ async fn call_every_route(service: &TestService) -> BTreeSet<String> {
         "POST /admin/refresh",
         "POST /admin/logout",
         "GET /admin",
+        "POST /admin/email",
+        "POST /admin/email/verify",
+        "POST /admin/email/undo",
+        "POST /admin/password/forgot",
+        "POST /admin/password/reset",
         "PATCH /admin",
         "GET /admin/sessions",
         "DELETE /admin/sessions/{id}",
@@ -108,6 +114,24 @@ async fn call_every_route(service: &TestService) -> BTreeSet<String> {
         "GET /health",
     ];
     called.map(str::to_owned).into()
+}
+
+/// Calls the routes that mail links, and those that take their tokens.
+async fn recover(service: &TestService, token: &str) {
+    assert_eq!(service.forgot_password(EMAIL).await.status, 202);
+    let requested = service.request_email(token, EMAIL, PASSWORD).await;
+    assert_eq!(requested.status, 202);
+    for mail in service.sent_mails().await {
+        let token = mail.token();
+        let link = mail.link();
+        if link.contains("verify-email") {
+            assert_eq!(service.verify_email(&token, PASSWORD).await.status, 200);
+        }
+        let refused = service.undo_email_change(&token, NEW_PASSWORD).await;
+        refused.problem(400, "invalid_one_time_token");
+        let refused = service.reset_password(&token, "short").await;
+        assert!(refused.status.is_client_error());
+    }
 }
 
 /// Logs in some more times, lists the sessions page by page, and ends them.
@@ -161,7 +185,7 @@ async fn slow_queries(service: &TestService) -> Vec<String> {
 
 #[tokio::test]
 async fn f27_every_query_of_every_route_and_of_the_purge_has_an_index() {
-    let service = TestService::start().await;
+    let service = TestService::start_with(testkit::WITH_MAIL).await;
     let master = service.master();
     master.run_command(doc! { "profile": 2 }).await.unwrap();
     let called = call_every_route(&service).await;

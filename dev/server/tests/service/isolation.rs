@@ -5,11 +5,13 @@ use mongodb::bson::{Document, doc};
 use serde_json::{Map, Value, json};
 
 use crate::access_tokens::{claims_of, expired, foreign};
-use testkit::{Response, TestService, all};
+use testkit::{Response, TestService, WITH_MAIL, all};
 
 /// Routes that require no token.
 const PUBLIC: &[&str] = &[
     "GET /health",
+    "POST /admin/email/undo",
+    "POST /admin/email/verify",
     "POST /admin/login",
     "POST /admin/password/forgot",
     "POST /admin/password/reset",
@@ -236,6 +238,9 @@ impl Attackers<'_> {
         if let Some(name) = body.get_mut("organization_name") {
             *name = format!("Renamed {:05}", self.number).into();
         }
+        if let Some(email) = body.get_mut("email") {
+            *email = format!("new{:05}@example.com", self.number).into();
+        }
         let request = self.service.request(method, path);
         let request = request
             .header("authorization", format!("Bearer {}", attacker.token))
@@ -274,7 +279,7 @@ fn comparable(response: &Response) -> Value {
 
 #[tokio::test]
 async fn z1_no_secured_route_shows_or_changes_another_organization() {
-    let service = TestService::start().await;
+    let service = TestService::start_with(WITH_MAIL).await;
     let victim = Tenant::create(&service, 0).await;
     let names = Names::of(&service, &victim).await;
     let absent_names = Names::nonexistent(&names);
@@ -315,7 +320,7 @@ async fn z1_no_secured_route_shows_or_changes_another_organization() {
 
 #[tokio::test]
 async fn each_secured_route_accepts_a_valid_token() {
-    let service = TestService::start().await;
+    let service = TestService::start_with(WITH_MAIL).await;
     for (number, operation) in secured_operations(&service).await.iter().enumerate() {
         let tenant = Tenant::create(&service, number).await;
         let Operation { method, path, body } = operation;
@@ -331,7 +336,7 @@ async fn each_secured_route_accepts_a_valid_token() {
 
 #[tokio::test]
 async fn each_secured_route_refuses_a_missing_expired_or_foreign_token() {
-    let service = TestService::start().await;
+    let service = TestService::start_with(WITH_MAIL).await;
     let tenant = Tenant::create(&service, 0).await;
     let claims = claims_of(&tenant.token);
     let before = tenant.stored(&service).await;

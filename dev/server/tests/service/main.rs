@@ -20,6 +20,7 @@ mod create_organization;
 mod delete_organization;
 mod dev_routes;
 mod documents;
+mod email_change;
 mod failover;
 mod faults;
 mod histories;
