@@ -17,8 +17,10 @@ use tokio::time::Instant;
 
 type Sending<'a> = Pin<Box<dyn Future<Output = Result<RelayReport, InvocationError>> + 'a>>;
 
-/// For the batch that has begun at the deadline.
-const MARGIN: Duration = Duration::from_secs(30);
+/// For the attempts that have begun at the deadline.
+const MARGIN: Duration = Duration::from_secs(25);
+/// With a timeout of less than [`MARGIN`].
+const SHORTEST_RUN: Duration = Duration::from_secs(5);
 
 /// Without mail it does nothing.
 type Mail = Option<(MailSettings, LinkBase)>;
@@ -26,20 +28,23 @@ type Mail = Option<(MailSettings, LinkBase)>;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), StartupError> {
     let (state, mail) = lambda::start_with(&[Secret::Pepper], |settings| {
-        let mail = MailSettings::read(settings)?;
+        let mail = MailSettings::read(settings);
+        let sends_mail = settings.optional("MAIL_TRANSPORT").is_some();
+        if sends_mail && settings.optional("APP_URL").is_none() {
+            settings.error("APP_URL is required");
+        }
+        let mail = mail?;
         if matches!(mail.transport, Transport::Log) {
             settings.error("MAIL_TRANSPORT=log is for the local server");
         }
         let links = mail.links.clone();
-        if links.is_none() {
-            settings.error("APP_URL is required");
-        }
         Some((mail, links?))
     })?;
     let secrets = SecretsManager::default();
     // The event has no relevant content.
     let run = async |event: LambdaEvent<Value>| {
         let time = remaining_time(&event.context).saturating_sub(MARGIN);
+        let time = time.max(SHORTEST_RUN);
         // On the heap: within this one, the compiler refuses so deep a future.
         let sending: Sending<'_> =
             Box::pin(send_due(&state, &mail, &secrets, Instant::now() + time));

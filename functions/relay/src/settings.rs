@@ -41,17 +41,20 @@ impl MailSettings {
             }
             (MailTransport::Log, _) => Transport::Log,
         };
-        let from = settings.required("MAIL_FROM").parse();
+        let from = match settings.required("MAIL_FROM") {
+            empty if empty.is_empty() => None,
+            from => from.parse().ok().or_else(|| {
+                settings.error("MAIL_FROM must be an address such as Acme <no-reply@example.com>");
+                None
+            }),
+        };
         let links = settings.optional("APP_URL").map(|url| url.parse());
-        if from.is_err() {
-            settings.error("MAIL_FROM must be an address such as Acme <no-reply@example.com>");
-        }
         if matches!(links, Some(Err(_))) {
             settings.error("APP_URL must be an address such as https://app.example.com");
         }
         Some(Self {
             transport,
-            from: from.ok()?,
+            from: from?,
             service_name: settings.text("SERVICE_NAME", "Organization Service"),
             links: links.transpose().ok()?,
             templates: settings.optional("MAIL_TEMPLATES").map(PathBuf::from),

@@ -1,5 +1,6 @@
 //! The relay: sends what is due, and decides about what could not be sent.
 
+use std::future::ready;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -48,7 +49,7 @@ enum Outcome {
     GivenUp,
 }
 
-/// Sends what is due, until nothing is. Begins no batch after `deadline`, and does nothing while another run is active.
+/// Sends what is due, until nothing is. Begins no attempt after `deadline`, and does nothing while another run is active.
 pub async fn relay(
     state: &AppState,
     sender: &impl MailSender,
@@ -79,10 +80,10 @@ async fn relay_due(
         if due.is_empty() {
             break;
         }
-        let attempts = due
-            .into_iter()
+        let attempts = iter(due)
+            .take_while(|_| ready(Instant::now() < deadline))
             .map(|message| attempt(databases, sender, links, message));
-        let mut attempts = iter(attempts).buffer_unordered(CONCURRENT);
+        let mut attempts = attempts.buffer_unordered(CONCURRENT);
         while let Some(outcome) = attempts.next().await {
             match outcome? {
                 Outcome::Sent => report.sent += 1,

@@ -95,6 +95,11 @@ impl Stack {
         found.map(|(version, _)| version)
     }
 
+    /// The URL of the services that stand in for AWS.
+    pub fn aws_url(&self) -> &str {
+        self.manager.url()
+    }
+
     /// The settings that the template gives every function, with a cheaper hash.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let mut settings = self.manager.settings().to_vec();

@@ -15,6 +15,7 @@ mod examples;
 mod functions;
 mod harness;
 mod local_aws;
+mod mail;
 mod observability;
 mod parameters;
 mod product;

@@ -7,7 +7,7 @@ use crate::secured_mongod::PASSWORD;
 
 /// Returns the output of a function that failed to start.
 #[track_caller]
-fn refusal(started: Result<Function, NotStarted>) -> String {
+pub fn refusal(started: Result<Function, NotStarted>) -> String {
     match started {
         Err(NotStarted::Ended { status, output }) => {
             assert_eq!(status.code(), Some(1), "{output}");
