@@ -1,7 +1,7 @@
 //! The tokens of links in mails: each can be used once, by a POST.
 //!
-//! A token is derived, not stored: base64url of its document's id and of a MAC of the document. So a copy of the database
-//! yields no link, and a new pepper voids all of them.
+//! A token is derived, not stored: base64url of its document's id, and of a MAC of purpose, id and nonce. So a copy of the
+//! database yields no link, and a new pepper voids all of them.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

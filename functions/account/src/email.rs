@@ -12,7 +12,7 @@ use shared::request::RequestContext;
 use shared::values::EmailAddress;
 use utoipa::ToSchema;
 
-use crate::password_reset::{no_address, too_short};
+use crate::examples::{no_address, too_short};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -68,7 +68,7 @@ pub struct VerifiedEmail {
 }
 
 shared::problem_responses!(
-    VerifyProblems: InvalidOneTimeToken, InvalidCredentials, EmailTaken, EmailRecentlyChanged, TooManyAttempts
+    VerifyProblems: InvalidOneTimeToken, InvalidCredentials, MailDisabled, EmailTaken, EmailRecentlyChanged, TooManyAttempts
 );
 
 /// Verify an email with the token of a link
@@ -103,7 +103,7 @@ pub struct UndoEmailChange {
     new_password: SecretString,
 }
 
-shared::problem_responses!(UndoProblems: InvalidOneTimeToken, ValidationFailed = too_short().into());
+shared::problem_responses!(UndoProblems: InvalidOneTimeToken, ValidationFailed = too_short());
 
 /// Undo a change of the email
 ///

@@ -1,6 +1,7 @@
 //! `/admin`, `/admin/email` and `/admin/password`, with the way back in: the admin's own account.
 
 mod email;
+mod examples;
 mod password;
 mod password_reset;
 mod profile;

@@ -1,4 +1,4 @@
-//! `/admin` and `/admin/password` as a Lambda function.
+//! `/admin`, `/admin/email` and `/admin/password` as a Lambda function.
 
 use shared::lambda::{self, Secret};
 use shared::start::StartupError;

@@ -10,6 +10,8 @@ use shared::problem::Problem;
 use shared::values::{Password, PasswordPolicy};
 use utoipa::ToSchema;
 
+use crate::examples::too_short;
+
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePassword {
@@ -21,21 +23,6 @@ pub struct ChangePassword {
 }
 
 shared::problem_responses!(Problems: InvalidCredentials = Problem::wrong_password(), ValidationFailed = too_short(), TooManyAttempts);
-
-/// The response to a new password that is too short.
-fn too_short() -> Problem {
-    let policy = PasswordPolicy {
-        field: "new_password",
-        min_length: 8,
-        context: &[],
-    };
-    Problem::validation(
-        Password::choose(&"short".into(), &policy)
-            .err()
-            .into_iter()
-            .collect(),
-    )
-}
 
 /// Change the admin's password
 ///

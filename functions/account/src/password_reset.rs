@@ -5,10 +5,12 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use shared::account;
 use shared::http::JsonBody;
-use shared::problem::{FieldError, Problem};
+use shared::problem::Problem;
 use shared::request::RequestContext;
-use shared::values::{EmailAddress, Password, PasswordPolicy};
+use shared::values::EmailAddress;
 use utoipa::ToSchema;
+
+use crate::examples::{no_address, too_short};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -19,15 +21,10 @@ pub struct ForgotPassword {
 
 shared::problem_responses!(ForgotProblems: MailDisabled, ValidationFailed = no_address(), TooManyAttempts);
 
-/// The response to a text that is not an email address.
-pub fn no_address() -> Problem {
-    Problem::validation(EmailAddress::parse("admin").err().into_iter().collect())
-}
-
 /// Mail a link that sets a new password
 ///
 /// The response is the same whether an admin has this email or not. The link is valid for 30 minutes and can be used once. Up
-/// to three links at a time are mailed to an address; a further request gets the same response.
+/// to three links are mailed to an address in that time; a further request gets the same response.
 #[utoipa::path(
     post,
     path = "/admin/password/forgot",
@@ -55,18 +52,7 @@ pub struct ResetPassword {
     new_password: SecretString,
 }
 
-shared::problem_responses!(ResetProblems: InvalidOneTimeToken, ValidationFailed = too_short().into());
-
-/// The error of a new password that is too short.
-pub fn too_short() -> Vec<FieldError> {
-    let policy = PasswordPolicy {
-        field: "new_password",
-        min_length: 8,
-        context: &[],
-    };
-    let refused = Password::choose(&"short".into(), &policy).err();
-    refused.into_iter().collect()
-}
+shared::problem_responses!(ResetProblems: InvalidOneTimeToken, ValidationFailed = too_short());
 
 /// Set a new password with the token of a link
 ///

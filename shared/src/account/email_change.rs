@@ -25,7 +25,9 @@ use crate::throttle::{Outcome, count_link, forget_failures};
 use crate::values::EmailAddress;
 
 /// Links to one address in a day, whoever requests them.
-const LINKS: u32 = 5;
+const LINKS_TO_ADDRESS: u32 = 5;
+/// Links that one account may request in a day.
+const LINKS_OF_ACCOUNT: u32 = 10;
 
 /// Mails a link to the address, which becomes that of the caller's account when the link is used. For the current address
 /// the link verifies it.
@@ -42,14 +44,23 @@ pub async fn request_email(
     let reauthenticated = reauthenticate(caller, password).await?;
     let now = request.now();
     refuse_second_change(caller.account(), email, now)?;
+    // Before the address is looked up: the answer reveals whether it is taken.
+    let account = caller.account().id().to_hex();
+    let purpose = Purpose::EmailVerification;
+    count_link(databases, purpose, ["account", &account], LINKS_OF_ACCOUNT).await?;
     if databases
         .is_address_of_other(email, caller.account().id())
         .await?
     {
         return Err(Problem::email_taken());
     }
-    let subject = [email.key(), ""];
-    count_link(databases, Purpose::EmailVerification, subject, LINKS).await?;
+    count_link(
+        databases,
+        purpose,
+        ["address", email.key()],
+        LINKS_TO_ADDRESS,
+    )
+    .await?;
     reauthenticated
         .write_account(|mut account, _| {
             Box::pin(async move {
@@ -74,6 +85,10 @@ pub async fn verify_email(
     token: &str,
     password: &SecretString,
 ) -> Result<Account, Problem> {
+    // Without mail, the address before could not be told how to undo the change.
+    if !request.config().mail {
+        return Err(Problem::mail_disabled());
+    }
     let databases = request.databases().await?;
     let token = one_time_tokens::find(databases, token, Purpose::EmailVerification).await?;
     let account = token_account(request, &token).await?;

@@ -12,11 +12,11 @@ use crate::sessions::revoke_all;
 use crate::throttle::{LimitedAction, count_link, count_request, forget_failures};
 use crate::values::EmailAddress;
 
-/// Links that can be in a mailbox at a time.
+/// Links of one account within the lifetime of a link.
 const LINKS: u32 = 3;
 
-/// Mails a link to the address, if an active account has it. For any other address it does the same work, and the mail is
-/// dropped when it would be sent. If enough links are on their way already, it writes nothing.
+/// Mails a link to the address, if an active account has it. For any other address, and if enough links are on their way
+/// already, it does the same work for a message without a mail.
 pub async fn request_password_reset(
     request: &RequestContext,
     email: &EmailAddress,
@@ -35,18 +35,26 @@ pub async fn request_password_reset(
     .await?;
     let account = databases.find_account(email).await?;
     let account = account.filter(|account| account.status == AccountStatus::Active);
-    let account = account.as_ref();
-    let epoch = account.map_or(0, |account| account.epoch);
-    // A new epoch voids earlier links.
-    let subject = [email.key(), &epoch.to_string()];
-    match count_link(databases, Purpose::PasswordReset, subject, LINKS).await {
-        Err(problem) if problem.code == Code::TooManyAttempts => return Ok(()),
-        counted => counted?,
-    }
+    // A new epoch voids earlier links, and has a count of its own.
+    let subject = match &account {
+        Some(account) => format!("{} {}", account.id(), account.epoch),
+        None => email.key().to_owned(),
+    };
+    let counting = count_link(
+        databases,
+        Purpose::PasswordReset,
+        ["account", &subject],
+        LINKS,
+    );
+    let (counted, account) = match counting.await {
+        Ok(counted) => (Some(counted), account),
+        Err(problem) if problem.code == Code::TooManyAttempts => (None, None),
+        Err(problem) => return Err(problem),
+    };
     let now = request.now();
-    let token = one_time_tokens::new(Purpose::PasswordReset, account, now)?;
-    let message = OutboxMessage::password_reset(account, &token, now);
-    request
+    let token = one_time_tokens::new(Purpose::PasswordReset, account.as_ref(), now)?;
+    let message = OutboxMessage::password_reset(account.as_ref(), &token, now);
+    let written = request
         .transaction(|transaction, _| {
             Box::pin(async {
                 let inserting = databases.one_time_tokens.insert_one(&token);
@@ -55,7 +63,11 @@ pub async fn request_password_reset(
                 Ok(())
             })
         })
-        .await?;
+        .await;
+    if let (Err(_), Some(counted)) = (&written, counted) {
+        counted.refund().await?;
+    }
+    written?;
     request.state().outbox_written.notify_one();
     Ok(())
 }

@@ -24,6 +24,7 @@ pub struct Session {
     /// The refresh token before the current one.
     pub(crate) replaced: Option<ReplacedToken>,
     /// Address and `User-Agent` of the login.
+    #[serde(default)]
     pub(crate) address: String,
     pub(crate) user_agent: Option<String>,
     pub(crate) created_at: DateTime,

@@ -122,7 +122,17 @@ pub async fn run_transaction<'env, T, E>(
     deadline: Instant,
     run: impl for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, E> + Sync,
 ) -> Result<T, TransactionError<E>> {
-    let run = &run;
+    run_dyn(client, deadline, &run).await
+}
+
+/// Compiled once for each type of result, and not for each closure: the loop is large.
+async fn run_dyn<'env, T, E>(
+    client: &Client,
+    deadline: Instant,
+    run: &(
+         dyn for<'run> Fn(&'run mut ClientSession, Scope<'run, 'env>) -> Writes<'run, T, E> + Sync
+     ),
+) -> Result<T, TransactionError<E>> {
     let run_borrowing = async move |session: TransactionSession| {
         let session = session.lock().await;
         let mut session = session.ok_or(TransactionError::DeadlineExceeded)?;

@@ -15,6 +15,9 @@ pub async fn delete(caller: &Caller, password: &SecretString) -> Result<DateTime
     let reauthenticated = reauthenticate(caller, password).await?;
     let now = databases.clock.now();
     let purge_at = after(now, caller.request().config().deletion_grace);
+    // Who can undo a change of the address must find the organization.
+    let previous = caller.account().restorable_email(now);
+    let purge_at = previous.map_or(purge_at, |previous| purge_at.max(previous.reserved_until));
     let event = caller.event(Action::OrganizationDeleted);
     let content = MailContent::OrganizationDeleted {
         organization_name: caller.organization().name.clone(),

@@ -11,19 +11,19 @@ use tokio::time::Instant;
 use super::{LinkBase, MailSender, OutgoingMail, SendError};
 use crate::clock::after;
 use crate::metrics::{self, Metric};
-use crate::model::{Mail, OneTimeTokenId, OutboxMessage};
+use crate::model::{Mail, OneTimeTokenId, OutboxMessage, OutboxMessageId};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::store::{Databases, Lease};
 
 /// Mails that are sent at a time, so that a slow one delays few others.
 const CONCURRENT: usize = 8;
-/// Messages that are read at a time.
-const BATCH: i64 = 100;
+/// Messages that are read at a time. All attempts of a batch take less time than [`LEASE`].
+const BATCH: i64 = 40;
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
-/// A killed run blocks the next ones for this long.
-const LEASE: Duration = Duration::from_secs(60);
+/// Renewed with each batch. A killed run blocks the next ones for this long.
+const LEASE: Duration = Duration::from_secs(120);
 /// The wait after the first failed attempt; each failure doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(15);
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -110,6 +110,13 @@ async fn attempt(
         give_up_at,
         ..
     } = message;
+    let has_link = mail
+        .as_ref()
+        .is_some_and(|mail| mail.content.token_id().is_some());
+    if has_link && give_up_at <= databases.clock.now() {
+        give_up(databases, id, "its link ended before it could be sent").await?;
+        return Ok(Outcome::GivenUp);
+    }
     let Some((mail, link)) = with_link(databases, links, mail).await? else {
         databases.delete_message(id).await?;
         return Ok(Outcome::Void);
@@ -128,24 +135,23 @@ async fn attempt(
         SendError::Refused(_) => None,
         SendError::Failed(_) => next_attempt(databases.clock.now(), attempts, give_up_at),
     };
+    // The error may contain the recipient's address, which belongs in no log.
     let reason = shortened(error.to_string());
-    let (id_text, template) = (id.to_hex(), mail.content.template());
-    match next {
-        Some(_) => tracing::warn!(
-            message_id = id_text,
-            template,
-            reason,
-            "a mail could not be sent: it is tried again"
-        ),
-        None => tracing::error!(
-            message_id = id_text,
-            template,
-            reason,
-            "a mail was given up"
-        ),
-    }
-    databases.record_failed_attempt(id, &reason, next).await?;
-    Ok(next.map_or(Outcome::GivenUp, |_| Outcome::Failed))
+    let Some(next) = next else {
+        give_up(databases, id, &reason).await?;
+        return Ok(Outcome::GivenUp);
+    };
+    tracing::warn!(message_id = %id, "a mail could not be sent: it is tried again");
+    databases
+        .record_failed_attempt(id, &reason, Some(next))
+        .await?;
+    Ok(Outcome::Failed)
+}
+
+async fn give_up(databases: &Databases, id: OutboxMessageId, reason: &str) -> Result<(), Problem> {
+    tracing::error!(message_id = %id, "a mail was given up: its `last_error` in the outbox is the reason");
+    databases.record_failed_attempt(id, reason, None).await?;
+    Ok(())
 }
 
 /// The mail and its link. None if it has become pointless: its link is void, or nobody gets it.

@@ -71,18 +71,19 @@ pub(super) async fn forget_attempts(databases: &Databases, email_key: &str) -> R
     Ok(())
 }
 
-/// Counts a mail with a link: `limit` within the lifetime of the link. `subject` names who gets the links. Whenever it refuses, a
-/// link that it counted before can still be used, if `subject` changes with all that voids links.
-pub(crate) async fn count_link(
-    databases: &Databases,
+/// Counts a mail with a link: `limit` within the lifetime of the link. `subject` is what has the limit.
+///
+/// If `subject` changes with all that voids links, a link that was counted before can be used whenever this refuses another
+/// one.
+pub(crate) async fn count_link<'a>(
+    databases: &'a Databases,
     purpose: Purpose,
     subject: [&str; 2],
     limit: u32,
-) -> Result<(), Problem> {
-    let [address, more] = subject;
-    let parts = ["links", purpose.name(), address, more];
-    let counting = count(databases, &parts, limit, purpose.lifetime(), too_many);
-    counting.await.map(drop)
+) -> Result<CountedRequest<'a>, Problem> {
+    let [kind, name] = subject;
+    let parts = ["links", purpose.name(), kind, name];
+    count(databases, &parts, limit, purpose.lifetime(), too_many).await
 }
 
 /// Counts a change of an organization, or fails with the time to wait. `limit` is per day; 0 means no limit.
