@@ -1,9 +1,8 @@
-//! `/admin/email`: verification and change of the admin's email, and its undo.
+//! `POST /admin/email` and `POST /admin/email/undo`: requests a change of the email, and undoes one.
 
-use axum::Json;
 use axum::http::StatusCode;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use shared::account;
 use shared::auth::Caller;
 use shared::http::JsonBody;
@@ -18,7 +17,7 @@ use crate::examples::{no_address, too_short};
 #[serde(deny_unknown_fields)]
 pub struct ChangeEmail {
     /// The new address, or the current one to verify it.
-    #[schema(example = "new@example.com", format = Email, max_length = 254)]
+    #[schema(example = "new@example.com", format = "idn-email", max_length = 254)]
     email: String,
     /// The admin's password.
     #[schema(value_type = String, example = "Admin@123", format = Password)]
@@ -48,48 +47,6 @@ pub async fn request_email(
     let email = EmailAddress::parse(&body.email).map_err(|error| vec![error])?;
     account::request_email(&caller, &email, &body.password).await?;
     Ok(StatusCode::ACCEPTED)
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct VerifyEmail {
-    /// From the link, behind `#token=`.
-    #[schema(example = "Z0Sh8MOyoZCPfm1cS0H0bWJ0oZVfKX9eYd3uQh", max_length = 38)]
-    token: String,
-    /// The admin's password.
-    #[schema(value_type = String, example = "Admin@123", format = Password)]
-    password: SecretString,
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct VerifiedEmail {
-    #[schema(example = "new@example.com", format = Email)]
-    email: String,
-}
-
-shared::problem_responses!(
-    VerifyProblems: InvalidOneTimeToken, InvalidCredentials, MailDisabled, EmailTaken, EmailRecentlyChanged, TooManyAttempts
-);
-
-/// Verify an email with the token of a link
-///
-/// The link alone verifies nothing: the admin's password belongs to it. A new email replaces the one before and ends all
-/// sessions. If that one was verified, it gets a link that restores it for 7 days.
-#[utoipa::path(
-    post,
-    path = "/admin/email/verify",
-    tag = "access",
-    request_body = VerifyEmail,
-    responses((status = OK, description = "The email is verified", body = VerifiedEmail), VerifyProblems)
-)]
-pub async fn verify_email(
-    request: RequestContext,
-    JsonBody(body): JsonBody<VerifyEmail>,
-) -> Result<Json<VerifiedEmail>, Problem> {
-    let account = account::verify_email(&request, &body.token, &body.password).await?;
-    Ok(Json(VerifiedEmail {
-        email: account.email().to_owned(),
-    }))
 }
 
 #[derive(Deserialize, ToSchema)]

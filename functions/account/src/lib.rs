@@ -1,10 +1,9 @@
-//! `/admin`, `/admin/email` and `/admin/password`, with the way back in: the admin's own account.
+//! `/admin/password` and `/admin/email`: what an admin changes with a password or with the token of a mailed link.
 
 mod email;
 mod examples;
 mod password;
 mod password_reset;
-mod profile;
 
 use std::sync::Arc;
 
@@ -14,12 +13,9 @@ use utoipa_axum::routes;
 
 pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(profile::show_admin, profile::change_profile))
         .routes(routes!(password::change_password))
-        .routes(routes!(password_reset::forgot_password))
         .routes(routes!(password_reset::reset_password))
         .routes(routes!(email::request_email))
-        .routes(routes!(email::verify_email))
         .routes(routes!(email::undo_email_change))
         .with_state(state)
 }

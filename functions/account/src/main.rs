@@ -1,4 +1,4 @@
-//! `/admin`, `/admin/email` and `/admin/password` as a Lambda function.
+//! The routes of `lib.rs` as a Lambda function.
 
 use shared::lambda::{self, Secret};
 use shared::start::StartupError;

@@ -1,4 +1,4 @@
-//! `POST /admin/password/forgot` and `POST /admin/password/reset`: a new password by a link in a mail.
+//! `POST /admin/password/reset`: a new password with the token of a mailed link.
 
 use axum::http::StatusCode;
 use secrecy::SecretString;
@@ -7,39 +7,9 @@ use shared::account;
 use shared::http::JsonBody;
 use shared::problem::Problem;
 use shared::request::RequestContext;
-use shared::values::EmailAddress;
 use utoipa::ToSchema;
 
-use crate::examples::{no_address, too_short};
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ForgotPassword {
-    #[schema(example = "admin@example.com", format = Email, max_length = 254)]
-    email: String,
-}
-
-shared::problem_responses!(ForgotProblems: MailDisabled, ValidationFailed = no_address(), TooManyAttempts);
-
-/// Mail a link that sets a new password
-///
-/// The response is the same whether an admin has this email or not. The link is valid for 30 minutes and can be used once. Up
-/// to three links are mailed to an address in that time; a further request gets the same response.
-#[utoipa::path(
-    post,
-    path = "/admin/password/forgot",
-    tag = "access",
-    request_body = ForgotPassword,
-    responses((status = ACCEPTED, description = "If an admin has this email, a link is on its way"), ForgotProblems)
-)]
-pub async fn forgot_password(
-    request: RequestContext,
-    JsonBody(body): JsonBody<ForgotPassword>,
-) -> Result<StatusCode, Problem> {
-    let email = EmailAddress::parse(&body.email).map_err(|error| vec![error])?;
-    account::request_password_reset(&request, &email).await?;
-    Ok(StatusCode::ACCEPTED)
-}
+use crate::examples::too_short;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,4 +1,6 @@
-//! `POST /admin/login`: starts a session with an admin's email and password.
+//! `POST /admin/login` and `POST /admin/email/verify`: what an admin proves with email and password.
+
+mod verify_email;
 
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use utoipa_axum::routes;
 pub fn router(state: Arc<AppState>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(log_in))
+        .routes(routes!(verify_email::verify_email))
         .with_state(state)
 }
 

@@ -1,6 +1,9 @@
-//! `POST /admin/refresh`, `POST /admin/logout` and `/admin/sessions`: refreshes, lists or ends sessions.
+//! What an admin does without a password hash: refreshes, lists and ends sessions, changes name and language, and requests a
+//! reset of a forgotten password.
 
+mod forgot_password;
 mod list;
+mod profile;
 
 use std::sync::Arc;
 
@@ -24,6 +27,8 @@ pub fn router(state: Arc<AppState>) -> OpenApiRouter {
         .routes(routes!(log_out))
         .routes(routes!(list::list_sessions))
         .routes(routes!(list::end_session))
+        .routes(routes!(profile::show_admin, profile::change_profile))
+        .routes(routes!(forgot_password::forgot_password))
         .with_state(state)
 }
 

@@ -1,4 +1,4 @@
-//! `POST /admin/refresh`, `POST /admin/logout` and `/admin/sessions` as a Lambda function.
+//! The routes of `lib.rs` as a Lambda function.
 
 use shared::lambda::{self, Secret};
 use shared::start::StartupError;

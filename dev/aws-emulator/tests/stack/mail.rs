@@ -48,25 +48,26 @@ fn collect(value: &Value, messages: &mut Vec<String>) {
     }
 }
 
-async fn forgot_password(account: &Function) {
+async fn forgot_password(session: &Function) {
     let body = json!({"email": "a@example.com"});
-    let event = request("account-forgot-password.json", &body);
-    assert_eq!(send(account, &event).await.0, 202);
+    let event = request("session-forgot-password.json", &body);
+    assert_eq!(send(session, &event).await.0, 202);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_leaves_by_ses_and_sets_a_new_password() {
     let stack = Stack::start().await;
     create(&stack.function("create-org").await).await;
+    let session = stack.function_with("session", &WITH_SES).await.unwrap();
     let account = stack.function_with("account", &WITH_SES).await.unwrap();
     let relay = stack.function_with("relay", &WITH_SES).await.unwrap();
     let scheduled = event("relay.json");
     // SES refuses what a sender without an identity sends.
-    forgot_password(&account).await;
+    forgot_password(&session).await;
     let report = relay.invoke(&scheduled).await.unwrap();
     assert_eq!(report, json!({"sent": 0, "failed": 0, "given_up": 1}));
     verify(&stack, SENDER).await;
-    forgot_password(&account).await;
+    forgot_password(&session).await;
     let report = relay.invoke(&scheduled).await.unwrap();
     assert_eq!(report, json!({"sent": 1, "failed": 0, "given_up": 0}));
     let messages = sent(&stack).await;

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 pub struct AdminView {
     #[schema(example = "6744a1f0c3b2a1908f7e6d5d", pattern = "^[0-9a-f]{24}$")]
     admin_id: String,
-    #[schema(example = "admin@example.com", format = Email)]
+    #[schema(example = "admin@example.com", format = "idn-email")]
     email: String,
     /// Whether the admin proved to receive mail at this address.
     email_verified: bool,
