@@ -6,7 +6,18 @@ use std::str::FromStr;
 use reqwest::Url;
 
 /// The first parts of the service's own paths.
-pub(super) const OWN: [&str; 6] = ["admin", "dev", "docs", "health", "openapi.json", "org"];
+pub(super) const OWN: [&str; 10] = [
+    "admin",
+    "dev",
+    "docs",
+    "health",
+    "link-pages.js",
+    "openapi.json",
+    "org",
+    "reset-password",
+    "undo-email-change",
+    "verify-email",
+];
 
 /// A product's path, and the function behind it.
 #[derive(Clone, Debug)]

@@ -99,7 +99,8 @@ async fn many_processes_create_the_indexes_at_once() {
             "collection_name",
             "deleted.purge_at_1",
             "name_key",
-            "organization_id_1_account_id_1"
+            "organization_id_1_account_id_1",
+            "previous.reserved_until_1"
         ]
     );
 }
