@@ -89,6 +89,8 @@ fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<Option<String>>
 }
 
 /// Show the admin
+///
+/// The admin of the token, with the role in each organization.
 #[utoipa::path(
     get,
     path = "/admin",
