@@ -42,8 +42,8 @@ pub struct AuditEvent {
     #[schema(example = "2026-11-24T12:00:00.123Z", format = DateTime)]
     at: String,
     /// What was done: `organization_created`, `organization_renamed`, `organization_deleted`, `organization_restored`,
-    /// `login`, `login_refused`, `password_changed`, `password_reset`, `profile_changed`, `email_verified`, `email_changed`, `email_change_undone`, `session_ended`. More may be added. An action of a product is
-    /// `<product>.<action>`, such as `invoices.invoice_posted`.
+    /// `login`, `login_refused`, `password_changed`, `password_reset`, `profile_changed`, `email_verified`, `email_changed`,
+    /// `email_change_undone`, `session_ended`. More may be added. An action of a product is `<product>.<action>`, such as `invoices.invoice_posted`.
     #[schema(example = "organization_renamed")]
     action: String,
     /// Absent if the action has none.

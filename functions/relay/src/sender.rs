@@ -88,7 +88,7 @@ impl Sender {
 impl MailSender for Sender {
     async fn send(&self, mail: &OutgoingMail) -> Result<(), SendError> {
         let rendered = self.templates.render(mail);
-        // An operator can mend a template.
+        // An operator can correct a template.
         let rendered = rendered.map_err(|error| SendError::Failed(error.to_string()))?;
         let text = rendered.text.clone();
         let message = message(mail, rendered, &self.from)?;
@@ -158,7 +158,7 @@ async fn send_by_smtp(
     )
 }
 
-/// The user or the password is wrong (RFC 4954, section 6), which an operator can mend.
+/// The user or the password is wrong (RFC 4954, section 6), which an operator can correct.
 fn is_about_login(error: &lettre::transport::smtp::Error) -> bool {
     let status = error.status().map(u16::from);
     status.is_some_and(|status| [530, 534, 535, 538].contains(&status))

@@ -1,13 +1,13 @@
 //! Verification and change of the account's address, and its undo.
 //!
 //! A link alone verifies nothing: a stranger may have registered the address with a password of their own, or a mistyped
-//! address may belong to somebody else. So the account's password belongs to it. Whoever holds the mailbox and lacks the
-//! password uses a reset.
+//! address may belong to somebody else. So a verification also needs the account's password. The holder of a mailbox who lacks
+//! the password uses a reset.
 
 use mongodb::bson::{DateTime, Document, doc};
 use secrecy::SecretString;
 
-use super::token_use::{choose_password, token_account, use_token};
+use super::token_use::{choose_password, end_waits, token_account, use_token};
 use crate::auth::{Caller, Credentials, reauthenticate, verify_credentials};
 use crate::clock::after;
 use crate::model::{
@@ -21,10 +21,10 @@ use crate::request::RequestContext;
 use crate::sessions::revoke_all;
 use crate::store::locks::LockedAccount;
 use crate::store::{Databases, index};
-use crate::throttle::{Outcome, count_link, forget_failures};
+use crate::throttle::{Outcome, count_link};
 use crate::values::EmailAddress;
 
-/// Links to one address in a day, whoever requests them.
+/// Links to one address in a day, from all accounts together.
 const LINKS_TO_ADDRESS: u32 = 5;
 /// Links that one account may request in a day.
 const LINKS_OF_ACCOUNT: u32 = 10;
@@ -70,7 +70,10 @@ pub async fn request_email(
                 let token = token.about(email.as_str());
                 let content = MailContent::EmailVerification { token_id: token.id };
                 let message = OutboxMessage::with_link(account.account(), &token, content, now);
-                insert(databases, &token, &message, &mut account).await
+                databases
+                    .enqueue_link(&token, &message, account.transaction())
+                    .await?;
+                Ok(())
             })
         })
         .await?;
@@ -170,10 +173,7 @@ pub async fn undo_email_change(
             })
         })
         .await?;
-    // The address is restored already. Without this, earlier failures may delay the next login.
-    if let Err(problem) = forget_failures(databases, email.key(), request.address()).await {
-        tracing::warn!(reason = %problem, "failed logins could not be forgotten after an undo");
-    }
+    end_waits(databases, email.key(), request.address()).await;
     Ok(())
 }
 
@@ -239,17 +239,8 @@ async fn change_address(
     let token = token.about(&previous.email);
     let content = MailContent::EmailChanged { token_id: token.id };
     let message = OutboxMessage::with_link(&before, &token, content, now);
-    insert(databases, &token, &message, account).await
-}
-
-async fn insert(
-    databases: &Databases,
-    token: &OneTimeToken,
-    message: &OutboxMessage,
-    account: &mut LockedAccount<'_>,
-) -> Result<(), TransactionError<Problem>> {
-    let inserting = databases.one_time_tokens.insert_one(token);
-    inserting.session(account.transaction()).await?;
-    databases.enqueue(message, account.transaction()).await?;
+    databases
+        .enqueue_link(&token, &message, account.transaction())
+        .await?;
     Ok(())
 }

@@ -3,13 +3,13 @@
 use mongodb::bson::doc;
 use secrecy::SecretString;
 
-use super::token_use::{choose_password, token_account, use_token};
+use super::token_use::{choose_password, end_waits, token_account, use_token};
 use crate::model::{AccountStatus, Action, Event, MailContent, OutboxMessage, Purpose};
 use crate::one_time_tokens;
 use crate::problem::{Code, Problem};
 use crate::request::RequestContext;
 use crate::sessions::revoke_all;
-use crate::throttle::{LimitedAction, count_link, count_request, forget_failures};
+use crate::throttle::{LimitedAction, count_link, count_request};
 use crate::values::EmailAddress;
 
 /// Links of one account within the lifetime of a link.
@@ -57,9 +57,9 @@ pub async fn request_password_reset(
     let written = request
         .transaction(|transaction, _| {
             Box::pin(async {
-                let inserting = databases.one_time_tokens.insert_one(&token);
-                inserting.session(&mut *transaction).await?;
-                databases.enqueue(&message, transaction).await?;
+                databases
+                    .enqueue_link(&token, &message, transaction)
+                    .await?;
                 Ok(())
             })
         })
@@ -111,9 +111,6 @@ pub async fn reset_password(
         })
         .await?;
     request.state().outbox_written.notify_one();
-    // The password is set already. Without this, earlier failures may delay the next login.
-    if let Err(problem) = forget_failures(databases, account.email_key(), request.address()).await {
-        tracing::warn!(reason = %problem, "failed logins could not be forgotten after a password reset");
-    }
+    end_waits(databases, account.email_key(), request.address()).await;
     Ok(())
 }

@@ -4,7 +4,7 @@ use mongodb::bson::{Bson, Document, doc};
 
 use crate::auth::Caller;
 use crate::model::{Account, Action, Principal};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::throttle::count_change;
 use crate::values::{Locale, PersonName};
 
@@ -43,12 +43,7 @@ pub async fn change_profile(caller: &Caller, change: &ProfileChange) -> Result<A
             })
         })
         .await;
-    // A change that may have been committed counts.
-    if let Err(problem) = &changed
-        && problem.code != Code::ServiceUnavailable
-    {
-        counted.refund().await?;
-    }
+    counted.refund_if_refused(&changed).await?;
     changed
 }
 

@@ -4,12 +4,14 @@ use mongodb::ClientSession;
 use mongodb::bson::doc;
 use secrecy::SecretString;
 
+use crate::http::ClientAddress;
 use crate::model::{Account, OneTimeToken};
 use crate::mongo::TransactionError;
 use crate::problem::Problem;
 use crate::request::RequestContext;
 use crate::store::Databases;
 use crate::store::locks::LockedAccount;
+use crate::throttle::forget_failures;
 use crate::values::{Password, PasswordPolicy};
 
 /// The account that may use the token.
@@ -61,4 +63,11 @@ pub(super) async fn use_token<'t>(
     let locked = locked
         .filter(|locked| used.deleted_count == 1 && token.is_valid_for(locked.account(), now));
     Ok(locked.ok_or_else(Problem::invalid_one_time_token)?)
+}
+
+/// Ends the waits after wrong passwords. The token is used already, so a failure only delays the next login.
+pub(super) async fn end_waits(databases: &Databases, email_key: &str, address: ClientAddress) {
+    if let Err(problem) = forget_failures(databases, email_key, address).await {
+        tracing::warn!(reason = %problem, "failed logins could not be forgotten");
+    }
 }

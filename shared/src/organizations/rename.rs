@@ -5,7 +5,7 @@ use mongodb::bson::doc;
 use crate::auth::Caller;
 use crate::model::{Action, Organization};
 use crate::mongo::OnDuplicate;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::store::index;
 use crate::throttle::count_change;
 use crate::values::OrganizationName;
@@ -45,11 +45,6 @@ pub async fn rename(caller: &Caller, name: &OrganizationName) -> Result<Organiza
             })
         })
         .await;
-    // A rename that may have been committed counts.
-    if let Err(problem) = &renamed
-        && problem.code != Code::ServiceUnavailable
-    {
-        counted.refund().await?;
-    }
+    counted.refund_if_refused(&renamed).await?;
     renamed
 }

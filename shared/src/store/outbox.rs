@@ -5,7 +5,7 @@ use mongodb::bson::{DateTime, doc};
 use mongodb::error::Error;
 
 use super::Databases;
-use crate::model::{OutboxMessage, OutboxMessageId};
+use crate::model::{OneTimeToken, OutboxMessage, OutboxMessageId};
 use crate::mongo::collect_readable;
 
 impl Databases {
@@ -17,6 +17,18 @@ impl Databases {
     ) -> Result<(), Error> {
         let inserting = self.outbox.insert_one(message).session(transaction);
         inserting.await.map(drop)
+    }
+
+    /// Writes a token, and the message with its link.
+    pub(crate) async fn enqueue_link(
+        &self,
+        token: &OneTimeToken,
+        message: &OutboxMessage,
+        transaction: &mut ClientSession,
+    ) -> Result<(), Error> {
+        let inserting = self.one_time_tokens.insert_one(token);
+        inserting.session(&mut *transaction).await?;
+        self.enqueue(message, transaction).await
     }
 
     /// At most `limit` messages whose attempt is due, those of a lower priority first.

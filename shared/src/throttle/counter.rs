@@ -14,7 +14,7 @@ use super::{too_many, update};
 use crate::clock::{after, between};
 use crate::http::ClientAddress;
 use crate::model::{OrganizationId, Purpose};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::store::Databases;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -139,6 +139,14 @@ async fn count<'a>(
 }
 
 impl CountedRequest<'_> {
+    /// Takes the request out of the count if it was refused. One that may have been committed counts.
+    pub async fn refund_if_refused<T>(self, result: &Result<T, Problem>) -> Result<(), Problem> {
+        match result {
+            Err(problem) if problem.code != Code::ServiceUnavailable => self.refund().await,
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the request out of the count, because the limit turned out not to apply to it.
     pub async fn refund(self) -> Result<(), Problem> {
         let Some(key) = self.key else { return Ok(()) };

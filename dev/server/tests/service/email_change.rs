@@ -67,7 +67,7 @@ async fn a_link_and_the_password_verify_the_current_email() {
     let verified = service.verify_email(&token, PASSWORD).await;
     assert_eq!(verified.status, 200);
     assert_eq!(verified.body["email"], owner.email);
-    // The session goes on.
+    // The session continues.
     assert_eq!(
         admin(&service, &owner.tokens.access).await["email_verified"],
         true
